@@ -1,0 +1,41 @@
+package client
+
+import "github.com/manacore/manacore-go/client/internal/fault"
+
+// The kinds of failure. Every error of Verify is exactly one of the first
+// three by errors.Is; ErrBadRequest comes from the guards. Error texts are
+// for the operator's log: they never carry a token, a claim or anything else
+// that the caller sent.
+var (
+	// ErrUnauthenticated: the credentials are missing or not good. HTTP 401.
+	ErrUnauthenticated = fault.Unauthenticated
+	// ErrForbidden: the user is known and may not do this. HTTP 403.
+	ErrForbidden = fault.Forbidden
+	// ErrUnavailable: no verdict could be reached. HTTP 503 with Retry-After,
+	// never 401: clients wipe their sessions on a 401.
+	ErrUnavailable = fault.Unavailable
+	// ErrBadRequest: the request sends credentials twice, or in a form that
+	// is no credential at all. HTTP 400.
+	ErrBadRequest = fault.BadRequest
+)
+
+// Why a token is not good. Each is an ErrUnauthenticated.
+var (
+	// ErrNoToken: the token is empty.
+	ErrNoToken = fault.NoToken
+	// ErrMalformed: not a compact JWS of the accepted form, or too large.
+	ErrMalformed = fault.Malformed
+	// ErrUnknownKey: the issuer publishes no key of this kid.
+	ErrUnknownKey = fault.UnknownKey
+	// ErrSignature: the signature does not verify.
+	ErrSignature = fault.Signature
+	// ErrExpired: good but for its age, "on or after" exp plus the leeway
+	// (RFC 7519 section 4.1.4).
+	ErrExpired = fault.Expired
+	// ErrClaims: issuer, audience, times or another claim is missing or not
+	// the accepted one.
+	ErrClaims = fault.Claims
+	// ErrRejected: the auth server said no in remote mode, for instance
+	// because the session was revoked.
+	ErrRejected = fault.Rejected
+)
