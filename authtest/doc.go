@@ -1,0 +1,63 @@
+// Package authtest is an auth server inside a test's own process. It speaks the
+// real wire over real HTTP, mints any token in one line, and fails in every way
+// that a network and a server can, when told to.
+//
+// # A test in five lines
+//
+//	issuer := authtest.NewIssuer(t)
+//	auth, err := client.New(client.Config{Issuers: []client.Issuer{{URL: issuer.URL()}}})
+//	...
+//	request.Header.Set("Authorization", "Bearer "+issuer.Token())
+//
+// The issuer ends with the test. Where there is no test, in an Example or a
+// TestMain, Start makes one that the caller closes.
+//
+// # Tokens
+//
+// Token without arguments is a good token of the default user. Each argument
+// changes one thing:
+//
+//	issuer.Token(authtest.Subject("ada"), authtest.Role("admin"))
+//	issuer.Token(authtest.Expired())
+//	issuer.Token(authtest.ExpiresIn(time.Second))
+//	issuer.Token(authtest.OtherAudience())
+//	issuer.Token(authtest.OtherKey())                      // a forgery
+//	issuer.Token(authtest.AlgNone())
+//	issuer.Token(authtest.Set("exp", "tomorrow"))          // any claim, any JSON
+//	issuer.Token(authtest.Header("crit", []string{"b64"}))
+//	issuer.Token(authtest.RawPayload([]byte(`{"sub":1,"sub":2}`)))
+//
+// Sign and SignInput sign bytes and text that no encoder would write.
+//
+// # Keys
+//
+// Rotate makes a new key that signs from then on; the old ones stay published
+// until RemoveKey. AddJWK and SetJWKS publish what no auth server should.
+//
+// # Outages
+//
+// Down answers 503, Refuse closes the port, Hang and Slow make wait, FaultJWKS
+// and FaultValidate put a handler of the test in an endpoint's place, and Break
+// brings about one of Faults, the list for a matrix. Up ends all of it, at the
+// same URL. Revoke ends a session for /validate. JWKSRequests and
+// ValidateRequests count.
+//
+// # Time
+//
+// WithClock runs the issuer on a Clock that moves only by Advance and Set; give
+// the client the same one, and no test sleeps:
+//
+//	clock := authtest.NewClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+//	issuer := authtest.NewIssuer(t, authtest.WithClock(clock))
+//	token := issuer.Token()
+//	clock.Advance(time.Hour) // token has expired
+//
+// TLSError and the rest of HTTPS need no clock but a real one: certificates
+// are judged by the system's time.
+//
+// # What it is not
+//
+// It keeps no users, passwords or refresh tokens: package authserver is the
+// whole server. Both pass the same suite of wire tests, so that what a client
+// sees of the one it sees of the other.
+package authtest

@@ -1,0 +1,194 @@
+package authtest
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"time"
+)
+
+// network is the issuer's place on the loopback interface: the server that
+// answers there, or none while connections are refused.
+type network struct {
+	tls    bool
+	url    string
+	client *http.Client
+
+	mu        sync.Mutex
+	issuer    *Issuer
+	addr      string
+	server    *httptest.Server   // nil while refusing
+	abandon   context.CancelFunc // ends the requests in hand
+	hold      io.Closer          // keeps the port while refusing
+	untrusted *tls.Config
+	elsewhere *httptest.Server // where Redirected points; nil until then
+	closed    bool
+}
+
+func (n *network) open(i *Issuer) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.issuer = i
+	if n.tls {
+		var err error
+		if n.untrusted, err = untrustedTLS(); err != nil {
+			return err
+		}
+	}
+	if err := n.listen("127.0.0.1:0"); err != nil {
+		return err
+	}
+	n.url = n.server.URL
+	n.addr = n.server.Listener.Addr().String()
+	transport := &http.Transport{}
+	if n.tls {
+		roots := x509.NewCertPool()
+		roots.AddCert(n.server.Certificate())
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+	}
+	n.client = &http.Client{Transport: transport}
+	return nil
+}
+
+// listen starts a server; the caller holds the lock.
+func (n *network) listen(addr string) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	n.abandon = cancel
+	n.server = &httptest.Server{
+		Listener: listener,
+		Config: &http.Server{
+			Handler:     http.HandlerFunc(n.issuer.serve),
+			BaseContext: func(net.Listener) context.Context { return ctx },
+		},
+	}
+	if !n.tls {
+		n.server.Start()
+		return nil
+	}
+	// It would report every handshake that TLSError breaks.
+	n.server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	n.server.TLS = &tls.Config{GetConfigForClient: n.tlsConfig}
+	n.server.StartTLS()
+	return nil
+}
+
+// tlsConfig picks the certificate at each handshake: nil is the good one.
+func (n *network) tlsConfig(*tls.ClientHelloInfo) (*tls.Config, error) {
+	if n.issuer.current().brokenTLS {
+		return n.untrusted, nil
+	}
+	return nil, nil
+}
+
+// shut ends the server and everything in its hands; the caller holds the lock.
+// The listener goes first, so that no client gets in again meanwhile.
+func (n *network) shut() {
+	if n.server == nil {
+		return
+	}
+	n.server.Listener.Close()
+	n.abandon()
+	n.server.CloseClientConnections()
+	n.server.Close()
+	n.server = nil
+}
+
+// refuse closes the port.
+func (n *network) refuse() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed || n.server == nil {
+		return nil
+	}
+	n.shut()
+	var err error
+	n.hold, err = holdPort(n.addr)
+	return err
+}
+
+// accept opens the port again, if it is closed.
+func (n *network) accept() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed || n.server != nil {
+		return nil
+	}
+	if err := n.hold.Close(); err != nil {
+		return err
+	}
+	return n.listen(n.addr)
+}
+
+// drop cuts every connection, so that the next request makes a new one.
+func (n *network) drop() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.server != nil {
+		n.server.CloseClientConnections()
+	}
+}
+
+// redirectTarget is the base URL of another origin, which answers as the
+// issuer would without a fault.
+func (n *network) redirectTarget() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.elsewhere == nil {
+		n.elsewhere = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			n.issuer.redirected.Add(1)
+			n.issuer.answer(w, r)
+		}))
+	}
+	return n.elsewhere.URL
+}
+
+func (n *network) close() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return
+	}
+	n.closed = true
+	n.shut()
+	if n.hold != nil {
+		n.hold.Close()
+	}
+	if n.elsewhere != nil {
+		n.elsewhere.CloseClientConnections()
+		n.elsewhere.Close()
+	}
+	n.client.CloseIdleConnections()
+}
+
+// untrustedTLS has a certificate for the right host that nobody vouches for.
+func untrustedTLS() (*tls.Config, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: private}}}, nil
+}

@@ -1,0 +1,76 @@
+package authtest
+
+import (
+	"net/http"
+	"time"
+)
+
+// mode is how the issuer answers at the moment; its zero value is healthy. A
+// mode does not change: another one replaces it.
+type mode struct {
+	down           bool
+	hang           bool
+	slow           time.Duration
+	brokenTLS      bool
+	jwks, validate http.HandlerFunc // in place of the endpoint, where not nil
+
+	ended chan struct{} // closed when another mode replaces this one
+}
+
+func (i *Issuer) current() *mode {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.mode
+}
+
+func (i *Issuer) change(edit func(*mode)) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	next := *i.mode
+	edit(&next)
+	close(i.mode.ended)
+	next.ended = make(chan struct{})
+	i.mode = &next
+}
+
+// Down answers every request with 503 until Up.
+func (i *Issuer) Down() { i.change(func(m *mode) { m.down = true }) }
+
+// Refuse closes the port until Up: connections are cut and new ones refused by
+// the system. It must not be called by a handler of the issuer itself.
+func (i *Issuer) Refuse() {
+	if err := i.net.refuse(); err != nil {
+		i.fatalf("authtest: Refuse: %v", err)
+	}
+}
+
+// Hang answers nothing until Up: a request waits, and is answered then, or
+// ends with its client.
+func (i *Issuer) Hang() { i.change(func(m *mode) { m.hang = true }) }
+
+// Slow answers every request d late, on the issuer's clock, until Up. Zero
+// ends it.
+func (i *Issuer) Slow(d time.Duration) { i.change(func(m *mode) { m.slow = d }) }
+
+// FaultJWKS lets handler answer for the key set; nil ends that.
+func (i *Issuer) FaultJWKS(handler http.HandlerFunc) {
+	i.change(func(m *mode) { m.jwks = handler })
+}
+
+// FaultValidate lets handler answer for verdicts; nil ends that.
+func (i *Issuer) FaultValidate(handler http.HandlerFunc) {
+	i.change(func(m *mode) { m.validate = handler })
+}
+
+// Up ends every outage and every fault, at the same URL. Keys, revocations and
+// SetJWKS stay as they are.
+func (i *Issuer) Up() {
+	broken := i.current().brokenTLS
+	i.change(func(m *mode) { *m = mode{} })
+	if broken {
+		i.net.drop()
+	}
+	if err := i.net.accept(); err != nil {
+		i.fatalf("authtest: Up: %v", err)
+	}
+}
