@@ -71,7 +71,7 @@ func (n *network) listen(addr string) error {
 	n.server = &httptest.Server{
 		Listener: listener,
 		Config: &http.Server{
-			Handler:     http.HandlerFunc(n.issuer.serve),
+			Handler:     n.issuer,
 			BaseContext: func(net.Listener) context.Context { return ctx },
 		},
 	}

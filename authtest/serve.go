@@ -16,9 +16,10 @@ import (
 // section 1: 100 KB).
 const maxBody = 100 << 10
 
-// serve counts a request, holds it as long as the mode says, and answers it
-// with the fault or with the truth.
-func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP answers as the issuer's own server does, for a test that wants to
+// stand between the two. It counts a request, holds it as long as an outage
+// says, and answers it with the fault or with the truth.
+func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := routePath(r)
 	switch path {
 	case wire.JWKSPath:

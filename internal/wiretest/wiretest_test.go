@@ -1,0 +1,198 @@
+package wiretest
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/manacore/manacore-go/authtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// mutant breaks one rule in the answers of a server that keeps them all.
+type mutant struct {
+	name   string
+	check  string // the check that must notice
+	change func(r *http.Request, rec *httptest.ResponseRecorder)
+}
+
+func replace(pairs ...string) func(*http.Request, *httptest.ResponseRecorder) {
+	return func(_ *http.Request, rec *httptest.ResponseRecorder) {
+		body := strings.NewReplacer(pairs...).Replace(rec.Body.String())
+		rec.Body = bytes.NewBufferString(body)
+	}
+}
+
+func header(name, value string) func(*http.Request, *httptest.ResponseRecorder) {
+	return func(_ *http.Request, rec *httptest.ResponseRecorder) {
+		if value == "" {
+			rec.Header().Del(name)
+			return
+		}
+		rec.Header().Set(name, value)
+	}
+}
+
+func status(from, to int) func(*http.Request, *httptest.ResponseRecorder) {
+	return func(_ *http.Request, rec *httptest.ResponseRecorder) {
+		if rec.Code == from {
+			rec.Code = to
+		}
+	}
+}
+
+var x = regexp.MustCompile(`"x":"[^"]*"`)
+
+func mutants() []mutant {
+	return []mutant{
+		{"indented key set", "jwks form", replace(`"keys":[`, `"keys": [`)},
+		{"line feed after the key set", "jwks form", replace(`}]}`, "}]}\n")},
+		{"no alg", "jwks form", replace(`"alg":"EdDSA",`, "")},
+		{"one more member", "jwks form", replace(`"use":"sig"`, `"use":"sig","key_ops":["verify"]`)},
+		{"use enc", "jwks form", replace(`"use":"sig"`, `"use":"enc"`)},
+		{"padded x", "jwks form", replace(`","kty"`, `=","kty"`)},
+		{"text/html", "jwks form", header("Content-Type", "text/html")},
+		{"empty set", "jwks form", func(r *http.Request, rec *httptest.ResponseRecorder) {
+			if r.Method == http.MethodGet && rec.Code == http.StatusOK {
+				rec.Body = bytes.NewBufferString(`{"keys":[]}`)
+			}
+		}},
+		{"weak ETag", "jwks caching", header("ETag", `W/"x"`)},
+		{"no ETag", "jwks caching", header("ETag", "")},
+		{"private key set", "jwks caching", header("Cache-Control", "private, max-age=300")},
+		{"no max-age", "jwks caching", header("Cache-Control", "public")},
+		{"max-age 0", "jwks caching", header("Cache-Control", "public, max-age=0")},
+		{"never 304", "jwks conditional", status(http.StatusNotModified, http.StatusOK)},
+		{"HEAD refused", "jwks HEAD", func(r *http.Request, rec *httptest.ResponseRecorder) {
+			if r.Method == http.MethodHead {
+				rec.Code = http.StatusNotFound
+			}
+		}},
+		{"HEAD without ETag", "jwks HEAD", func(r *http.Request, rec *httptest.ResponseRecorder) {
+			if r.Method == http.MethodHead {
+				rec.Header().Del("ETag")
+			}
+		}},
+		{"another key under the kid", "access token form", func(_ *http.Request, rec *httptest.ResponseRecorder) {
+			rec.Body = bytes.NewBuffer(x.ReplaceAll(rec.Body.Bytes(), []byte(`"x":"`+strings.Repeat("A", 43)+`"`)))
+		}},
+		{"another kid", "access token form", replace(`"kid":"`, `"kid":"other-`)},
+		{"no sessionId", "validate valid", replace(`"sessionId":"`+authtest.DefaultSessionID+`",`, "")},
+		{"another sessionId", "validate valid", replace(`"sessionId":"`, `"sessionId":"other-`)},
+		{"another role", "validate valid", replace(`"role":"user"`, `"role":"admin"`)},
+		{"one more claim", "validate valid", replace(`"payload":{`, `"payload":{"jti":"x",`)},
+		{"valid as text", "validate valid", replace(`"valid":true`, `"valid":"true"`)},
+		{"null error beside the payload", "validate valid", replace(`"valid":true`, `"valid":true,"error":null`)},
+		{"verdict that may be kept", "validate valid", header("Cache-Control", "public, max-age=60")},
+		{"another text for expired", "validate expired", replace(`timestamp check failed`, `timestamp check failed.`)},
+		{"401 for a refusal", "validate expired", func(_ *http.Request, rec *httptest.ResponseRecorder) {
+			if strings.Contains(rec.Body.String(), `"valid":false`) {
+				rec.Code = http.StatusUnauthorized
+			}
+		}},
+		{"revoked is valid", "validate invalid", replace(`"valid":false,"error":"Invalid token: session revoked"`, `"valid":true`)},
+		{"another text for a bad signature", "validate invalid", replace("Invalid token: signature", "signature")},
+		{"no reason", "validate invalid", replace("Invalid token: malformed", "Invalid token: ")},
+		{"empty payload beside the error", "validate invalid", replace(`"valid":false`, `"valid":false,"payload":{}`)},
+		{"422 for a validation", "validate request refused", status(http.StatusBadRequest, http.StatusUnprocessableEntity)},
+		{"413 as 400", "validate request refused", status(http.StatusRequestEntityTooLarge, http.StatusBadRequest)},
+		{"no code", "validate request refused", replace(`"code":"INVALID_REQUEST",`, "")},
+		{"two codes", "validate request refused", replace(`"error":"INVALID_REQUEST"`, `"error":"Bad Request"`)},
+		{"statusCode of another", "validate request refused", replace(`"statusCode":400`, `"statusCode":401`)},
+		{"another wording", "validate request refused", replace("token must be a string", "token is required")},
+		{"unknown field unnamed", "validate request refused", replace("property extra should not exist", "property should not exist")},
+		{"one text for a validation", "validate request refused", replace(`["token must be a string"]`, `"token must be a string"`)},
+		{"time in seconds", "validate request refused", replace(`Z","path"`, `","path"`)},
+		{"another path", "unknown routes and methods", replace(`"path":"/api/v1`, `"path":"`)},
+		{"405 for a method", "unknown routes and methods", status(http.StatusNotFound, http.StatusMethodNotAllowed)},
+		{"another text for no route", "unknown routes and methods", replace("Cannot ", "cannot ")},
+		{"long bodies refused", "validate request of 99 KB", func(r *http.Request, rec *httptest.ResponseRecorder) {
+			if r.ContentLength > 50<<10 {
+				rec.Code = http.StatusRequestEntityTooLarge
+			}
+		}},
+		{"no trailing slash", "trailing slash", func(r *http.Request, rec *httptest.ResponseRecorder) {
+			if strings.HasSuffix(r.URL.Path, "/") {
+				rec.Code = http.StatusNotFound
+			}
+		}},
+		{"sniffing allowed", "security headers", header("X-Content-Type-Options", "")},
+		{"framing allowed", "security headers", header("X-Frame-Options", "SAMEORIGIN")},
+		{"no policy", "security headers", header("Content-Security-Policy", "")},
+		{"no opener policy", "security headers", header("Cross-Origin-Opener-Policy", "")},
+		{"no HSTS on errors", "security headers", func(_ *http.Request, rec *httptest.ResponseRecorder) {
+			if rec.Code >= 400 {
+				rec.Header().Del("Strict-Transport-Security")
+			}
+		}},
+	}
+}
+
+// TestChecksNotice holds the suite itself to account: every rule that a server
+// may break is noticed by the check for it, and a server that breaks none
+// passes all of them.
+func TestChecksNotice(t *testing.T) {
+	t.Parallel()
+	for _, c := range checks() {
+		if faults := run(t, c, func(*http.Request, *httptest.ResponseRecorder) {}); faults != nil {
+			t.Fatalf("the untouched server fails %q: %q", c.name, faults)
+		}
+	}
+	noticed := map[string]bool{}
+	for _, m := range mutants() {
+		noticed[m.check] = true
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			at := slices.IndexFunc(checks(), func(c check) bool { return c.name == m.check })
+			if faults := run(t, checks()[at], m.change); faults == nil {
+				t.Errorf("check %q passes", m.check)
+			}
+		})
+	}
+	for _, c := range checks() {
+		if !noticed[c.name] {
+			t.Errorf("no broken server tries check %q", c.name)
+		}
+	}
+}
+
+// run returns what c finds wrong with a server whose answers change has edited.
+func run(t *testing.T, c check, change func(*http.Request, *httptest.ResponseRecorder)) []string {
+	issuer := authtest.NewIssuer(t)
+	tokens := tokens{
+		valid:   issuer.Token(),
+		expired: issuer.Token(authtest.Expired()),
+		revoked: issuer.Token(authtest.SessionID("ended")),
+		foreign: issuer.Token(authtest.OtherKey()),
+	}
+	issuer.Revoke("ended")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := httptest.NewRecorder()
+		issuer.ServeHTTP(rec, r)
+		change(r, rec)
+		for name, values := range rec.Header() {
+			w.Header()[name] = values
+		}
+		if rec.Body.Len() > 0 {
+			w.Header().Set("Content-Length", strconv.Itoa(rec.Body.Len()))
+		}
+		w.WriteHeader(rec.Code)
+		if r.Method != http.MethodHead {
+			w.Write(rec.Body.Bytes())
+		}
+	}))
+	defer server.Close()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	p := newProbe(t.Context(), server.URL, transport, tokens)
+	c.run(p)
+	return p.faults
+}
