@@ -1,0 +1,74 @@
+package middleware
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Option changes what a guard does. Without any, every request needs a good
+// bearer token, whatever the user's role.
+type Option func(*Guard)
+
+// Optional lets a request without credentials pass, without a user. Bad
+// credentials are still a 401 and an outage a 503: nobody becomes anonymous by
+// failing. Together with Roles it has no effect: a role needs a user.
+func Optional() Option {
+	return func(g *Guard) { g.optional = true }
+}
+
+// Roles admits users whose role is one of roles, compared exactly; others get
+// a 403 whose challenge lists them as scope (RFC 6750 section 3.1). It panics
+// without a role or when one is no scope-token (RFC 6749 section 3.3).
+func Roles(roles ...string) Option {
+	rule := newRoleRule(roles)
+	return func(g *Guard) { g.roles = rule }
+}
+
+// Cookie reads the token from the cookie of that name where the request has no
+// bearer header. Both at once, or the cookie twice, is a 400. An empty cookie
+// counts as none. Browsers send cookies unasked: protect such routes against
+// cross-site requests (SameSite, http.CrossOriginProtection). It panics on a
+// name that is no token (RFC 6265 section 4.1.1).
+func Cookie(name string) Option {
+	if (&http.Cookie{Name: name, Value: "v"}).Valid() != nil {
+		panic("middleware: bad cookie name " + name)
+	}
+	return func(g *Guard) { g.cookie = name }
+}
+
+// Realm names the protection space in the challenge (RFC 9110 section 11.5).
+// Default: no realm. It panics on a character that would need quoting.
+func Realm(realm string) Option {
+	if strings.IndexFunc(realm, notQuotable) >= 0 {
+		panic("middleware: bad realm")
+	}
+	return func(g *Guard) {
+		g.answers.realm = realm
+		g.answers.custom = true
+	}
+}
+
+// OnDenial is called once for each refused request, before anything is
+// written: for metrics and logs. Default: denials with status 503 are logged
+// as warnings to slog.Default; it replaces that.
+func OnDenial(fn func(*http.Request, *Denial)) Option {
+	return func(g *Guard) {
+		g.answers.onDenial = fn
+		g.answers.custom = true
+	}
+}
+
+// DenyWith writes the answer to a refused request in place of the error
+// envelope. Keep the status, the challenge and Retry-After: see SetHeader.
+func DenyWith(fn func(http.ResponseWriter, *http.Request, *Denial)) Option {
+	return func(g *Guard) {
+		g.answers.write = fn
+		g.answers.custom = true
+	}
+}
+
+// notQuotable tells the characters that may not stand in an attribute of the
+// challenge: all but %x20-21, %x23-5B and %x5D-7E (RFC 6750 section 3).
+func notQuotable(c rune) bool {
+	return c < 0x20 || c > 0x7e || c == '"' || c == '\\'
+}

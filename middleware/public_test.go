@@ -1,0 +1,238 @@
+package middleware
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestPublicPatterns(t *testing.T) {
+	t.Parallel()
+	patterns := []string{"GET /health", "/open", "GET /quotes/{id}", "/docs/", "GET /page/{$}", "POST api.example.com/hook", "/files/{path...}"}
+	tests := []struct {
+		name, method, target string
+		public               bool
+	}{
+		{"exact", "GET", "/health", true},
+		{"query does not count", "GET", "/health?x=/../admin", true},
+		{"HEAD by GET", "HEAD", "/health", true},
+		{"G144 other method", "POST", "/health", false},
+		{"G144 invented method", "get", "/health", false},
+		{"G137 preflight", "OPTIONS", "/health", false},
+		{"any method", "DELETE", "/open", true},
+		{"CONNECT", "CONNECT", "/open", false},
+		{"trailing slash", "GET", "/health/", false},
+		{"trailing dot", "GET", "/health.", false},
+		{"trailing encoded dot", "GET", "/health%2e", false},
+		{"case", "GET", "/Health", false},
+		{"parameter", "GET", "/health;x", false},
+		{"double slash", "GET", "//health", false},
+		{"inner double slash", "GET", "/docs//a", false},
+		{"dot segment", "GET", "/./health", false},
+		{"dot dot", "GET", "/docs/../admin", false},
+		{"dot dot into it", "GET", "/admin/../health", false},
+		{"encoded dot dot", "GET", "/docs/%2e%2e/admin", false},
+		{"half-encoded dot dot", "GET", "/docs/.%2E/admin", false},
+		{"encoded slash", "GET", "/docs/a%2Fb", false},
+		{"encoded slash in a wildcard", "GET", "/quotes/1%2Fsecret", false},
+		{"encoded letter", "GET", "/%68ealth", true},
+		{"wildcard", "GET", "/quotes/1", true},
+		{"wildcard, deeper", "GET", "/quotes/1/secret", false},
+		{"wildcard, empty", "GET", "/quotes/", false},
+		{"subtree", "GET", "/docs/a/b", true},
+		{"subtree's root", "GET", "/docs/", true},
+		{"subtree without its slash", "GET", "/docs", false},
+		{"exact slash", "GET", "/page/", true},
+		{"below an exact slash", "GET", "/page/x", false},
+		{"rest", "GET", "/files/a/b", true},
+		{"host", "POST", "http://api.example.com/hook", true},
+		{"host and port", "POST", "http://api.example.com:8080/hook", true},
+		{"another host", "POST", "http://example.com/hook", false},
+		{"unknown", "GET", "/admin", false},
+		{"asterisk", "OPTIONS", "*", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := New(oneToken, Public(patterns...))
+			r := request(t, tt.method, tt.target)
+			if got := g.public.matches(r); got != tt.public {
+				t.Errorf("%s %s: public = %v; want %v", tt.method, tt.target, got, tt.public)
+			}
+		})
+	}
+}
+
+func request(t testing.TB, method, target string) *http.Request {
+	t.Helper()
+	u, err := url.ParseRequestURI(target)
+	if target == "*" {
+		u, err = &url.URL{Path: "*"}, nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Request{Method: method, URL: u, Host: u.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+}
+
+func TestPublicAsksTheRouter(t *testing.T) {
+	t.Parallel()
+	routes := []string{
+		"GET /health", "GET /quotes/{id}", "GET /quotes/private", "GET /quotes/{id}/notes",
+		"/docs/", "/docs/internal/", "admin.example.com/docs/", "/{$}", "GET /tree/", "/api/",
+	}
+	tests := []struct {
+		name, public, method, target string
+		want                         bool
+	}{
+		{"the route itself", "GET /health", "GET", "/health", true},
+		{"pattern for every method", "/health", "GET", "/health", true},
+		{"no route for the method", "/health", "POST", "/health", false},
+		{"no route", "/nope", "GET", "/nope", false},
+		{"other name of the wildcard", "GET /quotes/{quote}", "GET", "/quotes/1", true},
+		{"G138 more specific route", "GET /quotes/{id}", "GET", "/quotes/private", false},
+		{"named as well", "GET /quotes/private", "GET", "/quotes/private", true},
+		{"subtree", "/docs/", "GET", "/docs/a", true},
+		{"rest wildcard", "/docs/{rest...}", "GET", "/docs/a", true},
+		{"G138 more specific subtree", "/docs/", "GET", "/docs/internal/a", false},
+		{"G138 host's own route", "/docs/", "GET", "http://admin.example.com/docs/a", false},
+		{"everything, specific route", "/", "GET", "/health", false},
+		{"everything, exact root", "/", "GET", "/", false},
+		{"exact root", "/{$}", "GET", "/", true},
+		{"part of a wide route", "/api/open", "GET", "/api/open", true},
+		{"part of a wide route by wildcard", "/api/{x}/y", "GET", "/api/1/y", true},
+		{"rest of a wide route", "/api/{x}/y", "GET", "/api/1/z", false},
+		{"router would redirect", "/tree", "GET", "/tree", false},
+		{"deeper route", "/quotes/", "GET", "/quotes/1/notes", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			mux := http.NewServeMux()
+			for _, route := range routes {
+				mux.HandleFunc(route, func(http.ResponseWriter, *http.Request) {})
+			}
+			g := New(oneToken, Public(tt.public)).Behind(mux)
+			if got := g.public.matches(request(t, tt.method, tt.target)); got != tt.want {
+				t.Errorf("Public(%q), %s %s: %v; want %v", tt.public, tt.method, tt.target, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestPublicTemplates(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, pattern, method, template string
+		want                            bool
+	}{
+		{"exact", "GET /health", "GET", "/health", true},
+		{"HEAD by GET", "GET /health", "HEAD", "/health", true},
+		{"other method", "GET /health", "DELETE", "/health", false},
+		{"any method", "/health", "DELETE", "/health", true},
+		{"CONNECT", "/health", "CONNECT", "/health", false},
+		{"no route", "/", "GET", "", false},
+		{"parameter", "/quotes/{id}", "GET", "/quotes/:quote", true},
+		{"parameter in the framework's spelling", "/quotes/:id", "GET", "/quotes/:id", true},
+		{"G138 more specific route", "/quotes/{id}", "GET", "/quotes/private", false},
+		{"wider route", "/quotes/private", "GET", "/quotes/:id", false},
+		{"deeper route", "/quotes/{id}", "GET", "/quotes/:id/notes", false},
+		{"shorter route", "/quotes/{id}/notes", "GET", "/quotes/:id", false},
+		{"rest, Echo", "/docs/", "GET", "/docs/*", true},
+		{"rest, Gin", "/docs/{path...}", "GET", "/docs/*path", true},
+		{"rest in the framework's spelling", "/static*", "GET", "/static*", true},
+		{"slash", "/docs/", "GET", "/docs/", true},
+		{"exact slash", "/docs/{$}", "GET", "/docs/", true},
+		{"exact slash and the rest", "/docs/{$}", "GET", "/docs/*", false},
+		{"route below a subtree", "/docs/", "GET", "/docs/internal", false},
+		{"everything is not every route", "/", "GET", "/admin", false},
+		{"root", "/", "GET", "/", true},
+		{"host", "api.example.com/hook", "GET", "/hook", false},
+		{"case", "/health", "GET", "/Health", false},
+		{"trailing slash", "/health", "GET", "/health/", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := New(oneToken, Public(tt.pattern))
+			if got := g.public.names(request(t, tt.method, "/whatever"), tt.template); got != tt.want {
+				t.Errorf("Public(%q), %s route %q: %v; want %v", tt.pattern, tt.method, tt.template, got, tt.want)
+			}
+		})
+	}
+	t.Run("encoded slash", func(t *testing.T) {
+		t.Parallel()
+		g := New(oneToken, Public("/quotes/{id}"))
+		if g.public.names(request(t, "GET", "/quotes/a%2Fb"), "/quotes/:id") {
+			t.Error("public; want not")
+		}
+	})
+}
+
+func TestNewPanics(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		make func()
+	}{
+		{"nil verifier", func() { New(nil) }},
+		{"bad pattern", func() { New(oneToken, Public("health")) }},
+		{"bad wildcard", func() { New(oneToken, Public("/a/{x")) }},
+		{"same pattern twice", func() { New(oneToken, Public("/a", "/a")) }},
+		{"no role", func() { Roles() }},
+		{"empty role", func() { Roles("") }},
+		{"role of two words", func() { Roles("a b") }},
+		{"G136 role that breaks out of the quotes", func() { Roles(`a", error="x`) }},
+		{"G136 realm with a line feed", func() { Realm("a\r\nb") }},
+		{"empty cookie name", func() { Cookie("") }},
+		{"cookie name with a separator", func() { Cookie("a;b") }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			tt.make()
+		})
+	}
+}
+
+// FuzzPublic holds the guard to the router: what passes without a look at the
+// credentials is served by the one public route and by no other.
+func FuzzPublic(f *testing.F) {
+	const mark = "Public-Route"
+	mux := http.NewServeMux()
+	for _, route := range []string{"GET /quotes/{id}", "GET /docs/"} {
+		mux.HandleFunc(route, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(mark, "1") })
+	}
+	for _, route := range []string{"/", "GET /quotes/private", "GET /docs/internal/", "POST /docs/", "/admin"} {
+		mux.HandleFunc(route, func(http.ResponseWriter, *http.Request) {})
+	}
+	g := New(oneToken, Public("GET /quotes/{id}", "GET /docs/")).Behind(mux)
+	for _, seed := range []string{"/quotes/1", "/quotes/private", "//quotes/1", "/docs/../admin", "/docs/%2e%2e/admin", "/docs/a%2F..%2Fb", "/docs/internal/x", "/docs"} {
+		f.Add("GET", seed)
+		f.Add("POST", seed)
+	}
+	f.Add("CONNECT", "/docs/../admin")
+	f.Fuzz(func(t *testing.T, method, target string) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil || !strings.HasPrefix(target, "/") {
+			t.Skip()
+		}
+		r := &http.Request{Method: method, URL: u, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+		admitted, denial := g.Admit(r)
+		if denial != nil {
+			return
+		}
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, admitted)
+		if w.Header().Get(mark) == "" {
+			t.Fatalf("%s %q passed and was served by %q", method, target, admitted.Pattern)
+		}
+	})
+}
