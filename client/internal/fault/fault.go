@@ -4,7 +4,7 @@ package fault
 
 import "errors"
 
-// The kinds. Every error of a verification is exactly one of them.
+// The kinds. Every error of a verification is exactly one of the first three.
 var (
 	Unauthenticated = errors.New("unauthenticated")
 	Forbidden       = errors.New("forbidden")
@@ -14,29 +14,30 @@ var (
 
 // The reasons below Unauthenticated.
 var (
-	NoToken    = reason("no token")
-	Malformed  = reason("malformed token")
-	UnknownKey = reason("unknown signing key")
-	Signature  = reason("bad signature")
-	Expired    = reason("token expired")
-	Claims     = reason("claims not accepted")
-	Rejected   = reason("refused by the auth server")
+	NoToken    = New(Unauthenticated, "no token")
+	Malformed  = New(Unauthenticated, "malformed token")
+	UnknownKey = New(Unauthenticated, "unknown signing key")
+	Signature  = New(Unauthenticated, "bad signature")
+	Expired    = New(Unauthenticated, "token expired")
+	Claims     = New(Unauthenticated, "claims not accepted")
+	Rejected   = New(Unauthenticated, "refused by the auth server")
 )
 
-// detail is an error whose kind errors.Is finds. The text is fixed when the
-// program starts: nothing that a stranger sent gets into it.
-type detail struct {
+// Reason is an error below a kind. Its text is fixed when the program starts,
+// so that nothing a stranger sent gets into it, and returning one allocates
+// nothing.
+type Reason struct {
 	parent error
 	text   string
 }
 
-func (d *detail) Error() string { return d.text }
-func (d *detail) Unwrap() error { return d.parent }
+func (r *Reason) Error() string { return r.text }
 
-func reason(text string) error { return &detail{Unauthenticated, "unauthenticated: " + text} }
+// Unwrap is the kind, or the reason of which this one is a case.
+func (r *Reason) Unwrap() error { return r.parent }
 
-// New makes a fixed error below parent, whose text is appended to the
-// parent's. Use it for package variables.
+// New makes a reason below parent, whose text it continues. It is meant for
+// package variables.
 func New(parent error, text string) error {
-	return &detail{parent, parent.Error() + ": " + text}
+	return &Reason{parent, parent.Error() + ": " + text}
 }

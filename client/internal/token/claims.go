@@ -1,0 +1,162 @@
+package token
+
+import (
+	"cmp"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/manacore/manacore-go/client/internal/fault"
+)
+
+// ErrIssuer is for an iss that is missing, of the wrong type or not accepted.
+var ErrIssuer = fault.New(fault.Claims, "iss")
+
+var (
+	errPayload = fault.New(fault.Malformed, "payload")
+	errSub     = fault.New(fault.Claims, "sub")
+	errAud     = fault.New(fault.Claims, "aud")
+	errExp     = fault.New(fault.Claims, "exp")
+	errNbf     = fault.New(fault.Claims, "nbf")
+	errIat     = fault.New(fault.Claims, "iat")
+	errEmail   = fault.New(fault.Claims, "email")
+	errRole    = fault.New(fault.Claims, "role")
+	errSid     = fault.New(fault.Claims, "sid")
+)
+
+const (
+	claimIss = iota
+	claimSub
+	claimAud
+	claimExp
+	claimNbf
+	claimIat
+	claimEmail
+	claimRole
+	claimSid
+	claimSessionID
+	claimClientID
+	claimAzp
+	claimTokenUse
+	claimTokenType
+	claimTyp
+	claimGty
+	claimGrantType
+)
+
+// claimNames are the claims that are read; those behind grant_type belong to
+// other kinds of token, see kind.go.
+var claimNames = append([]string{
+	"iss", "sub", "aud", "exp", "nbf", "iat", "email", "role", "sid", "sessionId",
+	"client_id", "azp", "token_use", "token_type", "typ", "gty", "grant_type",
+}, foreignClaims...)
+
+// Claims is what a token or the auth server's answer says. The times are zero
+// where the claim is absent.
+type Claims struct {
+	Issuer    string
+	Subject   string
+	Email     string
+	Role      string
+	Audiences []string
+	Expires   time.Time
+	NotBefore time.Time
+	IssuedAt  time.Time
+
+	sid, sessionID string
+	clientID, azp  string
+}
+
+// ReadClaims decodes a claims set. Types are held to; values are Policy's
+// business.
+func ReadClaims(payload []byte) (*Claims, error) {
+	c := new(Claims)
+	if err := new(reader).read(payload, string(payload), c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Claims) names() []string { return claimNames }
+func (c *Claims) refusal() error  { return errPayload }
+
+func (c *Claims) member(r *reader, i int) (err error) {
+	switch i {
+	case claimIss:
+		c.Issuer, err = r.text(ErrIssuer)
+	case claimSub:
+		c.Subject, err = r.text(errSub)
+	case claimAud:
+		c.Audiences, err = r.audiences()
+	case claimExp:
+		c.Expires, err = r.numericDate(errExp)
+	case claimNbf:
+		c.NotBefore, err = r.numericDate(errNbf)
+	case claimIat:
+		c.IssuedAt, err = r.numericDate(errIat)
+	case claimEmail:
+		c.Email, err = r.text(errEmail)
+	case claimRole:
+		c.Role, err = r.text(errRole)
+	case claimSid:
+		c.sid, err = r.text(errSid)
+	case claimSessionID:
+		c.sessionID, err = r.text(errSid)
+	default:
+		err = c.readKind(r, i)
+	}
+	return err
+}
+
+// Session is the id of the session: sid, or sessionId, the other name under
+// which the auth server's answer carries it.
+func (c *Claims) Session() string { return cmp.Or(c.sid, c.sessionID) }
+
+// audiences reads aud: one string or an array of nothing but strings
+// (RFC 7519 section 4.1.3).
+func (r *reader) audiences() ([]string, error) {
+	if r.PeekKind() != '[' {
+		aud, err := r.text(errAud)
+		return []string{aud}, err
+	}
+	if _, err := r.ReadToken(); err != nil {
+		return nil, err
+	}
+	var all []string
+	for r.PeekKind() != ']' {
+		aud, err := r.text(errAud)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, aud)
+	}
+	_, err := r.ReadToken()
+	return all, err
+}
+
+// maxDate is the end of the year 9999, in seconds since the epoch.
+const maxDate = 253402300799
+
+// numericDate reads a NumericDate: a number, fractions allowed (RFC 7519
+// section 2), from the epoch to the year 9999.
+func (r *reader) numericDate(refusal error) (time.Time, error) {
+	tok, err := r.ReadToken()
+	if err != nil {
+		return time.Time{}, err
+	}
+	if tok.Kind() != '0' {
+		return time.Time{}, refusal
+	}
+	seconds, err := tok.Float()
+	if err != nil || seconds < 0 || seconds > maxDate {
+		return time.Time{}, refusal
+	}
+	whole, fraction := math.Modf(seconds)
+	return time.Unix(int64(whole), int64(fraction*1e9)).UTC(), nil
+}
+
+// validSubject refuses a subject that is empty or that surrounding white
+// space makes look like another.
+func validSubject(sub string) bool {
+	return sub != "" && strings.TrimSpace(sub) == sub
+}
