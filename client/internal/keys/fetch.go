@@ -1,0 +1,91 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxBody is the largest accepted JWKS, in bytes after decompression.
+const maxBody = 1 << 20
+
+var errTooLarge = errors.New("the JWKS is larger than 1 MiB")
+
+// answer is what one GET of the JWKS brought.
+type answer struct {
+	doc         document
+	raw         []byte
+	etag        string
+	maxAge      time.Duration // what the server said, or a negative value
+	notModified bool
+}
+
+// get fetches the JWKS once. etag, if not empty, makes the request
+// conditional.
+func (s *Source) get(ctx context.Context, etag string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.cfg.URL, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	req.Header.Set("Accept", "application/json, application/jwk-set+json")
+	if etag != "" {
+		req.Header.Set("If-None-Match", etag)
+	}
+	resp, err := s.cfg.HTTP.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+
+	a := answer{etag: resp.Header.Get("ETag"), maxAge: maxAge(resp.Header)}
+	if resp.StatusCode == http.StatusNotModified && etag != "" {
+		a.notModified, a.etag = true, etag
+		return a, nil
+	}
+	if resp.StatusCode != http.StatusOK {
+		return answer{}, fmt.Errorf("the JWKS was answered with status %d", resp.StatusCode)
+	}
+	if !isJSON(resp.Header.Get("Content-Type")) {
+		return answer{}, errors.New("the JWKS was answered with a content type that is not JSON")
+	}
+	a.raw, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err != nil {
+		return answer{}, err
+	}
+	if len(a.raw) > maxBody {
+		return answer{}, errTooLarge
+	}
+	a.doc, err = parse(a.raw)
+	return a, err
+}
+
+func isJSON(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (media == "application/json" || media == "application/jwk-set+json")
+}
+
+// maxAge is the freshness lifetime that the server gives its answer (RFC 9111
+// section 5.2.2), zero where it forbids caching, negative where it says
+// nothing.
+func maxAge(h http.Header) time.Duration {
+	age := time.Duration(-1)
+	for directive := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
+		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
+		switch name {
+		case "no-store", "no-cache":
+			return 0
+		case "max-age":
+			seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
+			if err == nil {
+				age = time.Duration(seconds) * time.Second
+			}
+		}
+	}
+	return age
+}
