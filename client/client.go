@@ -1,0 +1,291 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/manacore/manacore-go/client/internal/cache"
+	"github.com/manacore/manacore-go/client/internal/fault"
+	"github.com/manacore/manacore-go/client/internal/keys"
+	"github.com/manacore/manacore-go/client/internal/remote"
+	"github.com/manacore/manacore-go/client/internal/token"
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+var errAnswer = fault.New(fault.Unavailable, "the claims of the auth server's answer are not accepted")
+
+// Client verifies access tokens. It is safe for concurrent use; a process
+// needs one.
+type Client struct {
+	config                            Config
+	policy                            token.Policy
+	http                              *http.Client
+	all                               []*issuer
+	issuers                           map[string]*issuer     // by name
+	verified                          *cache.Cache[*verdict] // nil: nothing is remembered
+	refused                           *cache.Cache[*verdict] // the auth server's no; nil: nothing
+	accepted, denied, down, fallbacks atomic.Uint64
+}
+
+// issuer is an Issuer at work. keys is nil in Remote mode without fallback,
+// remote in Local mode.
+type issuer struct {
+	Issuer
+	keys            *keys.Source
+	remote          *remote.Validator
+	fetches, failed atomic.Uint64
+}
+
+// verdict is what the cache remembers of a token.
+type verdict struct {
+	user   User
+	err    error // the auth server's no; nil for a verified token
+	since  time.Time
+	until  time.Time
+	key    *keys.Key    // what it was verified with; nil in Remote mode
+	source *keys.Source // where the key is from
+}
+
+// New makes a Client. It does no I/O: the first Verify or Ready does. The
+// error says everything that is wrong with the configuration.
+func New(config Config) (*Client, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		config: config,
+		policy: token.Policy{
+			MaxBytes:    config.Tokens.MaxBytes,
+			Types:       config.Tokens.Types,
+			Leeway:      config.Tokens.Leeway,
+			MaxLifetime: config.Tokens.MaxLifetime,
+			Required:    config.Tokens.Required,
+		},
+		http:    httpClient(config.HTTPClient),
+		issuers: make(map[string]*issuer),
+	}
+	if config.Cache.Size > 0 && (config.Mode == Local || config.Cache.TTL > 0) {
+		c.verified = cache.New[*verdict](config.Cache.Size)
+	}
+	if config.Mode == Remote && config.Cache.NegativeTTL > 0 {
+		c.refused = cache.New[*verdict](1024)
+	}
+	for _, i := range config.Issuers {
+		it := c.newIssuer(i)
+		c.all = append(c.all, it)
+		for _, name := range i.Names {
+			c.issuers[name] = it
+		}
+	}
+	return c, nil
+}
+
+// httpClient follows no redirect: a key set or a token must not come from, or
+// go to, where the configuration does not point.
+func httpClient(given *http.Client) *http.Client {
+	var own http.Client
+	if given != nil {
+		own = *given
+	} else {
+		own.Transport = http.DefaultTransport.(*http.Transport).Clone()
+	}
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &own
+}
+
+func (c *Client) newIssuer(config Issuer) *issuer {
+	it := &issuer{Issuer: config}
+	if c.config.Mode == Local || c.config.FallbackLocal {
+		it.keys = keys.New(keys.Config{
+			URL:      config.URL + wire.JWKSPath,
+			HTTP:     c.http,
+			Timeout:  c.config.Timeout,
+			MaxStale: c.config.Keys.MaxStale,
+			Cooldown: c.config.Keys.Cooldown,
+			Clock:    c.config.Clock,
+			Log:      c.config.Logger,
+			Snapshot: config.Snapshot,
+			OnFetch:  func(f keys.Fetch) { c.fetched(it, f) },
+		})
+	}
+	if c.config.Mode == Remote {
+		it.remote = remote.New(remote.Config{
+			URL:      config.URL + wire.ValidatePath,
+			HTTP:     c.http,
+			Timeout:  c.config.Timeout,
+			Failures: c.config.Breaker.Failures,
+			OpenFor:  c.config.Breaker.OpenFor,
+			Log:      c.config.Logger,
+			OnChange: func(from, to string) { c.breakerChanged(it, from, to) },
+		})
+	}
+	return it
+}
+
+// Ready waits until every issuer can be asked: for the first key set in Local
+// mode, for one answer of the auth server in Remote mode, where it tries once.
+// The error is ErrUnavailable.
+func (c *Client) Ready(ctx context.Context) error {
+	for _, it := range c.all {
+		if it.keys != nil {
+			if err := it.keys.Ready(ctx); err != nil {
+				return err
+			}
+		}
+		if it.remote != nil {
+			if err := it.remote.Ready(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Close ends what runs in the background and waits for it. Verify then answers
+// ErrUnavailable where it would need the auth server. It never fails; the
+// error is there for io.Closer.
+func (c *Client) Close() error {
+	for _, it := range c.all {
+		if it.keys != nil {
+			it.keys.Close()
+		}
+		if it.remote != nil {
+			it.remote.Close()
+		}
+	}
+	if c.config.HTTPClient == nil {
+		c.http.CloseIdleConnections()
+	}
+	return nil
+}
+
+// Verify returns the user that the token in text speaks for. On an error the User is the
+// zero value, and the error is ErrUnauthenticated or ErrUnavailable. ctx bounds
+// the wait for the auth server; a caller that gives up gets ErrUnavailable and
+// fails no other.
+func (c *Client) Verify(ctx context.Context, text string) (User, error) {
+	if trace := c.config.Trace; trace != nil && trace.Verified != nil {
+		start := time.Now()
+		user, err := c.verify(ctx, text)
+		trace.Verified(VerifiedInfo{Err: err, Duration: time.Since(start)})
+		return user, err
+	}
+	return c.verify(ctx, text)
+}
+
+func (c *Client) verify(ctx context.Context, text string) (User, error) {
+	if text == "" {
+		c.denied.Add(1)
+		return User{}, fault.NoToken
+	}
+	// Longer tokens are not worth a look-up, which reads all of one.
+	if len(text) <= c.policy.MaxBytes {
+		if v := c.remembered(text); v != nil {
+			if v.err != nil {
+				c.denied.Add(1)
+			}
+			return v.user, v.err
+		}
+	}
+	user, err := c.decide(ctx, text)
+	switch {
+	case err == nil:
+		c.accepted.Add(1)
+	case errors.Is(err, fault.Unauthenticated):
+		c.denied.Add(1)
+	default:
+		c.down.Add(1)
+	}
+	return user, err
+}
+
+// decide reaches the verdict on a token that is not remembered.
+func (c *Client) decide(ctx context.Context, text string) (User, error) {
+	t, err := token.Read(text, &c.policy)
+	if err != nil {
+		return User{}, err
+	}
+	it := c.issuers[t.Claims.Issuer]
+	if it == nil {
+		return User{}, token.ErrIssuer
+	}
+	if it.remote == nil {
+		return c.local(ctx, it, text, t)
+	}
+	if it.keys != nil {
+		it.keys.Prime() // the fallback needs its keys before the outage
+	}
+	user, err := c.remote(ctx, it, text, t)
+	if errors.Is(err, fault.Unavailable) && it.keys != nil && ctx.Err() == nil {
+		c.fallbacks.Add(1)
+		return c.local(ctx, it, text, t)
+	}
+	return user, err
+}
+
+// local verifies with the issuer's own key, the signature before the claims.
+func (c *Client) local(ctx context.Context, it *issuer, text string, t *token.Token) (User, error) {
+	key, err := it.keys.Find(ctx, t.Kid())
+	if err != nil {
+		return User{}, err
+	}
+	if !t.SignedBy(key.Public) {
+		return User{}, fault.Signature
+	}
+	now := c.config.Clock.Now()
+	if err := c.policy.Check(&t.Claims, it.Audiences, now); err != nil {
+		return User{}, err
+	}
+	user := userOf(&t.Claims)
+	if c.config.Mode == Local {
+		c.remember(text, &verdict{user: user, since: now, until: user.ExpiresAt, key: key, source: it.keys})
+	}
+	return user, nil
+}
+
+// remote asks the auth server about a token whose form and claims are good,
+// and holds its answer to the same rules.
+func (c *Client) remote(ctx context.Context, it *issuer, text string, t *token.Token) (User, error) {
+	if err := c.policy.Check(&t.Claims, it.Audiences, c.config.Clock.Now()); err != nil {
+		return User{}, err
+	}
+	answer, err := it.remote.Validate(ctx, text, &t.Claims)
+	now := c.config.Clock.Now()
+	if errors.Is(err, fault.Rejected) {
+		if !now.Before(t.Claims.Expires) {
+			err = fault.Expired
+		}
+		c.refuse(text, err, now)
+		return User{}, err
+	}
+	if err != nil {
+		return User{}, err
+	}
+	// The token's own claims were good: an answer whose claims are not is no
+	// verdict on it, unless exp has passed meanwhile.
+	if err := c.policy.Check(answer, it.Audiences, now); errors.Is(err, fault.Expired) {
+		return User{}, err
+	} else if err != nil {
+		return User{}, errAnswer
+	}
+	user := userOf(answer)
+	if c.config.Cache.TTL > 0 {
+		c.remember(text, &verdict{user: user, since: now, until: user.ExpiresAt})
+	}
+	return user, nil
+}
+
+func userOf(claims *token.Claims) User {
+	return User{
+		ID:        claims.Subject,
+		Email:     claims.Email,
+		Role:      claims.Role,
+		SessionID: claims.Session(),
+		IssuedAt:  claims.IssuedAt,
+		ExpiresAt: claims.Expires,
+	}
+}

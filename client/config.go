@@ -1,0 +1,248 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/manacore/manacore-go/client/internal/token"
+)
+
+// Mode is how a Client reaches its verdict.
+type Mode string
+
+const (
+	// Local verifies the signature with the issuer's cached public keys: no
+	// call per request, and a revocation is seen when the token expires.
+	Local Mode = "local"
+	// Remote asks the auth server about each token: a revocation is seen at
+	// once, and an outage of the auth server is ErrUnavailable.
+	Remote Mode = "remote"
+)
+
+// Config of a Client. The zero value verifies locally against the auth server
+// of a developer's machine. A negative number is an error unless its field
+// says what it means.
+type Config struct {
+	// Issuers whose tokens are accepted. None: Issuer's own zero value.
+	Issuers []Issuer
+	// Mode is Local unless set.
+	Mode Mode
+	// FallbackLocal lets Remote mode verify locally while the auth server
+	// gives no verdict. A revocation is not seen meanwhile.
+	FallbackLocal bool
+
+	Tokens  TokenConfig
+	Keys    KeyConfig
+	Cache   CacheConfig
+	Breaker BreakerConfig
+
+	// Timeout of one call to the auth server as a whole. 0: 5 s.
+	Timeout time.Duration
+	// HTTPClient is copied for the calls to the auth server; redirects are
+	// never followed. nil: a client of its own that Close tears down.
+	HTTPClient *http.Client
+	// Clock tells the time. nil: the system's. The circuit breaker always
+	// runs on the system's.
+	Clock Clock
+	// Logger hears of outages and odd key sets, never of tokens. nil:
+	// slog.Default.
+	Logger *slog.Logger
+	// Trace hears of what happens inside. nil: nothing.
+	Trace *Trace
+}
+
+// Issuer is an auth server and the names it goes by. A key of one issuer never
+// verifies a token of another (RFC 8725 section 3.8).
+type Issuer struct {
+	// URL of the auth server, without the /api/v1. "": http://localhost:3001.
+	URL string
+	// Names accepted as iss, exactly. None: "manacore".
+	Names []string
+	// Audiences of which aud must hold one, exactly. None: "manacore".
+	Audiences []string
+	// Snapshot is a file that keeps the last good key set, so that a backend
+	// that restarts during an outage still verifies. Who can write it can
+	// forge tokens. "": none.
+	Snapshot string
+}
+
+// TokenConfig is what a token must be beside well signed.
+type TokenConfig struct {
+	// Leeway is the clock difference allowed for exp, nbf and iat. 0: 10 s.
+	// Negative: none. At most 5 min.
+	Leeway time.Duration
+	// MaxLifetime is the longest accepted time from now to exp. 0: 24 h.
+	MaxLifetime time.Duration
+	// MaxBytes is the longest accepted token. 0: 8192.
+	MaxBytes int
+	// Types are the accepted typ, without "application/"; a token without one
+	// is accepted. nil: JWT and at+jwt.
+	Types []string
+	// Required claims beside iss, sub, aud and exp, out of email, role, sid,
+	// iat and nbf. nil: email and role. Empty but not nil: none.
+	Required []string
+}
+
+// KeyConfig is how the issuers' key sets are kept.
+type KeyConfig struct {
+	// MaxStale is how long a set that is past its max-age serves while it
+	// can't be fetched. 0: 1 h. Negative: not at all.
+	MaxStale time.Duration
+	// Cooldown is the least time between two fetches for kids that the set
+	// does not have. 0: 5 s.
+	Cooldown time.Duration
+}
+
+// CacheConfig is how verdicts are remembered.
+type CacheConfig struct {
+	// Size is how many verified tokens are remembered. 0: 16384. Negative:
+	// none.
+	Size int
+	// TTL is how long a verified token is remembered, at most until its exp.
+	// 0: until its exp in Local mode, not at all in Remote mode, where it
+	// delays the sight of a revocation.
+	TTL time.Duration
+	// NegativeTTL is how long the auth server's no is remembered in Remote
+	// mode. 0: 2 s. Negative: not at all.
+	NegativeTTL time.Duration
+}
+
+// BreakerConfig is when Remote mode stops asking an auth server that fails.
+type BreakerConfig struct {
+	// Failures in a row that open the breaker: 5xx, timeouts, broken
+	// connections and answers. 0: 5.
+	Failures uint32
+	// OpenFor is how long it stays open before one probe is let through.
+	// 0: 2 s.
+	OpenFor time.Duration
+}
+
+// Clock is a source of time. AfterFunc calls f on its own goroutine or from
+// the clock's, once d has passed, unless stop was called before.
+type Clock interface {
+	Now() time.Time
+	AfterFunc(d time.Duration, f func()) (stop func() bool)
+}
+
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+func (systemClock) AfterFunc(d time.Duration, f func()) func() bool {
+	return time.AfterFunc(d, f).Stop
+}
+
+const defaultName = "manacore"
+
+// withDefaults fills what is not set, or says what is wrong.
+func (c Config) withDefaults() (Config, error) {
+	if c.Mode == "" {
+		c.Mode = Local
+	}
+	if c.Clock == nil {
+		c.Clock = systemClock{}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if len(c.Issuers) == 0 {
+		c.Issuers = []Issuer{{}}
+	}
+	c.Issuers = slices.Clone(c.Issuers)
+	for i := range c.Issuers {
+		c.Issuers[i] = c.Issuers[i].withDefaults()
+	}
+	c.Tokens = c.Tokens.withDefaults()
+	c.Timeout = orDefault(c.Timeout, 5*time.Second)
+	c.Keys.MaxStale = orNone(c.Keys.MaxStale, time.Hour)
+	c.Keys.Cooldown = orDefault(c.Keys.Cooldown, 5*time.Second)
+	c.Cache.Size = orNone(c.Cache.Size, 16384)
+	c.Cache.NegativeTTL = orNone(c.Cache.NegativeTTL, 2*time.Second)
+	c.Breaker.Failures = orDefault(c.Breaker.Failures, 5)
+	c.Breaker.OpenFor = orDefault(c.Breaker.OpenFor, 2*time.Second)
+	return c, c.validate()
+}
+
+func (i Issuer) withDefaults() Issuer {
+	if i.URL == "" {
+		i.URL = "http://localhost:3001"
+	}
+	i.URL = strings.TrimRight(i.URL, "/")
+	if len(i.Names) == 0 {
+		i.Names = []string{defaultName}
+	}
+	if len(i.Audiences) == 0 {
+		i.Audiences = []string{defaultName}
+	}
+	return i
+}
+
+func (t TokenConfig) withDefaults() TokenConfig {
+	t.Leeway = orNone(t.Leeway, 10*time.Second)
+	t.MaxLifetime = orDefault(t.MaxLifetime, 24*time.Hour)
+	t.MaxBytes = orDefault(t.MaxBytes, 8192)
+	if t.Types == nil {
+		t.Types = []string{"JWT", "at+jwt"}
+	}
+	if t.Required == nil {
+		t.Required = []string{"email", "role"}
+	}
+	return t
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// orNone is orDefault where a negative value means zero.
+func orNone[T int | time.Duration](v, def T) T { return max(orDefault(v, def), 0) }
+
+func (c Config) validate() error {
+	var errs []error
+	reject := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf("client: "+format, args...))
+		}
+	}
+	reject(c.Mode != Local && c.Mode != Remote, "Mode is %q, and must be %q or %q", c.Mode, Local, Remote)
+	reject(c.FallbackLocal && c.Mode != Remote, "FallbackLocal needs Mode %q", Remote)
+	reject(c.Timeout < 0, "Timeout is negative")
+	reject(c.Keys.Cooldown < 0, "Keys.Cooldown is negative")
+	reject(c.Cache.TTL < 0, "Cache.TTL is negative")
+	reject(c.Breaker.OpenFor < 0, "Breaker.OpenFor is negative")
+	reject(c.Tokens.Leeway > 5*time.Minute, "Tokens.Leeway is over 5 minutes")
+	reject(c.Tokens.MaxLifetime < 0, "Tokens.MaxLifetime is negative")
+	reject(c.Tokens.MaxBytes < 0, "Tokens.MaxBytes is negative")
+	for _, name := range c.Tokens.Required {
+		reject(!token.Requirable(name), "Tokens.Required holds %q, which is not one of email, role, sid, iat and nbf", name)
+	}
+	names := make(map[string]bool)
+	for _, issuer := range c.Issuers {
+		errs = append(errs, checkURL(issuer.URL))
+		for _, name := range issuer.Names {
+			reject(name == "", "an issuer name is empty")
+			reject(names[name], "the issuer name %q stands twice", name)
+			names[name] = true
+		}
+		reject(slices.Contains(issuer.Audiences, ""), "an audience is empty")
+	}
+	return errors.Join(errs...)
+}
+
+// checkURL keeps the URL itself out of the error: it may hold a password.
+func checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("client: the auth server's URL must be http(s)://host[:port][/path]")
+	}
+	return nil
+}
