@@ -1,0 +1,151 @@
+// Package sqlite keeps the auth server's records in one SQLite file.
+//
+// The file is in WAL mode with synchronous=FULL: what was acknowledged is on
+// the disk. One connection writes; transactions take the write lock at their
+// beginning, so that a decision and its effect cannot be torn apart by
+// another process. Reads have a pool of their own and never wait for a writer.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// readers is how many connections read at once.
+const readers = 8
+
+// Store is a store.Store in one SQLite file.
+type Store struct {
+	write *sql.DB // one connection
+	read  *sql.DB
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the file at path, creates it with mode 0600 where there is none,
+// and brings its schema up to date. A file that is damaged, or whose schema
+// is newer than this program, is an error and is left as it is.
+func Open(ctx context.Context, path string) (*Store, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	// SQLite would create the file with the umask's mode; its -wal and -shm
+	// files take the mode of the file itself.
+	file, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+
+	s := &Store{}
+	if s.write, err = pool(abs, 1, "_txlock=immediate"); err != nil {
+		return nil, err
+	}
+	if s.read, err = pool(abs, readers, "_pragma=query_only(1)"); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(explain(path, err), s.Close())
+	}
+	return s, nil
+}
+
+func pool(abs string, connections int, option string) (*sql.DB, error) {
+	slashed := filepath.ToSlash(abs)
+	if !strings.HasPrefix(slashed, "/") { // a drive letter
+		slashed = "/" + slashed
+	}
+	// The busy timeout comes first: switching to WAL may already have to wait.
+	dsn := "file://" + (&url.URL{Path: slashed}).EscapedPath() +
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&" + option
+	connector, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, s.write, dir, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	current, target, err := provider.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if current > target {
+		return fmt.Errorf("schema version %d is from a newer program: this one knows versions up to %d", current, target)
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// explain says what an operator can do about a failure to open path.
+func explain(path string, err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_NOTADB || e.Code()&0xff == sqlite3.SQLITE_CORRUPT) {
+		return fmt.Errorf("sqlite: %s is damaged or not a SQLite database; it was left as it is, restore a backup or name another file: %w", path, err)
+	}
+	return fmt.Errorf("sqlite: open %s: %w", path, err)
+}
+
+// Ping implements store.Store.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	return s.read.QueryRowContext(ctx, `SELECT 1 FROM users UNION ALL SELECT 1 LIMIT 1`).Scan(&one)
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.read, s.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// inTx runs f in a transaction that holds the write lock from its beginning.
+func (s *Store) inTx(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		if rollback := tx.Rollback(); rollback != nil && !errors.Is(rollback, sql.ErrTxDone) {
+			return errors.Join(err, rollback)
+		}
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,93 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+// Rotate implements store.Sessions.
+func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Rotated, error) {
+	var out store.Rotated
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		presented, sealed, err := present(ctx, tx, r.Spent)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		out = store.Rotated{
+			Verdict: store.Judge(presented, r.Now, r.Grace),
+			Session: presented.Session,
+			User:    presented.User,
+		}
+		switch out.Verdict {
+		case store.Renewed:
+			out.Session.LastActivityAt = r.Now
+			return renew(ctx, tx, r, out.Session.ID)
+		case store.Repeated:
+			out.Sealed = sealed
+		case store.Reused:
+			out.Session.RevokedAt = r.Reuse.CreatedAt
+			return revoke(ctx, tx, `id = ?`, out.Session.ID, r.Reuse)
+		}
+		return nil
+	})
+	if err != nil {
+		return store.Rotated{}, err
+	}
+	return out, nil
+}
+
+// present reads what is known of a refresh token, and its sealed successor.
+func present(ctx context.Context, tx *sql.Tx, token store.Digest) (store.Presented, []byte, error) {
+	var (
+		session sessionRow
+		user    userRow
+		spentAt sql.NullInt64
+		sealed  []byte
+		p       store.Presented
+	)
+	err := tx.QueryRowContext(ctx, `SELECT t.spent_at, t.sealed_successor, n.spent_at IS NOT NULL, `+sessionColumns+`, `+userColumns+`
+		FROM refresh_tokens t
+		JOIN sessions s ON s.id = t.session_id
+		JOIN users u ON u.id = s.user_id
+		LEFT JOIN refresh_tokens n ON n.hash = t.successor_hash
+		WHERE t.hash = ?`, token[:]).
+		Scan(append(append([]any{&spentAt, &sealed, &p.SuccessorSpent}, session.into()...), user.into()...)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.Presented{}, nil, store.ErrNotFound
+	}
+	if err != nil {
+		return store.Presented{}, nil, err
+	}
+	p.SpentAt, p.Session, p.User = instant(spentAt), session.get(), user.get()
+	return p, sealed, nil
+}
+
+// renew spends the token presented and stores its successor. What was sealed
+// for the token before it can no longer be asked for, and goes.
+func renew(ctx context.Context, tx *sql.Tx, r store.Rotation, sessionID string) error {
+	now := millis(r.Now)
+	for _, step := range []struct {
+		query string
+		args  []any
+	}{
+		{`UPDATE refresh_tokens SET spent_at = ?, successor_hash = ?, sealed_successor = ? WHERE hash = ?`,
+			[]any{now, r.Successor[:], r.Sealed, r.Spent[:]}},
+		{`INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES (?, ?, ?)`,
+			[]any{r.Successor[:], sessionID, now}},
+		{`UPDATE refresh_tokens SET sealed_successor = NULL WHERE successor_hash = ?`,
+			[]any{r.Spent[:]}},
+		{`UPDATE sessions SET last_activity_at = ?, updated_at = ? WHERE id = ?`,
+			[]any{now, now, sessionID}},
+	} {
+		if _, err := tx.ExecContext(ctx, step.query, step.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

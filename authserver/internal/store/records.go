@@ -1,0 +1,78 @@
+package store
+
+import (
+	"crypto/sha256"
+	"time"
+)
+
+// Digest is the SHA-256 of a refresh token: all that a database sees of one.
+type Digest [sha256.Size]byte
+
+// User is an account's person.
+type User struct {
+	ID        string
+	Email     string // lower-cased, unique, also among the deleted
+	Name      string
+	Role      string // "user", "admin" or "service"
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	DeletedAt time.Time // zero: not deleted
+}
+
+// Deleted says whether the user was soft-deleted: no login, no valid token.
+func (u User) Deleted() bool { return !u.DeletedAt.IsZero() }
+
+// Credential is how a user proves to be one: a hashed password.
+type Credential struct {
+	ID           string
+	PasswordHash string // PHC string
+}
+
+// Session is one login and everything that its refresh rotations led to: the
+// family of its refresh tokens. Its id is the sid of its access tokens and
+// stays the same over rotations, so that ending the session ends them all.
+type Session struct {
+	ID             string
+	UserID         string
+	CreatedAt      time.Time
+	LastActivityAt time.Time
+	ExpiresAt      time.Time // absolute, fixed at login
+	RevokedAt      time.Time // zero: not revoked
+	RememberMe     bool
+	IPAddress      string // this and the following: empty where unknown
+	UserAgent      string
+	DeviceID       string
+	DeviceName     string
+}
+
+// Live says whether the session is neither revoked nor, at now, expired.
+func (s Session) Live(now time.Time) bool {
+	return s.RevokedAt.IsZero() && now.Before(s.ExpiresAt)
+}
+
+// Key is a signing key at rest.
+type Key struct {
+	ID         string // the kid
+	PublicKey  string // JSON of the public JWK
+	PrivateKey string // sealed
+	CreatedAt  time.Time
+}
+
+// The types of Event.
+const (
+	EventRegister     = "register"
+	EventLogin        = "login_success"
+	EventLogout       = "logout"
+	EventRefreshReuse = "refresh_token_reuse"
+)
+
+// Event is a row of the security log. It is written in the transaction of
+// what it tells, so that neither is there without the other; the database
+// gives it its id.
+type Event struct {
+	UserID    string // where a method says so, filled in by the store
+	Type      string
+	IPAddress string // empty where unknown
+	UserAgent string // empty where unknown
+	CreatedAt time.Time
+}

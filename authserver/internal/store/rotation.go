@@ -1,0 +1,74 @@
+package store
+
+import "time"
+
+// Rotation asks to exchange a refresh token for its successor.
+type Rotation struct {
+	Spent     Digest // of the token presented
+	Successor Digest // of the token that is to follow it
+	// Sealed is the successor, encrypted so that only a holder of the token
+	// presented can read it. It is handed out again within the grace.
+	Sealed []byte
+	Now    time.Time
+	Grace  time.Duration // below zero: none
+	// Reuse is the event written if the verdict is Reused; the store fills in
+	// its user.
+	Reuse Event
+}
+
+// Rotated is the outcome of a Rotation.
+type Rotated struct {
+	Verdict Verdict
+	Sealed  []byte  // where Verdict is Repeated: the successor sealed at the first use
+	Session Session // as it is after the rotation; zero where Verdict is Unknown
+	User    User    // zero where Verdict is Unknown
+}
+
+// Verdict is what becomes of a refresh token that was presented.
+type Verdict int
+
+// The verdicts. The store changes something in two cases only: Renewed and
+// Reused.
+const (
+	Unknown  Verdict = iota // no such token
+	UserGone                // the user was deleted
+	Revoked                 // the session was ended
+	Expired                 // the session is over its absolute expiry
+	Reused                  // spent, and its successor in use or the grace over: revoke the session
+	Repeated                // spent within the grace, the successor unused: hand out the same successor
+	Renewed                 // good: spend it and store the successor
+)
+
+func (v Verdict) String() string {
+	return [...]string{"unknown", "user gone", "revoked", "expired", "reused", "repeated", "renewed"}[v]
+}
+
+// Presented is what a database knows of a refresh token that was presented.
+type Presented struct {
+	SpentAt        time.Time // zero: unspent
+	SuccessorSpent bool
+	Session        Session
+	User           User
+}
+
+// Judge applies the rule of refresh rotation (RFC 9700 section 4.14.2): a
+// token is good once. A client that lost the answer may ask again within the
+// grace, for as long as the successor was not used; anything later means that
+// two parties hold the token, and the session ends. An older ancestor is
+// always of that kind, because its successor is spent.
+func Judge(p Presented, now time.Time, grace time.Duration) Verdict {
+	switch {
+	case p.User.Deleted():
+		return UserGone
+	case !p.Session.RevokedAt.IsZero():
+		return Revoked
+	case !p.Session.Live(now):
+		return Expired
+	case p.SpentAt.IsZero():
+		return Renewed
+	case p.SuccessorSpent || now.Sub(p.SpentAt) > grace:
+		return Reused
+	default:
+		return Repeated
+	}
+}
