@@ -1,0 +1,27 @@
+package authserver
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// bearer reads the access token of a request (RFC 6750 section 2.1). It is
+// empty where there is none or another scheme. Credentials sent twice, or with
+// anything behind them, are an INVALID_REQUEST failure.
+func bearer(r *http.Request) (string, error) {
+	values := r.Header.Values("Authorization")
+	if len(values) == 0 {
+		return "", nil
+	}
+	scheme, rest, _ := strings.Cut(values[0], " ")
+	text := strings.TrimLeft(rest, " ")
+	if len(values) > 1 || strings.ContainsAny(text, " \t,") {
+		return "", fail(wire.InvalidRequest, "Malformed Authorization header")
+	}
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", nil
+	}
+	return text, nil
+}

@@ -1,0 +1,21 @@
+// Package authserver is the auth server as a library: accounts, sessions with
+// rotated refresh tokens, Ed25519 access tokens and the JWKS that publishes
+// their keys, all as JSON over HTTP below /api/v1.
+//
+//	server, err := authserver.Open(ctx, authserver.Config{})
+//	if err != nil {
+//		return err
+//	}
+//	defer server.Close()
+//	return http.ListenAndServe(":3001", server.Handler())
+//
+// The zero Config keeps everything in ./manacore.db, an SQLite file that the
+// first start makes, beside ./manacore.db.key, which seals the signing keys
+// in it: back both up, and keep them apart. Command authserver is this
+// package with a configuration from the environment.
+//
+// What is kept of secrets: of a password its argon2id hash, of a refresh
+// token its SHA-256, of a signing key its ciphertext. What could not be
+// decided, because the database does not answer or too many passwords wait to
+// be hashed, is answered with 503 and Retry-After and never with a verdict.
+package authserver

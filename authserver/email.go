@@ -1,0 +1,50 @@
+package authserver
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+var (
+	// atom is a dot-separated part of the local part (RFC 5322 section 3.2.3,
+	// with the letters of RFC 6531). Quoted forms are not taken.
+	atom = regexp.MustCompile("^[a-zA-Z0-9!#$%&'*+/=?^_`{|}~\\p{L}\\p{M}\\p{N}-]+$")
+	// label is a part of the domain (RFC 1035 section 2.3.1, with the letters
+	// of internationalised names).
+	label = regexp.MustCompile(`^[a-zA-Z0-9\p{L}\p{M}\p{N}]([a-zA-Z0-9\p{L}\p{M}\p{N}-]*[a-zA-Z0-9\p{L}\p{M}\p{N}])?$`)
+)
+
+// normalEmail checks an e-mail address and returns the form in which it is
+// stored and looked up: Unicode NFC, lower case. ok is false for what is no
+// address, for a domain without a dot and for an address over 254 bytes (RFC
+// 5321 section 4.5.3.1).
+func normalEmail(s string) (address string, ok bool) {
+	if !utf8.ValidString(s) || len(s) > 254 {
+		return "", false
+	}
+	at := strings.LastIndexByte(s, '@')
+	if at < 1 || at > 64 {
+		return "", false
+	}
+	local, domain := s[:at], s[at+1:]
+	for part := range strings.SplitSeq(local, ".") {
+		if !atom.MatchString(part) {
+			return "", false
+		}
+	}
+	labels := strings.Split(domain, ".")
+	for _, part := range labels {
+		if len(part) > 63 || !label.MatchString(part) {
+			return "", false
+		}
+	}
+	top := labels[len(labels)-1]
+	if len(labels) < 2 || utf8.RuneCountInString(top) < 2 || !strings.ContainsFunc(top, unicode.IsLetter) {
+		return "", false
+	}
+	return strings.ToLower(norm.NFC.String(s)), true
+}

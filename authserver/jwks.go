@@ -1,0 +1,28 @@
+package authserver
+
+import (
+	"bytes"
+	"net/http"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/keys"
+)
+
+// jwks publishes the keys. They are in memory: the database may be down, and
+// the last good set stands.
+type jwks struct {
+	ring func() *keys.Ring
+}
+
+func (h jwks) serve(w http.ResponseWriter, r *http.Request) error {
+	document, etag := h.ring().JWKS()
+	header := w.Header()
+	header.Set("Content-Type", "application/json; charset=utf-8")
+	header.Set("Cache-Control", "public, max-age=300")
+	header.Set("ETag", etag)
+	// ServeContent does the conditional requests (RFC 9110 section 13). The
+	// set is served whole: a part of it would be of no use.
+	r.Header.Del("Range")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(document))
+	return nil
+}

@@ -1,0 +1,142 @@
+package authserver
+
+import (
+	"log/slog"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"strings"
+
+	"github.com/rs/cors"
+
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// securityHeaders stand on every answer.
+var securityHeaders = [...][2]string{
+	{"Strict-Transport-Security", "max-age=31536000; includeSubDomains; preload"},
+	{"Content-Security-Policy", "default-src 'self'; base-uri 'self'; frame-ancestors 'none'; object-src 'none'"},
+	{"X-Frame-Options", "DENY"},
+	{"X-Content-Type-Options", "nosniff"},
+	{"Referrer-Policy", "strict-origin-when-cross-origin"},
+	{"Cross-Origin-Opener-Policy", "same-origin"},
+	{"Cross-Origin-Resource-Policy", "same-origin"},
+	// Most answers bear tokens or tell about one; the JWKS says otherwise.
+	{"Cache-Control", "no-store"},
+}
+
+// secure writes the security headers before anything else does.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, h := range securityHeaders {
+			w.Header().Set(h[0], h[1])
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// crossOrigin answers preflights and marks the answers to the origins of the
+// allow-list.
+func crossOrigin(origins []string) func(http.Handler) http.Handler {
+	allowed := make(map[string]bool, len(origins))
+	for _, origin := range origins {
+		allowed[origin] = true
+	}
+	return cors.New(cors.Options{
+		// A function, because an empty list of origins would mean all.
+		AllowOriginFunc: func(origin string) bool { return allowed[origin] },
+		AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch,
+			http.MethodDelete, http.MethodOptions},
+		AllowedHeaders:       []string{"Content-Type", "Authorization", "X-Requested-With", "X-App-Id"},
+		AllowCredentials:     true,
+		OptionsSuccessStatus: http.StatusNoContent,
+	}).Handler
+}
+
+// plainPath drops a trailing slash, so that both spellings find the route.
+// Everything inside sees the request without it. Paths that a ServeMux would
+// redirect to another are given to odd.
+func plainPath(next, odd http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		trimmed := strings.TrimSuffix(r.URL.Path, "/")
+		if trimmed == "" {
+			trimmed = "/"
+		}
+		inner := r.WithContext(r.Context())
+		if trimmed != path.Clean(trimmed) || trimmed[0] != '/' {
+			odd.ServeHTTP(w, inner)
+			return
+		}
+		if trimmed != r.URL.Path {
+			target := *r.URL
+			target.Path, target.RawPath = trimmed, strings.TrimSuffix(r.URL.RawPath, "/")
+			inner.URL = &target
+		}
+		next.ServeHTTP(w, inner)
+	})
+}
+
+// recovered turns a panic of a handler into a 500.
+func recovered(o responder, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch reason := recover(); reason {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(reason)
+			default:
+				o.log.ErrorContext(r.Context(), "handler panicked", "route", r.Pattern, "panic", reason, "stack", string(debug.Stack()))
+				if recorder, ok := w.(*recorder); ok && recorder.status != 0 {
+					panic(http.ErrAbortHandler) // half an answer is out: break it off
+				}
+				o.respondError(w, r, &failure{code: wire.Internal, message: textInternal})
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recorder remembers the status of an answer.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// logged writes a line for each request: the route's pattern and never the
+// path, the query, a header or a body, which may hold secrets. What nothing
+// but a prober asks for is logged at debug level.
+func logged(o responder, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := o.now()
+		rec := &recorder{ResponseWriter: w}
+		defer func() {
+			level := slog.LevelInfo
+			if strings.Contains(r.Pattern, "/health") {
+				level = slog.LevelDebug
+			}
+			o.log.LogAttrs(r.Context(), level, "request",
+				slog.String("method", r.Method),
+				slog.String("route", r.Pattern), // set by the ServeMux
+				slog.Int("status", rec.status),
+				slog.Duration("duration", o.now().Sub(began)),
+				slog.String("ip", o.addr(r).String()))
+		}()
+		next.ServeHTTP(rec, r)
+	})
+}

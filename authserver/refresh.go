@@ -1,0 +1,79 @@
+package authserver
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/token"
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// refresh exchanges a refresh token for its successor and a new access token.
+type refresh struct {
+	out      responder
+	sessions store.Sessions
+	issuer   issuer
+	grace    time.Duration
+}
+
+func (h refresh) serve(w http.ResponseWriter, r *http.Request) error {
+	f, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	spent, _ := f.str("refreshToken")
+	if err := f.finish(); err != nil {
+		return err
+	}
+
+	successor, err := token.NewRefresh(h.issuer.random)
+	if err != nil {
+		return err
+	}
+	sealed, err := token.Seal(spent, successor, h.issuer.random)
+	if err != nil {
+		return err
+	}
+	rotated, err := h.sessions.Rotate(r.Context(), store.Rotation{
+		Spent:     token.Digest(spent),
+		Successor: token.Digest(successor),
+		Sealed:    sealed,
+		Now:       h.out.now(),
+		Grace:     h.grace,
+		Reuse:     h.issuer.event(r, store.EventRefreshReuse),
+	})
+	if err != nil {
+		return err
+	}
+	switch rotated.Verdict {
+	case store.Renewed:
+	case store.Repeated:
+		if successor, err = token.Unseal(spent, rotated.Sealed); err != nil {
+			return err
+		}
+	default:
+		return h.refused(r, rotated)
+	}
+	answer, err := h.issuer.tokens(rotated.User, rotated.Session, successor)
+	if err != nil {
+		return err
+	}
+	h.out.respond(w, r, http.StatusOK, answer)
+	return nil
+}
+
+// refused is the answer to a token that is not good. Clients compare
+// the texts.
+func (h refresh) refused(r *http.Request, rotated store.Rotated) error {
+	switch rotated.Verdict {
+	case store.UserGone:
+		return fail(wire.InvalidToken, "User not found")
+	case store.Expired:
+		return fail(wire.TokenExpired, "Refresh token expired")
+	case store.Reused:
+		h.out.log.WarnContext(r.Context(), "spent refresh token presented again: session revoked",
+			"session", rotated.Session.ID, "user", rotated.User.ID, "ip", h.out.addr(r).String())
+	}
+	return fail(wire.InvalidToken, "Invalid refresh token")
+}

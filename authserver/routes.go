@@ -1,0 +1,85 @@
+package authserver
+
+import (
+	"net/http"
+
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// limits are the rate limits of the routes.
+type limits struct{ login, register, usual func(endpoint) endpoint }
+
+func unlimited(e endpoint) endpoint { return e }
+
+func newLimits(cfg Config, o responder) (limits, error) {
+	if cfg.RateLimitDisabled {
+		return limits{unlimited, unlimited, unlimited}, nil
+	}
+	login, err := newLimiter(cfg.RateLimits.Login)
+	if err != nil {
+		return limits{}, err
+	}
+	register, err := newLimiter(cfg.RateLimits.Register)
+	if err != nil {
+		return limits{}, err
+	}
+	usual, err := newLimiter(cfg.RateLimits.Default)
+	if err != nil {
+		return limits{}, err
+	}
+	return limits{login.middleware(o), register.middleware(o), usual.middleware(o)}, nil
+}
+
+// endpoints are the server's routes, each with the parts it uses.
+type endpoints struct {
+	register register
+	login    login
+	refresh  refresh
+	logout   logout
+	session  session
+	validate validate
+	jwks     jwks
+	health   health
+}
+
+// handler is the whole server as one handler.
+func (e endpoints) handler(cfg Config, o responder) (http.Handler, error) {
+	limit, err := newLimits(cfg, o)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	for _, route := range []struct {
+		pattern string // one with GET answers HEAD too
+		limit   func(endpoint) endpoint
+		serve   endpoint
+	}{
+		{"POST " + wire.RegisterPath, limit.register, e.register.serve},
+		{"POST " + wire.LoginPath, limit.login, e.login.serve},
+		{"POST " + wire.RefreshPath, limit.usual, e.refresh.serve},
+		{"POST " + wire.LogoutPath, limit.usual, e.logout.serve},
+		{"GET " + wire.SessionPath, limit.usual, e.session.serve},
+		{"POST " + wire.ValidatePath, unlimited, e.validate.serve},
+		{"GET " + wire.JWKSPath, unlimited, e.jwks.serve},
+		{"GET " + wire.HealthPath, unlimited, e.health.plain},
+		{"GET " + wire.HealthPath + "/live", unlimited, e.health.live},
+		{"GET " + wire.HealthPath + "/ready", unlimited, e.health.ready},
+		{"GET /health", unlimited, e.health.plain},
+		{"GET /health/live", unlimited, e.health.live},
+		{"GET /health/ready", unlimited, e.health.ready},
+	} {
+		mux.Handle(route.pattern, o.answer(route.limit(route.serve)))
+	}
+	// Everything else, a known path with another method included: the
+	// existing service has no 405.
+	unknown := o.answer(func(_ http.ResponseWriter, r *http.Request) error {
+		return fail(wire.NotFound, "Cannot "+r.Method+" "+r.URL.EscapedPath())
+	})
+	mux.Handle("/", unknown)
+
+	allowOrigins := crossOrigin(cfg.CORSOrigins)
+	around := func(h http.Handler) http.Handler {
+		return logged(o, secure(allowOrigins(recovered(o, h))))
+	}
+	return plainPath(around(mux), around(unknown)), nil
+}

@@ -1,0 +1,133 @@
+package authserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/manacore/manacore-go/authserver/internal/keys"
+	"github.com/manacore/manacore-go/authserver/internal/password"
+	"github.com/manacore/manacore-go/authserver/internal/sqlite"
+	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/token"
+)
+
+// Server is an open auth server. It has no goroutines of its own.
+type Server struct {
+	store   store.Store
+	handler http.Handler
+}
+
+// Open opens the database, makes one where there is none, and loads the
+// signing keys. It fails without a change to what is there if the
+// configuration, the database or the key-encryption key is not good.
+func Open(ctx context.Context, config Config) (*Server, error) {
+	cfg, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	db, err := sqlite.Open(ctx, cfg.SQLitePath)
+	if err != nil {
+		return nil, fmt.Errorf("authserver: %w", err)
+	}
+	server, err := newServer(ctx, cfg, db)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("authserver: %w", err), db.Close())
+	}
+	return server, nil
+}
+
+// newServer puts a server together over an open store.
+func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error) {
+	ring, err := openKeys(ctx, cfg, db)
+	if err != nil {
+		return nil, err
+	}
+	access := token.Access{Ring: func() *keys.Ring { return ring }, Issuer: cfg.Issuer, Audience: cfg.Audience}
+	hasher := password.New(cfg.Hashing.Concurrency, cfg.Hashing.Queue, cfg.Random)
+	tokens := issuer{
+		access: access, clock: cfg.Clock, random: cfg.Random, trusted: cfg.TrustedProxies,
+		accessTTL: cfg.AccessTokenTTL, refreshTTL: cfg.RefreshTokenTTL, rememberTTL: cfg.RememberMeTTL,
+	}
+	out := responder{log: cfg.Logger, clock: cfg.Clock, trusted: cfg.TrustedProxies}
+	handler, err := endpoints{
+		register: register{out, db, hasher, tokens, cfg.PasswordMinLength},
+		login:    login{out, db, db, hasher, tokens},
+		refresh:  refresh{out, db, tokens, cfg.RefreshGrace},
+		logout:   logout{out, db, access, tokens},
+		session:  session{out, db, access},
+		validate: validate{out, db, access},
+		jwks:     jwks{access.Ring},
+		health:   health{out, db.Ping},
+	}.handler(cfg, out)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{store: db, handler: handler}, nil
+}
+
+// openKeys loads the signing keys, and makes the first one where the database
+// has none. The key file is made only then: with keys in the database, a
+// missing one is an error.
+func openKeys(ctx context.Context, cfg Config, db store.Keys) (*keys.Ring, error) {
+	rows, err := db.SigningKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("signing keys: %w", err)
+	}
+	kek, from, err := keyEncryptionKey(cfg, len(rows) == 0)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		if rows, err = firstKey(ctx, cfg, db, kek); err != nil {
+			return nil, fmt.Errorf("first signing key: %w", err)
+		}
+	}
+	ring, err := keys.Load(rows, kek)
+	if err != nil {
+		return nil, fmt.Errorf("%w (the key-encryption key is from %s)", err, from)
+	}
+	return ring, nil
+}
+
+// keyEncryptionKey finds the key-encryption key and says where it is from.
+func keyEncryptionKey(cfg Config, create bool) (kek []byte, from string, err error) {
+	if len(cfg.KeyEncryptionKey) > 0 {
+		return cfg.KeyEncryptionKey, "the configuration", nil
+	}
+	path := cfg.SQLitePath + ".key"
+	kek, err = keys.ReadKEK(path)
+	switch {
+	case errors.Is(err, keys.ErrNoKeyFile) && create:
+		kek, err = keys.CreateKEK(path, cfg.Random)
+	case errors.Is(err, keys.ErrNoKeyFile):
+		err = fmt.Errorf("%w, but %s holds signing keys that it seals: restore the file, or set the key-encryption key", err, cfg.SQLitePath)
+	}
+	return kek, path, err
+}
+
+func firstKey(ctx context.Context, cfg Config, db store.Keys, kek []byte) ([]store.Key, error) {
+	kid, err := token.NewID(cfg.Random)
+	if err != nil {
+		return nil, err
+	}
+	key, err := keys.New(kid, kek, cfg.Random, cfg.Clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	if err := db.AddFirstKey(ctx, key); err != nil {
+		return nil, err
+	}
+	return db.SigningKeys(ctx) // another process may have been first
+}
+
+// Handler answers the server's routes. It is the same one at every call.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Close releases the database. Shut the HTTP server down first: requests under
+// way are answered with 503 from here on.
+func (s *Server) Close() error { return s.store.Close() }
+
+var _ io.Closer = (*Server)(nil)
