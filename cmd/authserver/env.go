@@ -1,0 +1,163 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver"
+)
+
+// settings are what the environment configures.
+type settings struct {
+	port   int // 0: a free one
+	server authserver.Config
+}
+
+// variable is one that the server reads. set gets its value, never empty.
+type variable struct {
+	name, usage, preset string
+	set                 func(s *settings, value string) error
+}
+
+var variables = []variable{
+	{"PORT", "TCP port to listen on; 0 takes a free one", "3001", func(s *settings, v string) (err error) {
+		s.port, err = integer(v, 0, 65535)
+		return err
+	}},
+	{"DATABASE_URL", "PostgreSQL URL (not supported in this version); unset: the SQLite file", "", func(s *settings, v string) error {
+		s.server.DatabaseURL = v
+		return nil
+	}},
+	{"SQLITE_PATH", "the SQLite file, made where there is none", "./manacore.db", func(s *settings, v string) error {
+		s.server.SQLitePath = v
+		return nil
+	}},
+	{"KEY_ENCRYPTION_KEY", "32 bytes in base64 that seal the signing keys at rest; unset: the file SQLITE_PATH.key, made at the first start", "", func(s *settings, v string) (err error) {
+		s.server.KeyEncryptionKey, err = base64.StdEncoding.DecodeString(v)
+		if err != nil || len(s.server.KeyEncryptionKey) != 32 {
+			return errors.New("not the base64 of 32 bytes") // without the value: it is a secret
+		}
+		return nil
+	}},
+	{"JWT_ISSUER", "iss of the access tokens", "manacore", func(s *settings, v string) error {
+		s.server.Issuer = v
+		return nil
+	}},
+	{"JWT_AUDIENCE", "aud of the access tokens", "manacore", func(s *settings, v string) error {
+		s.server.Audience = v
+		return nil
+	}},
+	{"JWT_ACCESS_TOKEN_EXPIRY", "life of an access token, such as 15m", "15m", func(s *settings, v string) (err error) {
+		s.server.AccessTokenTTL, err = duration(v)
+		return err
+	}},
+	{"JWT_REFRESH_TOKEN_EXPIRY", "life of a session from its login, such as 7d", "7d", func(s *settings, v string) (err error) {
+		s.server.RefreshTokenTTL, err = duration(v)
+		return err
+	}},
+	{"CORS_ORIGINS", "origins that browsers may call from, comma-separated", "none", func(s *settings, v string) error {
+		s.server.CORSOrigins = list(v)
+		return nil
+	}},
+	{"TRUSTED_PROXIES", "networks whose X-Forwarded-For counts, comma-separated, such as 10.0.0.0/8", "none", func(s *settings, v string) error {
+		for _, network := range list(v) {
+			prefix, err := netip.ParsePrefix(network)
+			if err != nil {
+				return fmt.Errorf("%q is not a network such as 10.0.0.0/8", network)
+			}
+			s.server.TrustedProxies = append(s.server.TrustedProxies, prefix.Masked())
+		}
+		return nil
+	}},
+	{"RATE_LIMIT_TTL", "seconds over which RATE_LIMIT_MAX counts", "60", func(s *settings, v string) error {
+		seconds, err := integer(v, 1, 86400)
+		s.server.RateLimits.Default.Per = time.Duration(seconds) * time.Second
+		return err
+	}},
+	{"RATE_LIMIT_MAX", "requests from one address in RATE_LIMIT_TTL, beside the limits of login and registration", "100", func(s *settings, v string) (err error) {
+		s.server.RateLimits.Default.Requests, err = integer(v, 1, 1_000_000)
+		return err
+	}},
+	{"RATE_LIMIT_DISABLED", "true switches every limit off, for tests and load runs; refused with NODE_ENV=production", "false", func(s *settings, v string) (err error) {
+		s.server.RateLimitDisabled, err = strconv.ParseBool(v)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", v)
+		}
+		return nil
+	}},
+	{"NODE_ENV", "production refuses what is for tests alone", "", func(*settings, string) error { return nil }},
+}
+
+// fromEnv reads the environment through getenv. An empty variable counts as
+// unset.
+func fromEnv(getenv func(string) string) (settings, error) {
+	s := settings{port: 3001}
+	s.server.RateLimits.Default = authserver.Limit{Requests: 100, Per: time.Minute}
+	var errs []error
+	for _, v := range variables {
+		if value := getenv(v.name); value != "" {
+			if err := v.set(&s, value); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", v.name, err))
+			}
+		}
+	}
+	if s.server.RateLimitDisabled && getenv("NODE_ENV") == "production" {
+		errs = append(errs, errors.New("RATE_LIMIT_DISABLED: refused with NODE_ENV=production"))
+	}
+	return s, errors.Join(errs...)
+}
+
+func integer(v string, least, most int) (int, error) {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < least || n > most {
+		return 0, fmt.Errorf("%q is not a number from %d to %d", v, least, most)
+	}
+	return n, nil
+}
+
+// duration reads a Go duration, or days as in 7d. A bare number is refused:
+// programs that share these variables disagree on its unit.
+func duration(v string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(v, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n > 0 && n <= 366 {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	} else if d, err := time.ParseDuration(v); err == nil && d > 0 {
+		return d, nil
+	}
+	return 0, fmt.Errorf("%q is not a duration such as 15m, 12h or 7d", v)
+}
+
+func list(v string) []string {
+	var items []string
+	for item := range strings.SplitSeq(v, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// help answers a command line with arguments, of which -h is the only one,
+// and returns the exit status.
+func help(args []string, out, errs io.Writer) int {
+	if len(args) != 1 || (args[0] != "-h" && args[0] != "-help" && args[0] != "--help") {
+		fmt.Fprintf(errs, "authserver: takes no arguments, got %q; -h lists the variables that configure it\n", args)
+		return 2
+	}
+	fmt.Fprint(out, "authserver serves the Mana Core auth server. The environment configures it;\nan empty variable counts as unset.\n\n")
+	for _, v := range variables {
+		fmt.Fprintf(out, "  %s\n      %s", v.name, v.usage)
+		if v.preset != "" {
+			fmt.Fprintf(out, " (default %s)", v.preset)
+		}
+		fmt.Fprintln(out)
+	}
+	return 0
+}
