@@ -1,0 +1,61 @@
+package nethttp_test
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/guardtest"
+	"github.com/manacore/manacore-go/middleware/nethttp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	guardtest.Run(t, build)
+}
+
+func build(app guardtest.App) http.Handler {
+	mux := http.NewServeMux()
+	for _, route := range app.Routes {
+		handler := handlerOf(route)
+		if route.Roles != nil {
+			handler = nethttp.RequireRole(route.Roles...)(handler)
+		}
+		mux.Handle(route.Method+" "+route.Path, wrap(handler, route.Guards))
+	}
+	return recovering(wrap(mux, app.Guards))
+}
+
+func handlerOf(route guardtest.Route) http.Handler {
+	if route.NeedsUser {
+		return nethttp.UserFunc(func(w http.ResponseWriter, r *http.Request, user client.User) {
+			route.Serve(w, r, user, true)
+		})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, ok := nethttp.CurrentUser(r)
+		route.Serve(w, r, user, ok)
+	})
+}
+
+func wrap(handler http.Handler, layers []guardtest.Layer) http.Handler {
+	for _, layer := range slices.Backward(layers) {
+		handler = nethttp.Guard(layer.Auth, layer.Options...)(handler)
+	}
+	return handler
+}
+
+func recovering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if recover() != nil {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
