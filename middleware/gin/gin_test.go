@@ -1,0 +1,124 @@
+package authgin_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/guardtest"
+	"github.com/manacore/manacore-go/middleware"
+	authgin "github.com/manacore/manacore-go/middleware/gin"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	gin.SetMode(gin.ReleaseMode)
+	goleak.VerifyTestMain(m)
+}
+
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	guardtest.Run(t, build)
+}
+
+func build(app guardtest.App) http.Handler {
+	r := gin.New()
+	r.RedirectTrailingSlash = false
+	r.Use(gin.RecoveryWithWriter(io.Discard))
+	layers := guards(app.Guards)
+	r.Use(layers[:min(1, len(layers))]...)
+	group := r.Group("", layers[min(1, len(layers)):]...)
+	for _, route := range app.Routes {
+		chain := guards(route.Guards)
+		if route.Roles != nil {
+			chain = append(chain, authgin.RequireRole(route.Roles...))
+		}
+		group.Handle(route.Method, guardtest.Template(route.Path, "*path"), append(chain, handlerOf(route))...)
+	}
+	return r
+}
+
+func handlerOf(route guardtest.Route) gin.HandlerFunc {
+	if route.NeedsUser {
+		return authgin.UserFunc(func(c *gin.Context, user client.User) {
+			route.Serve(c.Writer, c.Request, user, true)
+		})
+	}
+	return func(c *gin.Context) {
+		user, ok := authgin.CurrentUser(c)
+		route.Serve(c.Writer, c.Request, user, ok)
+	}
+}
+
+func guards(layers []guardtest.Layer) []gin.HandlerFunc {
+	var chain []gin.HandlerFunc
+	for _, layer := range layers {
+		chain = append(chain, authgin.Guard(layer.Auth, layer.Options...))
+	}
+	return chain
+}
+
+type verifierFunc func(ctx context.Context, token string) (client.User, error)
+
+func (f verifierFunc) Verify(ctx context.Context, token string) (client.User, error) {
+	return f(ctx, token)
+}
+
+var nobody = verifierFunc(func(context.Context, string) (client.User, error) {
+	return client.User{}, client.ErrNoToken
+})
+
+// Outer middleware finds the context aborted and the answer's status.
+func TestDenialAborts(t *testing.T) {
+	t.Parallel()
+	r := gin.New()
+	var aborted bool
+	r.Use(func(c *gin.Context) {
+		c.Next()
+		aborted = c.IsAborted() && c.Writer.Status() == http.StatusUnauthorized
+	}, authgin.Guard(nobody), func(*gin.Context) { t.Error("later middleware ran") })
+	r.GET("/me", func(*gin.Context) { t.Error("the handler ran") })
+	w := httptest.NewRecorder()
+	r.ServeHTTP(w, httptest.NewRequest("GET", "/me", nil))
+	if w.Code != http.StatusUnauthorized || !aborted {
+		t.Errorf("status = %d, aborted %v; want 401 and true", w.Code, aborted)
+	}
+}
+
+// A writer that breaks does not let the handler run, though outer middleware
+// recovers and goes on.
+func TestBrokenWriterAdmitsNobody(t *testing.T) {
+	t.Parallel()
+	r := gin.New()
+	r.Use(func(c *gin.Context) {
+		defer func() {
+			_ = recover()
+			c.Next()
+		}()
+		c.Next()
+	}, authgin.Guard(nobody, middleware.DenyWith(func(http.ResponseWriter, *http.Request, *middleware.Denial) { panic("broken") })))
+	r.GET("/me", func(*gin.Context) { t.Error("the handler ran") })
+	r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/me", nil))
+}
+
+// Gin's redirects come before the guard, and lead nowhere without it.
+func TestRedirectRunsNoHandler(t *testing.T) {
+	t.Parallel()
+	r := gin.New()
+	r.RedirectFixedPath = true
+	r.Use(authgin.Guard(nobody, middleware.Public("GET /health")))
+	r.GET("/health", func(*gin.Context) { t.Error("the handler ran") })
+	for _, target := range []string{"/health/", "/HEALTH", "//health"} {
+		w := httptest.NewRecorder()
+		request := httptest.NewRequest("GET", "/", nil)
+		request.URL.Path = target
+		r.ServeHTTP(w, request)
+		if w.Code != http.StatusMovedPermanently {
+			t.Errorf("%s: status = %d; want 301", target, w.Code)
+		}
+	}
+}
