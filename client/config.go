@@ -94,8 +94,9 @@ type KeyConfig struct {
 	// MaxStale is how long a set that is past its max-age serves while it
 	// can't be fetched. 0: 1 h. Negative: not at all.
 	MaxStale time.Duration
-	// Cooldown is the least time between two fetches for kids that the set
-	// does not have. 0: 5 s.
+	// Cooldown is how long no unknown kid sets off a fetch after one did so in
+	// vain: it bounds what a stranger can cause, and how late a new key may
+	// be seen while one tries. 0: 5 s.
 	Cooldown time.Duration
 }
 

@@ -43,7 +43,7 @@ type Config struct {
 	HTTP     *http.Client  // follows no redirects
 	Timeout  time.Duration // of one fetch as a whole
 	MaxStale time.Duration // how long a stale set serves while fetches fail
-	Cooldown time.Duration // between two fetches for unknown kids
+	Cooldown time.Duration // after a fetch for a kid that nobody publishes
 	Clock    Clock
 	Log      *slog.Logger
 	Snapshot string // file that keeps the last good set, or ""
@@ -233,9 +233,6 @@ func (s *Source) join(kid string) (*fetch, error) {
 	case unknown && now.Before(s.unknownAt):
 		return nil, fault.UnknownKey
 	}
-	if unknown {
-		s.unknownAt = now.Add(s.cfg.Cooldown)
-	}
 	return s.start(kid), nil
 }
 
@@ -288,6 +285,8 @@ func (s *Source) finish(f *fetch, kid string, begun time.Time, a answer, err err
 	var next time.Duration
 	if err == nil {
 		next = s.accept(a, begun)
+		// Only a look in vain takes the cooldown: a stranger can set off no
+		// other, and a rotation right after another is not held up.
 		if kid != "" && s.set.Load().key(kid) == nil {
 			s.unknownAt = begun.Add(s.cfg.Cooldown)
 		}
