@@ -97,6 +97,7 @@ func TestPublicAsksTheRouter(t *testing.T) {
 		{"subtree", "/docs/", "GET", "/docs/a", true},
 		{"rest wildcard", "/docs/{rest...}", "GET", "/docs/a", true},
 		{"G138 more specific subtree", "/docs/", "GET", "/docs/internal/a", false},
+		{"G138 wildcard route inside a subtree", "/quotes/", "GET", "/quotes/1", false},
 		{"G138 host's own route", "/docs/", "GET", "http://admin.example.com/docs/a", false},
 		{"everything, specific route", "/", "GET", "/health", false},
 		{"everything, exact root", "/", "GET", "/", false},
@@ -144,6 +145,7 @@ func TestPublicTemplates(t *testing.T) {
 		{"rest, Gin", "/docs/{path...}", "GET", "/docs/*path", true},
 		{"rest in the framework's spelling", "/static*", "GET", "/static*", true},
 		{"slash", "/docs/", "GET", "/docs/", true},
+		{"slash of the rest", "/docs/{path...}", "GET", "/docs/", true},
 		{"exact slash", "/docs/{$}", "GET", "/docs/", true},
 		{"exact slash and the rest", "/docs/{$}", "GET", "/docs/*", false},
 		{"route below a subtree", "/docs/", "GET", "/docs/internal", false},
@@ -162,13 +164,48 @@ func TestPublicTemplates(t *testing.T) {
 			}
 		})
 	}
-	t.Run("encoded slash", func(t *testing.T) {
-		t.Parallel()
-		g := New(oneToken, Public("/quotes/{id}"))
-		if g.public.names(request(t, "GET", "/quotes/a%2Fb"), "/quotes/:id") {
-			t.Error("public; want not")
+	for name, target := range map[string]string{
+		"encoded slash": "/docs/a%2Fb", "double slash": "/docs//a", "dot segment": "/docs/./a",
+		"dot dot": "/docs/../a", "encoded dot dot": "/docs/%2e%2E/a",
+	} {
+		t.Run("G138 "+name, func(t *testing.T) {
+			t.Parallel()
+			g := New(oneToken, Public("/docs/"))
+			if !g.public.names(request(t, "GET", "/docs/a"), "/docs/*") || g.public.names(request(t, "GET", target), "/docs/*") {
+				t.Errorf("%s is public; want not", target)
+			}
+		})
+	}
+}
+
+func TestCovers(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		wide, narrow string
+		want         bool
+	}{
+		{"/a", "/a", true},
+		{"/a", "/b", false},
+		{"/a", "/a/b", false},
+		{"/a/b", "/a", false},
+		{"/{x}", "/{y}", true},
+		{"/{x}", "/a", true},
+		{"/a", "/{x}", false},
+		{"/a/{x}", "/a/{$}", false},
+		{"/a/{$}", "/a/{$}", true},
+		{"/a/", "/a/{$}", true},
+		{"/a/", "/a/{x...}", true},
+		{"/a/", "/a/b/c", true},
+		{"/a/", "/a", false},
+		{"/a/{x}", "/a/", false},
+		{"/{x}/b", "/a/", false},
+		{"/", "/a/", true},
+	}
+	for _, tt := range tests {
+		if got := covers(tt.wide, tt.narrow); got != tt.want {
+			t.Errorf("covers(%q, %q) = %v; want %v", tt.wide, tt.narrow, got, tt.want)
 		}
-	})
+	}
 }
 
 func TestNewPanics(t *testing.T) {

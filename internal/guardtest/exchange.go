@@ -80,14 +80,14 @@ func (s *service) expect(t *testing.T, head, body string, want answer) {
 	before := s.ran.Load()
 	got := s.do(t, head, body)
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s\nanswer (-want +got):\n%s", head, diff)
+		t.Errorf("%.200q\nanswer (-want +got):\n%s", head, diff)
 	}
 	ran, wantRan := s.ran.Load()-before, int64(0)
 	if want.Status == http.StatusOK {
 		wantRan = 1
 	}
 	if ran != wantRan {
-		t.Errorf("%s\nthe handler ran %d times; want %d", head, ran, wantRan)
+		t.Errorf("%.200q\nthe handler ran %d times; want %d", head, ran, wantRan)
 	}
 }
 

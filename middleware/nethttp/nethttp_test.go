@@ -1,7 +1,9 @@
 package nethttp_test
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 
@@ -58,4 +60,30 @@ func recovering(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(w, r)
 	})
+}
+
+type verifierFunc func(ctx context.Context, token string) (client.User, error)
+
+func (f verifierFunc) Verify(ctx context.Context, token string) (client.User, error) {
+	return f(ctx, token)
+}
+
+// Nothing recovers here: a guard that went on after its refusal would break.
+func TestDenialEndsTheRequest(t *testing.T) {
+	t.Parallel()
+	nobody := verifierFunc(func(context.Context, string) (client.User, error) {
+		return client.User{}, client.ErrNoToken
+	})
+	unreached := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") })
+	for name, handler := range map[string]http.Handler{
+		"Guard":       nethttp.Guard(nobody)(unreached),
+		"RequireRole": nethttp.RequireRole("admin")(unreached),
+		"UserFunc":    nethttp.UserFunc(func(http.ResponseWriter, *http.Request, client.User) { t.Error("the handler ran") }),
+	} {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		if w.Code != http.StatusUnauthorized {
+			t.Errorf("%s: status = %d; want 401", name, w.Code)
+		}
+	}
 }
