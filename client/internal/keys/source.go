@@ -278,7 +278,8 @@ func (s *Source) start(kid string) *fetch {
 	return f
 }
 
-// finish takes in the outcome of a fetch and plans the next one.
+// finish takes in the outcome of a fetch, tells of it, and then lets those go
+// on who wait for it.
 func (s *Source) finish(f *fetch, kid string, begun time.Time, a answer, err error) {
 	now := s.cfg.Clock.Now()
 	s.mu.Lock()
@@ -293,6 +294,10 @@ func (s *Source) finish(f *fetch, kid string, begun time.Time, a answer, err err
 	} else {
 		next = s.fail(now)
 	}
+	s.mu.Unlock()
+	s.report(a, Fetch{URL: s.cfg.URL, Duration: now.Sub(begun), Keys: s.Len(), Err: err})
+
+	s.mu.Lock()
 	f.err = err
 	s.running = nil
 	s.schedule(next)
@@ -300,11 +305,9 @@ func (s *Source) finish(f *fetch, kid string, begun time.Time, a answer, err err
 	close(s.changed)
 	s.changed = make(chan struct{})
 	s.mu.Unlock()
-
 	if err == nil {
 		s.save()
 	}
-	s.report(a, Fetch{URL: s.cfg.URL, Duration: now.Sub(begun), Keys: s.Len(), Err: err})
 }
 
 // schedule plans the next look in the background. The caller holds mu.
