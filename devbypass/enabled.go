@@ -1,0 +1,35 @@
+//go:build !nodevbypass
+
+package devbypass
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/manacore/manacore-go/client"
+)
+
+const compiledIn = true
+
+// bypass stands in for auth where no token is sent.
+type bypass struct {
+	auth  client.Verifier
+	user  client.User
+	count atomic.Uint64
+}
+
+func standIn(auth client.Verifier, user client.User) client.Verifier {
+	return &bypass{auth: auth, user: user}
+}
+
+// Verify asks the real Verifier about a token, and has the developer's user
+// for none.
+func (b *bypass) Verify(ctx context.Context, token string) (client.User, error) {
+	if token != "" {
+		return b.auth.Verify(ctx, token)
+	}
+	b.count.Add(1)
+	return b.user, nil
+}
+
+func (b *bypass) bypassed() uint64 { return b.count.Load() }
