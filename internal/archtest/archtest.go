@@ -1,0 +1,150 @@
+// Package archtest holds the table of who may import whom in this module, and
+// which packages may know a framework or a database driver. Its test reads the
+// source files themselves, so that a cached result never hides a new import.
+package archtest
+
+import (
+	"fmt"
+	"go/build"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Module is the import path of the module.
+const Module = "github.com/manacore/manacore-go"
+
+// rule says what the packages at or below a path may import of this module.
+// "p/..." stands for p and what is below it, and a package may always import
+// what lies in its own internal folder.
+type rule struct {
+	packages string
+	may      []string
+}
+
+// rules are searched from the top: the first that fits counts.
+var rules = []rule{
+	{"internal/wire", nil},
+	{"internal/archtest", nil},
+	{"internal/wiretest", []string{"internal/wire"}},
+	{"internal/guardtest", []string{"client", "middleware", "credits", "authtest", "internal/wire"}},
+	{"client/internal/...", []string{"client/internal/...", "internal/wire"}},
+	{"client", []string{"internal/wire"}},
+	{"middleware", []string{"client", "internal/wire"}},
+	{"middleware/...", []string{"client", "middleware", "credits", "internal/wire"}},
+	{"credits/...", []string{"client", "internal/wire"}},
+	{"devbypass", []string{"client"}},
+	{"authtest", []string{"internal/wire"}},
+	{"authserver/internal/...", []string{"authserver/internal/...", "internal/wire"}},
+	{"authserver", []string{"internal/wire"}},
+	{"cmd/authserver", []string{"authserver"}},
+	{"examples/...", []string{"client", "middleware/...", "credits", "devbypass", "authserver", "authtest", "examples/..."}},
+}
+
+// confined libraries may be imported, not counting tests, at or below the
+// listed packages alone: whoever imports another package does not get them.
+var confined = map[string][]string{
+	"github.com/labstack/echo":    {"middleware/echo", "examples/chat"},
+	"github.com/gin-gonic/gin":    {"middleware/gin", "examples/picture"},
+	"github.com/jackc/pgx":        {"authserver/internal/..."},
+	"modernc.org/sqlite":          {"authserver/internal/..."},
+	"github.com/pressly/goose":    {"authserver/internal/..."},
+	"github.com/lestrrat-go/jwx":  {"authserver/...", "authtest"},
+	"github.com/prometheus":       {"authserver/..."},
+	"github.com/sony/gobreaker":   {"client/internal/...", "credits/..."},
+	"github.com/alecthomas/kong":  {"cmd/authserver"},
+	"testing":                     {"authtest", "internal/guardtest", "internal/wiretest", "authserver/internal/storetest"},
+	"encoding/json":               {"middleware", "authtest", "examples/..."},
+	"github.com/google/go-cmp":    {"internal/guardtest", "internal/wiretest", "authserver/internal/storetest"},
+	"pgregory.net/rapid":          {},
+	"go.uber.org/goleak":          {},
+	"net/http/httptest":           {"authtest", "internal/guardtest", "internal/wiretest"},
+	"net/http/pprof":              {},
+	"unsafe":                      {},
+	"github.com/golang-jwt/jwt":   {},
+	"github.com/go-jose/go-jose":  {},
+	"github.com/stretchr/testify": {},
+}
+
+// Check reads every package below root and returns what breaks the rules, one
+// line each.
+func Check(root string) ([]string, error) {
+	var broken []string
+	err := filepath.WalkDir(root, func(dir string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !entry.IsDir() {
+			return nil
+		}
+		rel, err := filepath.Rel(root, dir)
+		if err != nil {
+			return err
+		}
+		if name := entry.Name(); rel != "." && (strings.HasPrefix(name, ".") || name == "testdata" || rel == "benchmarks") {
+			return fs.SkipDir
+		}
+		imports, err := importsOf(dir)
+		if err != nil {
+			return fmt.Errorf("%s: %w", rel, err)
+		}
+		if len(imports) > 0 {
+			broken = append(broken, violations(filepath.ToSlash(rel), imports)...)
+		}
+		return nil
+	})
+	return broken, err
+}
+
+// importsOf lists what the files of a folder import, tests not counted, for
+// every platform and build tag.
+func importsOf(dir string) ([]string, error) {
+	everything := build.Default
+	everything.UseAllFiles = true
+	pkg, err := everything.ImportDir(dir, 0)
+	switch err.(type) {
+	case nil, *build.MultiplePackageError:
+		return append(pkg.Imports, "."), nil
+	case *build.NoGoError:
+		if len(pkg.TestGoFiles)+len(pkg.XTestGoFiles) > 0 {
+			return []string{"."}, nil
+		}
+		return nil, nil
+	}
+	return nil, err
+}
+
+func violations(pkg string, imports []string) []string {
+	var broken []string
+	i := slices.IndexFunc(rules, func(r rule) bool { return covers(r.packages, pkg) })
+	if i < 0 {
+		return []string{fmt.Sprintf("%s stands in no rule", pkg)}
+	}
+	for _, imported := range imports {
+		if inner, ok := strings.CutPrefix(imported, Module+"/"); ok {
+			if !covers(path.Join(pkg, "internal")+"/...", inner) && !anyCovers(rules[i].may, inner) {
+				broken = append(broken, fmt.Sprintf("%s imports %s", pkg, inner))
+			}
+			continue
+		}
+		for library, packages := range confined {
+			if covers(library+"/...", imported) && !anyCovers(packages, pkg) {
+				broken = append(broken, fmt.Sprintf("%s imports %s", pkg, imported))
+			}
+		}
+	}
+	return broken
+}
+
+func anyCovers(patterns []string, pkg string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return covers(p, pkg) })
+}
+
+func covers(pattern, pkg string) bool {
+	if root, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return pkg == root || strings.HasPrefix(pkg, root+"/")
+	}
+	return pattern == pkg
+}
