@@ -17,7 +17,7 @@ import (
 // bleedVariable sets how many requests runBleed sends; default 20000. The full
 // run, under the race detector:
 //
-//	GUARDTEST_REQUESTS=1000000 go test -race -timeout 30m -run '/bleed' ./middleware/...
+//	GUARDTEST_REQUESTS=1000000 go test -race -timeout 30m -run TestGuard/bleed ./middleware/...
 const bleedVariable = "GUARDTEST_REQUESTS"
 
 // runBleed sends many requests at once, each with a user of its own or with

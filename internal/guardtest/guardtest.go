@@ -57,6 +57,7 @@ func Run(t *testing.T, build Build) {
 	t.Run("routes", func(t *testing.T) { t.Parallel(); runRoutes(t, build) })
 	t.Run("layers", func(t *testing.T) { t.Parallel(); runLayers(t, build) })
 	t.Run("handlers", func(t *testing.T) { t.Parallel(); runHandlers(t, build) })
+	t.Run("tokens", func(t *testing.T) { t.Parallel(); runTokens(t, build) })
 	t.Run("bleed", func(t *testing.T) { t.Parallel(); runBleed(t, build) })
 }
 
