@@ -271,6 +271,17 @@ func TestRealmAndScope(t *testing.T) {
 	}
 }
 
+// A route refuses as the innermost guard around it does.
+func TestRouteFollowsTheInnermostGuard(t *testing.T) {
+	t.Parallel()
+	outer, inner := New(oneToken, Realm("outer")), New(oneToken)
+	r, _ := outer.Admit(get("Bearer good"))
+	r, _ = inner.Admit(r)
+	if got := RequireRole("admin")(r).Challenge; strings.Contains(got, "outer") {
+		t.Errorf("Challenge = %s; want none of the outer guard's realm", got)
+	}
+}
+
 func TestOnDenialAndDenyWith(t *testing.T) {
 	t.Parallel()
 	var seen []string
