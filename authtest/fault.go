@@ -172,7 +172,8 @@ func (i *Issuer) flatter(w http.ResponseWriter, r *http.Request) {
 }
 
 // drip never ends and never pauses long: neither the length nor the wait for
-// one read gives it away.
+// one read gives it away. When its client goes it cuts the connection, since a
+// return would end the answer properly.
 func drip(w http.ResponseWriter, r *http.Request) {
 	// net/http notices that a client has gone only once the body is read.
 	if _, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxBody+1)); err != nil {
@@ -184,14 +185,14 @@ func drip(w http.ResponseWriter, r *http.Request) {
 	for {
 		select {
 		case <-r.Context().Done():
-			return
+			panic(http.ErrAbortHandler)
 		case <-tick.C:
 		}
 		if _, err := w.Write([]byte(" ")); err != nil {
-			return
+			panic(http.ErrAbortHandler)
 		}
 		if err := http.NewResponseController(w).Flush(); err != nil {
-			return
+			panic(http.ErrAbortHandler)
 		}
 	}
 }

@@ -56,6 +56,12 @@ func ask(ctx context.Context, issuer *authtest.Issuer, method, token string) ans
 	return answer{status: response.StatusCode, header: response.Header, body: string(text)}
 }
 
+// cut tells whether a request went out over a connection that the fault had
+// just cut. net/http sends a GET again then, but not a POST.
+func cut(method string, warm bool, err error) bool {
+	return warm && method == http.MethodPost && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET))
+}
+
 // TestFaults looks at every fault on both endpoints with a bare HTTP client,
 // cold and over a connection that is already open, and sees it end.
 func TestFaults(t *testing.T) {
@@ -134,7 +140,11 @@ func TestFaults(t *testing.T) {
 						ctx, cancel = context.WithTimeout(ctx, 100*time.Millisecond)
 					}
 					defer cancel()
-					want[fault](t, method, ask(ctx, issuer, method, token))
+					a := ask(ctx, issuer, method, token)
+					if cut(method, warm, a.err) && (fault == authtest.Refused || fault == authtest.TLSError) {
+						a = ask(ctx, issuer, method, token)
+					}
+					want[fault](t, method, a)
 					issuer.Up()
 					if a := ask(t.Context(), issuer, method, token); a.status != http.StatusOK {
 						t.Errorf("after Up: %d (%v)", a.status, a.err)

@@ -25,19 +25,21 @@ func holdPort(addr string) (io.Closer, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	s := socket(fd)
-	// The connections just cut may still be in TIME_WAIT.
-	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
-		s.Close()
-		return nil, os.NewSyscallError("setsockopt", err)
+	// An *os.File, because it closes once: a second close of a bare descriptor
+	// would hit whatever has its number by then.
+	held := os.NewFile(uintptr(fd), "held port")
+	if err := bind(fd, ap); err != nil {
+		held.Close()
+		return nil, err
 	}
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()}); err != nil {
-		s.Close()
-		return nil, os.NewSyscallError("bind", err)
-	}
-	return s, nil
+	return held, nil
 }
 
-type socket int
-
-func (s socket) Close() error { return os.NewSyscallError("close", syscall.Close(int(s))) }
+func bind(fd int, ap netip.AddrPort) error {
+	// The connections just cut may still be in TIME_WAIT.
+	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	addr := &syscall.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()}
+	return os.NewSyscallError("bind", syscall.Bind(fd, addr))
+}

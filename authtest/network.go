@@ -127,10 +127,20 @@ func (n *network) accept() error {
 	if n.closed || n.server != nil {
 		return nil
 	}
-	if err := n.hold.Close(); err != nil {
+	if err := n.release(); err != nil {
 		return err
 	}
 	return n.listen(n.addr)
+}
+
+// release lets go of the port that refuse holds; the caller holds the lock.
+func (n *network) release() error {
+	if n.hold == nil {
+		return nil
+	}
+	err := n.hold.Close()
+	n.hold = nil
+	return err
 }
 
 // drop cuts every connection, so that the next request makes a new one.
@@ -164,8 +174,8 @@ func (n *network) close() {
 	}
 	n.closed = true
 	n.shut()
-	if n.hold != nil {
-		n.hold.Close()
+	if err := n.release(); err != nil {
+		n.issuer.fatalf("authtest: Close: %v", err)
 	}
 	if n.elsewhere != nil {
 		n.elsewhere.CloseClientConnections()

@@ -37,7 +37,9 @@ func (i *Issuer) change(edit func(*mode)) {
 func (i *Issuer) Down() { i.change(func(m *mode) { m.down = true }) }
 
 // Refuse closes the port until Up: connections are cut and new ones refused by
-// the system. It must not be called by a handler of the issuer itself.
+// the system. A client may find out that a connection is cut only when it
+// sends its next request over it; net/http sends a GET again then, and a POST
+// ends with EOF. Refuse must not be called by a handler of the issuer itself.
 func (i *Issuer) Refuse() {
 	if err := i.net.refuse(); err != nil {
 		i.fatalf("authtest: Refuse: %v", err)
@@ -65,11 +67,7 @@ func (i *Issuer) FaultValidate(handler http.HandlerFunc) {
 // Up ends every outage and every fault, at the same URL. Keys, revocations and
 // SetJWKS stay as they are.
 func (i *Issuer) Up() {
-	broken := i.current().brokenTLS
 	i.change(func(m *mode) { *m = mode{} })
-	if broken {
-		i.net.drop()
-	}
 	if err := i.net.accept(); err != nil {
 		i.fatalf("authtest: Up: %v", err)
 	}
