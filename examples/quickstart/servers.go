@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver"
+	"github.com/manacore/manacore-go/client"
+)
+
+// servers are an auth server and a backend that trusts it, on free ports of the
+// loopback interface, with their files in a temporary directory.
+type servers struct {
+	authURL, backendURL string
+	closers             []func() error // in the order opened
+}
+
+// start starts both; backend makes the backend's handler. The caller closes
+// what it gets.
+func start(ctx context.Context, log *slog.Logger, backend func(client.Verifier) http.Handler) (_ *servers, err error) {
+	s := &servers{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	dir, err := os.MkdirTemp("", "manacore-quickstart-")
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, func() error { return os.RemoveAll(dir) })
+
+	server, err := authserver.Open(ctx, authserver.Config{
+		SQLitePath: filepath.Join(dir, "manacore.db"),
+		Logger:     log.With("server", "auth"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, server.Close)
+	if s.authURL, err = s.serve(server.Handler()); err != nil {
+		return nil, err
+	}
+
+	auth, err := client.New(client.Config{
+		Issuers: []client.Issuer{{URL: s.authURL}},
+		Mode:    client.Remote, // sees a logout at once
+		Logger:  log.With("server", "backend"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, auth.Close)
+	if s.backendURL, err = s.serve(backend(auth)); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// serve answers on a free port until s is closed.
+func (s *servers) serve(handler http.Handler) (url string, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	s.closers = append(s.closers, func() error {
+		grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		err := server.Shutdown(grace)
+		if served := <-ended; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
+		return err
+	})
+	return "http://" + listener.Addr().String(), nil
+}
+
+// close ends everything, the last opened first, and removes the files.
+func (s *servers) close() error {
+	var errs []error
+	for len(s.closers) > 0 {
+		last := len(s.closers) - 1
+		errs = append(errs, s.closers[last]())
+		s.closers = s.closers[:last]
+	}
+	return errors.Join(errs...)
+}
