@@ -18,11 +18,7 @@ import (
 	"github.com/manacore/manacore-go/client"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		http.DefaultClient.CloseIdleConnections()
-	}))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // sources are the auth servers that every decision is tried with.
 var sources = map[string]func(*testing.T) source{"authtest": fake, "authserver": real}
