@@ -151,8 +151,13 @@ func (v *Validator) enter() bool {
 // Ready asks for the verdict on something that is no token: whoever answers
 // that properly can answer for one.
 func (v *Validator) Ready(ctx context.Context) error {
+	if !v.enter() {
+		return errClosed
+	}
+	defer v.wg.Done()
 	ctx, cancel := context.WithTimeout(ctx, v.cfg.Timeout)
 	defer cancel()
+	defer context.AfterFunc(v.ctx, cancel)() // Close ends it too
 	_, err := v.exchange(ctx, "-")
 	switch {
 	case errors.Is(err, fault.Unauthenticated):

@@ -1,0 +1,172 @@
+package client_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/manacore/manacore-go/authtest"
+	"github.com/manacore/manacore-go/client"
+)
+
+func TestConfigFromEnv(t *testing.T) {
+	for name, tc := range map[string]struct {
+		env  map[string]string
+		want client.Config
+		err  string
+	}{
+		"nothing": {nil, client.Config{Issuers: []client.Issuer{{}}}, ""},
+		"everything": {
+			map[string]string{
+				"MANA_CORE_AUTH_URL": "https://auth.example", "MANA_AUTH_MODE": "remote", "MANA_AUTH_FALLBACK": "local",
+				"JWT_ISSUER": "manacore, https://auth.example,", "JWT_AUDIENCE": " manacore ",
+			},
+			client.Config{
+				Mode: client.Remote, FallbackLocal: true,
+				Issuers: []client.Issuer{{
+					URL: "https://auth.example", Names: []string{"manacore", "https://auth.example"}, Audiences: []string{"manacore"},
+				}},
+			}, "",
+		},
+		"the fallback is remote mode's": {
+			map[string]string{"MANA_AUTH_MODE": "local", "MANA_AUTH_FALLBACK": "local"},
+			client.Config{Mode: client.Local, Issuers: []client.Issuer{{}}}, "",
+		},
+		"unknown mode":     {map[string]string{"MANA_AUTH_MODE": "Remote"}, client.Config{}, "MANA_AUTH_MODE"},
+		"unknown fallback": {map[string]string{"MANA_AUTH_FALLBACK": "true"}, client.Config{}, "MANA_AUTH_FALLBACK"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, variable := range []string{"MANA_CORE_AUTH_URL", "MANA_AUTH_MODE", "MANA_AUTH_FALLBACK", "JWT_ISSUER", "JWT_AUDIENCE"} {
+				t.Setenv(variable, tc.env[variable])
+			}
+			got, err := client.ConfigFromEnv()
+			if tc.err == "" && err != nil || tc.err != "" && (err == nil || !strings.Contains(err.Error(), tc.err)) {
+				t.Fatalf("got error %v, want %q", err, tc.err)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+			auth, err := client.FromEnv()
+			if (err == nil) != (tc.err == "") {
+				t.Fatalf("FromEnv: %v", err)
+			}
+			if auth != nil {
+				auth.Close()
+			}
+		})
+	}
+}
+
+func TestNewSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for want, config := range map[string]client.Config{
+		`Mode is "both"`:          {Mode: "both"},
+		"FallbackLocal needs":     {FallbackLocal: true},
+		"Timeout is negative":     {Timeout: -1},
+		"Keys.Cooldown":           {Keys: client.KeyConfig{Cooldown: -1}},
+		"Cache.TTL":               {Cache: client.CacheConfig{TTL: -1}},
+		"Breaker.OpenFor":         {Breaker: client.BreakerConfig{OpenFor: -1}},
+		"Tokens.Leeway":           {Tokens: client.TokenConfig{Leeway: time.Hour}},
+		"Tokens.MaxLifetime":      {Tokens: client.TokenConfig{MaxLifetime: -1}},
+		"Tokens.MaxBytes":         {Tokens: client.TokenConfig{MaxBytes: -1}},
+		`"jti", which is not`:     {Tokens: client.TokenConfig{Required: []string{"jti"}}},
+		"issuer name is empty":    {Issuers: []client.Issuer{{Names: []string{""}}}},
+		"an audience is empty":    {Issuers: []client.Issuer{{Audiences: []string{""}}}},
+		`"manacore" stands twice`: {Issuers: []client.Issuer{{URL: "http://a"}, {URL: "http://b"}}},
+		"must be http(s)":         {Issuers: []client.Issuer{{URL: "auth.example:3001"}}},
+	} {
+		auth, err := client.New(config)
+		if err == nil || !strings.Contains(err.Error(), want) || auth != nil {
+			t.Errorf("got %v, want an error with %q", err, want)
+		}
+	}
+	_, err := client.New(client.Config{Issuers: []client.Issuer{{URL: "ftp://me:secret@auth.example"}}})
+	if err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v, want an error without the password", err)
+	}
+	// All of it at once.
+	_, err = client.New(client.Config{Mode: "both", Timeout: -1})
+	if err == nil || !strings.Contains(err.Error(), "Mode") || !strings.Contains(err.Error(), "Timeout") {
+		t.Errorf("got %v, want both faults", err)
+	}
+}
+
+func TestURLWithTrailingSlashAndPath(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *client.Config) { c.Issuers[0].URL += "///" })
+	r.wantOK(r.Token())
+}
+
+func TestRequiredClaims(t *testing.T) {
+	t.Parallel()
+	all := []string{"email", "role", "sid", "iat", "nbf"}
+	r := newRig(t, func(c *client.Config) { c.Tokens.Required = all })
+	full := []authtest.Claim{authtest.NotBefore(epoch)}
+	r.wantOK(r.Token(full...))
+	for _, name := range all {
+		r.want(r.Token(append(full, authtest.Without(name))...), client.ErrClaims)
+	}
+	none := newRig(t, func(c *client.Config) { c.Tokens.Required = []string{} })
+	none.wantOK(none.Token(authtest.Without(all...)))
+}
+
+func TestTokenLimitsAreConfigurable(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *client.Config) {
+		c.Tokens = client.TokenConfig{Leeway: -1, MaxLifetime: time.Minute, MaxBytes: 600, Types: []string{"mana+jwt"}}
+		c.Cache.Size = -1
+	})
+	minute := authtest.ExpiresIn(time.Minute)
+	typ := authtest.Header("typ", "mana+jwt")
+	r.wantOK(r.Token(minute, typ))
+	r.wantOK(r.Token(minute, typ, authtest.WithoutHeader("typ")))
+	r.want(r.Token(minute, authtest.Header("typ", "JWT")), client.ErrMalformed)
+	r.want(r.Token(typ, authtest.ExpiresIn(time.Minute+time.Second)), client.ErrClaims)
+	r.want(r.Token(minute, typ, authtest.Set("x", strings.Repeat("x", 300))), client.ErrMalformed)
+	last := r.Token(minute, typ)
+	r.clock.Advance(time.Minute - time.Nanosecond)
+	r.wantOK(last)
+	r.clock.Advance(time.Nanosecond)
+	r.want(last, client.ErrExpired)
+}
+
+func TestClose(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []client.Mode{client.Local, client.Remote} {
+		r := newRig(t, func(c *client.Config) { c.Mode = mode })
+		for range 2 {
+			if err := r.auth.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		r.want(r.Token(), client.ErrUnavailable)
+		if err := r.auth.Ready(t.Context()); !errors.Is(err, client.ErrUnavailable) {
+			t.Errorf("%s: Ready after Close gave %v", mode, err)
+		}
+		if n := r.JWKSRequests() + r.ValidateRequests(); n != 0 {
+			t.Errorf("%s: %d requests after Close", mode, n)
+		}
+	}
+}
+
+// Close does not wait for an auth server that does not answer.
+func TestCloseEndsWhatIsRunning(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []client.Mode{client.Local, client.Remote} {
+		r := newRig(t, func(c *client.Config) { c.Mode, c.Timeout = mode, time.Hour })
+		r.Hang()
+		result := make(chan error, 1)
+		go func() { result <- r.verify(r.Token()) }()
+		for r.JWKSRequests()+r.ValidateRequests() == 0 {
+			if t.Context().Err() != nil {
+				t.Fatal("no request came")
+			}
+		}
+		r.auth.Close()
+		if err := <-result; !errors.Is(err, client.ErrUnavailable) {
+			t.Errorf("%s: got %v", mode, err)
+		}
+	}
+}
