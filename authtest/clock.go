@@ -133,9 +133,7 @@ func (c *Clock) step() func() {
 	}
 	next := c.timers[0]
 	c.timers = slices.Delete(c.timers, 0, 1)
-	if next.due.After(c.now) {
-		c.now = next.due
-	}
+	c.now = next.due
 	return next.f
 }
 

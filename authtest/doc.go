@@ -39,8 +39,10 @@
 // Down answers 503, Refuse closes the port, Hang and Slow make wait, FaultJWKS
 // and FaultValidate put a handler of the test in an endpoint's place, and Break
 // brings about one of Faults, the list for a matrix. Up ends all of it, at the
-// same URL. Revoke ends a session for /validate. JWKSRequests and
-// ValidateRequests count.
+// same URL. TLSError needs an issuer made WithTLS, which works with all of them;
+// the client under test then needs the issuer's HTTPClient.
+//
+// Revoke ends a session for /validate. JWKSRequests and ValidateRequests count.
 //
 // # Time
 //
@@ -51,9 +53,6 @@
 //	issuer := authtest.NewIssuer(t, authtest.WithClock(clock))
 //	token := issuer.Token()
 //	clock.Advance(time.Hour) // token has expired
-//
-// TLSError and the rest of HTTPS need no clock but a real one: certificates
-// are judged by the system's time.
 //
 // # What it is not
 //

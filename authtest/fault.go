@@ -15,7 +15,7 @@ import (
 // brings it about.
 type Fault string
 
-// The faults. With each stands what a careful client makes of it.
+// The faults, each with what a client sees.
 const (
 	Refused         Fault = "refused"        // connections refused
 	TimedOut        Fault = "timeout"        // connections accepted, no answer ever
@@ -41,27 +41,23 @@ func Faults() []Fault {
 
 // Break brings a fault about, in place of any other, until Up.
 func (i *Issuer) Break(f Fault) {
-	i.Up()
 	switch f {
 	case Refused:
 		i.Refuse()
+		i.change(func(m *mode) { *m = mode{} })
 	case TimedOut:
-		i.Hang()
+		i.become(mode{hang: true})
 	case TLSError:
-		i.breakTLS()
+		if !i.net.tls {
+			i.fatalf("authtest: Break(TLSError): the issuer is not made WithTLS")
+			return
+		}
+		i.become(mode{brokenTLS: true})
+		i.net.drop()
 	default:
 		jwks, validate := i.handlers(f)
-		i.change(func(m *mode) { m.jwks, m.validate = jwks, validate })
+		i.become(mode{jwks: jwks, validate: validate})
 	}
-}
-
-func (i *Issuer) breakTLS() {
-	if !i.net.tls {
-		i.fatalf("authtest: Break(TLSError): the issuer is not made WithTLS")
-		return
-	}
-	i.change(func(m *mode) { m.brokenTLS = true })
-	i.net.drop()
 }
 
 // handlers are the faults that an answer shows.
@@ -87,7 +83,8 @@ func (i *Issuer) handlers(f Fault) (jwks, validate http.HandlerFunc) {
 			http.Redirect(w, r, target+r.URL.Path, http.StatusTemporaryRedirect)
 		})
 	case WrongJSON:
-		return i.retype(`{"keys":[`, `{"keys":{"0":[`, "]}", "]}}"), i.retype(`"valid":true`, `"valid":"true"`, `"valid":false`, `"valid":"false"`)
+		return i.retype(`{"keys":[`, `{"keys":{"0":[`, "]}", "]}}"),
+			i.retype(`"valid":true`, `"valid":"true"`, `"valid":false`, `"valid":"false"`)
 	case LyingAnswer:
 		return i.foreignKeys, i.flatter
 	case SlowDrip:
@@ -109,7 +106,8 @@ func (i *Issuer) truth(r *http.Request) *httptest.ResponseRecorder {
 	return rec
 }
 
-// half promises the whole answer, sends half of it and cuts the connection.
+// half promises the whole answer and sends half of it: net/http then cuts the
+// connection.
 func (i *Issuer) half(w http.ResponseWriter, r *http.Request) {
 	whole := i.truth(r)
 	for name, values := range whole.Header() {
@@ -117,8 +115,6 @@ func (i *Issuer) half(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(whole.Code)
 	w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
-	http.NewResponseController(w).Flush()
-	panic(http.ErrAbortHandler)
 }
 
 func page(w http.ResponseWriter, _ *http.Request) {

@@ -179,6 +179,23 @@ func TestFaultsSpareNoConditionalRequest(t *testing.T) {
 	}
 }
 
+// TestFaultsReplaceEachOther goes from each fault to each without an Up.
+func TestFaultsReplaceEachOther(t *testing.T) {
+	t.Parallel()
+	issuer := authtest.NewIssuer(t, authtest.WithTLS())
+	for _, before := range authtest.Faults() {
+		for _, fault := range []authtest.Fault{authtest.EmptyKeySet, authtest.Refused, authtest.HTMLPage} {
+			issuer.Break(before)
+			issuer.Break(fault)
+			_, body, _ := fetch(t, issuer)
+			want := map[authtest.Fault]string{authtest.EmptyKeySet: `{"keys":[]}`, authtest.HTMLPage: "<!doctype"}[fault]
+			if !strings.HasPrefix(body, want) || want == "" && body != "" {
+				t.Errorf("%s after %s: %q, want %q", fault, before, body, want)
+			}
+		}
+	}
+}
+
 func TestRedirectTarget(t *testing.T) {
 	t.Parallel()
 	issuer := authtest.NewIssuer(t)
@@ -231,6 +248,20 @@ func TestSlow(t *testing.T) {
 	clock.Advance(1)
 	if verdict := <-got; !isValid(verdict) {
 		t.Error(verdict)
+	}
+
+	go func() { got <- validate(issuer, issuer.Token()) }()
+	if err := clock.AwaitTimers(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	issuer.Up()
+	if verdict := <-got; !isValid(verdict) {
+		t.Errorf("after Up: %s", verdict)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := clock.AwaitTimers(over, 1); err == nil {
+		t.Error("a timer is left on the clock")
 	}
 }
 

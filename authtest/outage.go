@@ -66,9 +66,12 @@ func (i *Issuer) FaultValidate(handler http.HandlerFunc) {
 
 // Up ends every outage and every fault, at the same URL. Keys, revocations and
 // SetJWKS stay as they are.
-func (i *Issuer) Up() {
-	i.change(func(m *mode) { *m = mode{} })
+func (i *Issuer) Up() { i.become(mode{}) }
+
+// become replaces the whole mode at once, and opens the port if it is closed.
+func (i *Issuer) become(next mode) {
+	i.change(func(m *mode) { *m = next })
 	if err := i.net.accept(); err != nil {
-		i.fatalf("authtest: Up: %v", err)
+		i.fatalf("authtest: reopen the port: %v", err)
 	}
 }

@@ -201,7 +201,9 @@ func TestSeed(t *testing.T) {
 	clock := authtest.NewClock(start)
 	token := func(opts ...authtest.Option) string {
 		issuer := authtest.NewIssuer(t, append(opts, authtest.WithClock(clock))...)
-		issuer.Rotate()
+		if first := issuer.Kids()[0]; issuer.Rotate() == first {
+			t.Error("one seed, one key")
+		}
 		return issuer.Token()
 	}
 	one, same := token(authtest.WithSeed("one")), token(authtest.WithSeed("one"))
