@@ -22,6 +22,7 @@ var (
 	errEmail   = fault.New(fault.Claims, "email")
 	errRole    = fault.New(fault.Claims, "role")
 	errSid     = fault.New(fault.Claims, "sid")
+	errJti     = fault.New(fault.Claims, "jti")
 )
 
 const (
@@ -35,6 +36,7 @@ const (
 	claimRole
 	claimSid
 	claimSessionID
+	claimJti
 	claimClientID
 	claimAzp
 	claimTokenUse
@@ -47,7 +49,7 @@ const (
 // claimNames are the claims that are read; those behind grant_type belong to
 // other kinds of token, see kind.go.
 var claimNames = append([]string{
-	"iss", "sub", "aud", "exp", "nbf", "iat", "email", "role", "sid", "sessionId",
+	"iss", "sub", "aud", "exp", "nbf", "iat", "email", "role", "sid", "sessionId", "jti",
 	"client_id", "azp", "token_use", "token_type", "typ", "gty", "grant_type",
 }, foreignClaims...)
 
@@ -102,6 +104,8 @@ func (c *Claims) member(r *reader, i int) (err error) {
 		c.sid, err = r.text(errSid)
 	case claimSessionID:
 		c.sessionID, err = r.text(errSid)
+	case claimJti:
+		_, err = r.text(errJti) // RFC 7519 section 4.1.7
 	default:
 		err = c.readKind(r, i)
 	}
@@ -138,7 +142,8 @@ func (r *reader) audiences() ([]string, error) {
 const maxDate = 253402300799
 
 // numericDate reads a NumericDate: a number, fractions allowed (RFC 7519
-// section 2), from the epoch to the year 9999.
+// section 2), from the epoch to the year 9999. Minus nought is negative: some
+// read it as no number of seconds.
 func (r *reader) numericDate(refusal error) (time.Time, error) {
 	tok, err := r.ReadToken()
 	if err != nil {
@@ -148,7 +153,7 @@ func (r *reader) numericDate(refusal error) (time.Time, error) {
 		return time.Time{}, refusal
 	}
 	seconds, err := tok.Float()
-	if err != nil || seconds < 0 || seconds > maxDate {
+	if err != nil || math.Signbit(seconds) || seconds > maxDate {
 		return time.Time{}, refusal
 	}
 	whole, fraction := math.Modf(seconds)

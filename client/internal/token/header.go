@@ -24,12 +24,13 @@ const (
 // params are the header parameters that have a meaning here. Those behind typ
 // are refused wherever they stand: key material and places to fetch it from
 // (RFC 8725 section 3.10), extensions (RFC 7515 section 4.1.11, RFC 7797),
-// nesting (RFC 7519 section 5.2) and the parameters of a JWE (RFC 7516
-// section 4.1, RFC 7518 section 4). Any other is ignored (RFC 7515 section 4).
+// nesting (RFC 7519 section 5.2), the nonce of another protocol (RFC 8555
+// section 6.5.2) and the parameters of a JWE (RFC 7516 section 4.1, RFC 7518
+// section 4). Any other is ignored (RFC 7515 section 4).
 var params = []string{
 	"alg", "kid", "typ",
 	"jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "trust_chain",
-	"crit", "b64", "cty",
+	"crit", "b64", "cty", "nonce",
 	"enc", "zip", "epk", "apu", "apv", "iv", "tag", "p2s", "p2c",
 }
 

@@ -67,6 +67,11 @@ func Read(text string, p *Policy) (*Token, error) {
 	}
 	t.signature = raw[bodyEnd:]
 
+	// A reader that keeps the object without the white space around it would
+	// compute another signing input.
+	if !bytes.HasPrefix(raw[:headEnd], []byte("{")) || !bytes.HasSuffix(raw[:headEnd], []byte("}")) {
+		return nil, errHeader
+	}
 	var r reader
 	decoded := string(raw[:bodyEnd])
 	if err := r.read(raw[:headEnd], decoded[:headEnd], &t.header); err != nil {
