@@ -3,12 +3,10 @@ package benchmarks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	josejwt "github.com/go-jose/go-jose/v4/jwt"
-
 	"github.com/go-jose/go-jose/v4"
+	josejwt "github.com/go-jose/go-jose/v4/jwt"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/lestrrat-go/jwx/v3/jwk"
 	jwxjwt "github.com/lestrrat-go/jwx/v3/jwt"
@@ -26,15 +24,15 @@ type identity struct{ Subject, Email, Role string }
 type verify func(ctx context.Context, token string) (identity, error)
 
 // jwx verifies with github.com/lestrrat-go/jwx/v3.
-func jwx(set jwk.Set, now func() time.Time) verify {
-	options := []jwxjwt.ParseOption{
+func jwx(set jwk.Set, now func() time.Time, more ...jwxjwt.ParseOption) verify {
+	options := append([]jwxjwt.ParseOption{
 		jwxjwt.WithKeySet(set),
 		jwxjwt.WithIssuer(authtest.DefaultName),
 		jwxjwt.WithAudience(authtest.DefaultName),
 		jwxjwt.WithRequiredClaim("exp"),
 		jwxjwt.WithAcceptableSkew(leeway),
 		jwxjwt.WithClock(jwxjwt.ClockFunc(now)),
-	}
+	}, more...)
 	return func(_ context.Context, token string) (id identity, err error) {
 		t, err := jwxjwt.ParseString(token, options...)
 		if err != nil {
@@ -87,7 +85,7 @@ func goJose(set *jose.JSONWebKeySet, now func() time.Time) verify {
 			return identity{}, err
 		}
 		if registered.Expiry == nil {
-			return identity{}, fmt.Errorf("no exp")
+			return identity{}, errors.New("no exp")
 		}
 		err = registered.ValidateWithLeeway(josejwt.Expected{
 			Issuer:      authtest.DefaultName,
