@@ -128,8 +128,8 @@ func (r *reader) skip() error {
 	}
 }
 
-// text reads a string of at most maxText bytes without control characters,
-// which would otherwise reach logs and headers (attack 74).
+// text reads a string of at most maxText bytes without the characters that
+// would do harm where it is written down (attack 74).
 func (r *reader) text(refusal error) (string, error) {
 	tok, err := r.ReadToken()
 	if err != nil {
@@ -156,8 +156,17 @@ func (r *reader) literal(n int) (string, bool) {
 }
 
 func plain(s string, refusal error) error {
-	if len(s) > maxText || strings.ContainsFunc(s, unicode.IsControl) {
+	if len(s) > maxText || strings.ContainsFunc(s, harmful) {
 		return refusal
 	}
 	return nil
+}
+
+// harmful tells the characters that break a line or steer a terminal, and
+// those that turn the direction of what stands around them.
+func harmful(r rune) bool {
+	if r <= unicode.MaxLatin1 {
+		return unicode.IsControl(r)
+	}
+	return unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
