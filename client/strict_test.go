@@ -128,6 +128,10 @@ var details = map[string]error{
 func refused(t *testing.T, v client.Verifier, text string, want error) {
 	t.Helper()
 	user, err := v.Verify(t.Context(), text)
+	if err == nil {
+		t.Errorf("accepted as %+v", user)
+		return
+	}
 	if user != (client.User{}) {
 		t.Errorf("A24 a refused token gave the user %+v", user)
 	}
