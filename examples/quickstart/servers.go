@@ -8,10 +8,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/manacore/manacore-go/authserver"
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/examples/internal/serve"
 )
 
 // servers are an auth server and a backend that trusts it, on free ports of the
@@ -69,19 +69,11 @@ func (s *servers) serve(handler http.Handler) (url string, err error) {
 	if err != nil {
 		return "", err
 	}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-	}
+	server := serve.NewServer(handler)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	s.closers = append(s.closers, func() error {
-		grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		err := server.Shutdown(grace)
+		err := serve.Shutdown(server)
 		if served := <-ended; !errors.Is(served, http.ErrServerClosed) {
 			err = errors.Join(err, served)
 		}

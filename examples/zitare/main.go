@@ -16,14 +16,12 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/examples/internal/serve"
 )
 
 func main() {
@@ -42,37 +40,5 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer auth.Close()
-	listener, err := net.Listen("tcp", ":"+cmp.Or(os.Getenv("PORT"), "3007"))
-	if err != nil {
-		return err
-	}
-	slog.Info("zitare is listening", "address", listener.Addr().String())
-	return serve(ctx, newServer(newHandler(auth)), listener)
-}
-
-// newServer bounds what one connection may cost. The header limit is the one
-// of net/http: above 1 MiB it answers 431 by itself, before the guard.
-func newServer(handler http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-	}
-}
-
-// serve stops accepting when ctx ends and gives the requests under way ten
-// seconds to finish.
-func serve(ctx context.Context, server *http.Server, listener net.Listener) error {
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	return server.Shutdown(grace)
+	return serve.Until(ctx, cmp.Or(os.Getenv("PORT"), "3007"), newHandler(auth))
 }

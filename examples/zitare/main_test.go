@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/examples/internal/serve"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -42,7 +43,7 @@ func start(t *testing.T, s source, edit func(*client.Config)) backend {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(nil)
-	server.Config = newServer(newHandler(auth))
+	server.Config = serve.NewServer(newHandler(auth))
 	server.Start()
 	t.Cleanup(func() {
 		server.Close()

@@ -115,35 +115,3 @@ func TestRunRefusesBadEnvironment(t *testing.T) {
 		})
 	}
 }
-
-// TestServeFinishesRequests ends the server while a request is under way.
-func TestServeFinishesRequests(t *testing.T) {
-	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	arrived, leave := make(chan struct{}), make(chan struct{})
-	server := newServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		close(arrived)
-		<-leave
-		w.WriteHeader(http.StatusTeapot)
-	}))
-	closing := make(chan struct{})
-	server.RegisterOnShutdown(func() { close(closing) })
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- serve(ctx, server, listener) }()
-	answered := make(chan int, 1)
-	go func() { answered <- status(t, "http://"+listener.Addr().String(), "") }()
-	<-arrived
-	stop()
-	<-closing
-	close(leave)
-	if got := <-answered; got != http.StatusTeapot {
-		t.Errorf("the request under way got %d", got)
-	}
-	if err := <-ended; err != nil {
-		t.Errorf("serve: %v", err)
-	}
-}
