@@ -28,15 +28,24 @@ type answer struct {
 
 var timestamp = regexp.MustCompile(`"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`)
 
-// do sends a request as it is written, byte by byte: http.Client would tidy it
-// up. head is the request line and the header without Host and the final empty
-// line, lines parted by "\n".
+// do is send where the exchange itself has to succeed.
 func (s *service) do(t *testing.T, head, body string) answer {
 	t.Helper()
+	got, err := s.send(head, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// send sends a request as it is written, byte by byte: http.Client would tidy
+// it up. head is the request line and the header without Host and the final
+// empty line, lines parted by "\n".
+func (s *service) send(head, body string) (answer, error) {
 	address := s.server.Listener.Addr().String()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	defer conn.Close()
 	line, header, _ := strings.Cut(head, "\n")
@@ -48,17 +57,17 @@ func (s *service) do(t *testing.T, head, body string) answer {
 		request += header + "\n"
 	}
 	if _, err := io.WriteString(conn, strings.ReplaceAll(request, "\n", "\r\n")+"\r\n"+body); err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	method, _, _ := strings.Cut(line, " ")
 	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	return answer{
 		Status:       response.StatusCode,
@@ -70,7 +79,7 @@ func (s *service) do(t *testing.T, head, body string) answer {
 		Sniff:        response.Header["X-Content-Type-Options"],
 		Bypass:       response.Header["X-Auth-Bypass"],
 		Cookies:      response.Header["Set-Cookie"],
-	}
+	}, nil
 }
 
 // expect sends the request and holds the answer, and whether a handler ran,

@@ -21,6 +21,11 @@ func TestGuard(t *testing.T) {
 	guardtest.Run(t, build)
 }
 
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	guardtest.RunFaults(t, build)
+}
+
 func build(app guardtest.App) http.Handler {
 	e := echo.New()
 	e.Use(recovering)
