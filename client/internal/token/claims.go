@@ -41,6 +41,7 @@ const (
 	claimAzp
 	claimTokenUse
 	claimTokenType
+	claimType
 	claimTyp
 	claimGty
 	claimGrantType
@@ -50,7 +51,7 @@ const (
 // other kinds of token, see kind.go.
 var claimNames = append([]string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "email", "role", "sid", "sessionId", "jti",
-	"client_id", "azp", "token_use", "token_type", "typ", "gty", "grant_type",
+	"client_id", "azp", "token_use", "token_type", "type", "typ", "gty", "grant_type",
 }, foreignClaims...)
 
 // Claims is what a token or the auth server's answer says. The times are zero

@@ -30,7 +30,7 @@ func (c *Claims) readKind(r *reader, claim int) (err error) {
 		c.clientID = value
 	case claimAzp:
 		c.azp = value
-	case claimTokenUse, claimTokenType, claimTyp:
+	case claimTokenUse, claimTokenType, claimType, claimTyp:
 		if !isAccess(value) {
 			return errKind
 		}
