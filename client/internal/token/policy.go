@@ -31,7 +31,7 @@ func (p *Policy) Check(c *Claims, audiences []string, now time.Time) error {
 		return errKind
 	case c.Expires.Unix() <= 0: // absent, or the epoch itself
 		return errExp
-	case c.Expires.Sub(now) > p.MaxLifetime+p.Leeway:
+	case c.Expires.Sub(now)-p.Leeway > p.MaxLifetime: // in this order nothing overflows
 		return errLifetime
 	case c.NotBefore.After(now.Add(p.Leeway)):
 		return errNbf
