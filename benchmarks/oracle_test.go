@@ -87,19 +87,23 @@ func staticKeys(kid string, public ed25519.PublicKey) jwt.Keyfunc {
 // judge compares the verdicts on a token and returns the verifier's own.
 func (o *oracle) judge(tb testing.TB, token string) error {
 	tb.Helper()
+	complain := func(format string, args ...any) {
+		tb.Helper()
+		tb.Errorf(format+"\n%s", append(args, token)...)
+	}
 	user, err := o.auth.Verify(tb.Context(), token)
 	if err != nil && !errors.Is(err, client.ErrUnauthenticated) {
-		tb.Errorf("no verdict: %v", err)
+		complain("no verdict: %v", err)
 	}
 	for _, p := range o.peers {
 		id, refusal := p.verify(tb.Context(), token)
 		switch {
 		case err == nil && refusal != nil:
-			tb.Errorf("accepted, and refused by %s: %v", p.name, refusal)
+			complain("accepted, and refused by %s: %v", p.name, refusal)
 		case err == nil && id != identity{user.ID, user.Email, user.Role}:
-			tb.Errorf("accepted for %+v, and by %s for %+v", user, p.name, id)
+			complain("accepted for %+v, and by %s for %+v", user, p.name, id)
 		case errors.Is(err, client.ErrSignature) && refusal == nil:
-			tb.Errorf("refused for its signature, and accepted by %s", p.name)
+			complain("refused for its signature, and accepted by %s", p.name)
 		}
 	}
 	return err
