@@ -33,7 +33,8 @@ Usage: go run ./examples/quickstart [flags]
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, stop)   // a second signal ends the process at once
+	signal.Ignore(syscall.SIGPIPE) // a reader that left must not keep the files from being removed
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 

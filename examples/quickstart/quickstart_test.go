@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
@@ -28,30 +29,45 @@ func TestRun(t *testing.T) {
 		args      []string
 		interrupt string // ends the run when it is printed
 		status    int
-		out       string // somewhere in the output
+		out, errs string // somewhere in the output, and in what goes to standard error
 	}{
-		{"the story", nil, "", 0, "All 15 answers were the expected ones."},
-		{"with logs", []string{"-v"}, "", 0, "server=auth"},
-		{"interrupted before the story", nil, "Mana Core", 1, "context canceled"},
-		{"interrupted within it", nil, "She logs in", 1, "context canceled"},
-		{"help", []string{"-h"}, "", 0, "exit status is 0 only if"},
-		{"unknown flag", []string{"-x"}, "", 2, "-serve"},
-		{"argument", []string{"serve"}, "", 2, "takes no arguments"},
+		{"the story", []string{"-v"}, "", 0, "All 15 answers were the expected ones.", "server=auth"},
+		{"interrupted before the story", nil, "Mana Core", 1, "", "context canceled"},
+		{"interrupted within it", nil, "She logs in", 1, "FAILED", "context canceled"},
+		{"help", []string{"-h"}, "", 0, "", "exit status is 0 only if"},
+		{"unknown flag", []string{"-x"}, "", 2, "", "-serve"},
+		{"argument", []string{"serve"}, "", 2, "", "takes no arguments"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			t.Setenv("TMPDIR", dir)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			var out bytes.Buffer
-			if status := run(ctx, c.args, tripwire{&out, c.interrupt, cancel}, &out); status != c.status {
+			var out, errs bytes.Buffer
+			if status := run(ctx, c.args, tripwire{&out, c.interrupt, cancel}, &errs); status != c.status {
 				t.Errorf("exit status %d, want %d", status, c.status)
 			}
-			if !strings.Contains(out.String(), c.out) {
-				t.Errorf("%q is not in the output:\n%s", c.out, &out)
+			if !strings.Contains(out.String(), c.out) || !strings.Contains(errs.String(), c.errs) {
+				t.Errorf("want %q in the output and %q in the errors:\n%s\n%s", c.out, c.errs, &out, &errs)
 			}
 			requireEmpty(t, dir)
+			requireReadable(t, out.String())
+			if token := wholeToken.FindString(out.String() + errs.String()); token != "" {
+				t.Errorf("H162 in the transcript or the logs: %s", token)
+			}
 		})
+	}
+}
+
+// wholeToken is a refresh token (43 characters) or an access token.
+var wholeToken = regexp.MustCompile(`[\w-]{43,}|[\w-]{10,}\.[\w-]+\.[\w-]{5,}`)
+
+func requireReadable(t *testing.T, transcript string) {
+	t.Helper()
+	for line := range strings.Lines(transcript) {
+		if n := utf8.RuneCountInString(line); n > 100 {
+			t.Errorf("%d columns: %s", n, line)
+		}
 	}
 }
 
@@ -118,23 +134,6 @@ func TestServe(t *testing.T) {
 		t.Errorf("exit status %d", status)
 	}
 	requireEmpty(t, dir)
-}
-
-// TestTranscriptKeepsTokens looks for whole tokens in what is printed.
-func TestTranscriptKeepsTokens(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	if err := play(t.Context(), false, silent, &out); err != nil {
-		t.Fatal(err)
-	}
-	if token := regexp.MustCompile(`[\w-]{41,}|[\w-]+\.[\w-]+\.[\w-]{5,}`).FindString(out.String()); token != "" {
-		t.Errorf("I162 in the transcript: %s", token)
-	}
-	for line := range strings.Lines(out.String()) {
-		if n := len([]rune(line)); n > 100 {
-			t.Errorf("%d columns: %s", n, line)
-		}
-	}
 }
 
 // Backends with a fault each; the story has to notice every one.
