@@ -121,17 +121,18 @@ func TestDecisions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := open(t)
+			odd := s.odd()
 			for name, mode := range map[string]func(*client.Config){"local": local, "remote": remote, "remote with fallback": fallback} {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					testDecisions(t, s, start(t, s, mode))
+					testDecisions(t, s, odd, start(t, s, mode))
 				})
 			}
 		})
 	}
 }
 
-func testDecisions(t *testing.T, s source, server backend) {
+func testDecisions(t *testing.T, s source, odd odd, server backend) {
 	for _, c := range []struct {
 		name          string
 		authorization []string
@@ -141,16 +142,16 @@ func testDecisions(t *testing.T, s source, server backend) {
 		{"valid", []string{"Bearer " + s.valid}, admitted(s.user)},
 		{"valid, a second time", []string{"Bearer " + s.valid}, admitted(s.user)},
 		{"G126 bearer in lower case", []string{"bearer " + s.valid}, admitted(s.user)},
-		{"G135 expired", []string{"Bearer " + s.expired}, expiredToken},
+		{"G135 expired", []string{"Bearer " + odd.expired}, expiredToken},
 		{"A20 tampered signature", []string{"Bearer " + tamperedSignature(t, s.valid)}, invalidToken},
 		{"A21 tampered payload", []string{"Bearer " + tamperedPayload(t, s.valid)}, invalidToken},
-		{"A25 expired and tampered", []string{"Bearer " + tamperedPayload(t, s.expired)}, answer{Status: 401}},
+		{"A25 expired and tampered", []string{"Bearer " + tamperedPayload(t, odd.expired)}, answer{Status: 401}},
 		{"A1 alg none", []string{"Bearer " + algNone(s.valid)}, invalidToken},
 		{"A9 HS256 keyed with the public key", []string{"Bearer " + hs256(t, s.valid, s.key)}, invalidToken},
-		{"D93 wrong issuer", []string{"Bearer " + s.wrongIssuer}, invalidToken},
-		{"D90 wrong audience", []string{"Bearer " + s.wrongAudience}, invalidToken},
-		{"B36 unknown kid", []string{"Bearer " + s.unknownKid}, invalidToken},
-		{"F116 9 KB", []string{"Bearer " + s.large}, invalidToken},
+		{"D93 wrong issuer", []string{"Bearer " + odd.wrongIssuer}, invalidToken},
+		{"D90 wrong audience", []string{"Bearer " + odd.wrongAudience}, invalidToken},
+		{"B36 unknown kid", []string{"Bearer " + odd.unknownKid}, invalidToken},
+		{"F116 9 KB", []string{"Bearer " + odd.large}, invalidToken},
 		{"G129 two headers", []string{"Bearer " + s.valid, "Bearer " + s.valid}, twoHeaders},
 		{"G129 two headers, one good", []string{"Bearer x", "Bearer " + s.valid}, twoHeaders},
 		{"G128 two words", []string{"Bearer " + s.valid + " x"}, twoHeaders},

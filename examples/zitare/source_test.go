@@ -24,16 +24,19 @@ import (
 
 const realPassword = "correct horse battery staple"
 
-// source is an auth server and the tokens it signed.
+// source is an auth server and a good token of it.
 type source struct {
-	url                        string
-	key                        ed25519.PublicKey
-	user                       client.User // whom the tokens speak for
-	valid, expired             string
-	wrongIssuer, wrongAudience string
-	unknownKid, large          string // well signed where the source can sign anything
-	stop                       func() // the server is gone afterwards
+	url   string
+	key   ed25519.PublicKey
+	user  client.User // whom the tokens speak for
+	valid string
+	odd   func() odd
+	stop  func() // the server is gone afterwards
 }
+
+// odd are tokens that carry the server's own signature, where it can be made
+// to sign such a thing.
+type odd struct{ expired, wrongIssuer, wrongAudience, unknownKid, large string }
 
 // fake has authtest for its auth server.
 func fake(t *testing.T) source {
@@ -44,20 +47,24 @@ func fake(t *testing.T) source {
 		user: client.User{
 			ID: authtest.DefaultSubject, Email: authtest.DefaultEmail, Role: authtest.DefaultRole, SessionID: authtest.DefaultSessionID,
 		},
-		valid:         issuer.Token(),
-		expired:       issuer.Token(authtest.Expired()),
-		wrongIssuer:   issuer.Token(authtest.OtherIssuer()),
-		wrongAudience: issuer.Token(authtest.OtherAudience()),
-		unknownKid:    issuer.Token(authtest.UnknownKid()),
-		large:         issuer.Token(authtest.Set("pad", strings.Repeat("x", 9<<10))),
-		stop:          issuer.Refuse,
+		valid: issuer.Token(),
+		odd: func() odd {
+			return odd{
+				expired:       issuer.Token(authtest.Expired()),
+				wrongIssuer:   issuer.Token(authtest.OtherIssuer()),
+				wrongAudience: issuer.Token(authtest.OtherAudience()),
+				unknownKid:    issuer.Token(authtest.UnknownKid()),
+				large:         issuer.Token(authtest.Set("pad", strings.Repeat("x", 9<<10))),
+			}
+		},
+		stop: issuer.Refuse,
 	}
 }
 
-// real has authserver. It signs what its configuration and its clock make it
-// sign; the rest is forged from its good token.
+// real has authserver. Its configuration and its clock make it sign an odd
+// token; what they can't is forged from its good one.
 func real(t *testing.T) source {
-	clock := authtest.NewClock(time.Now().Add(-time.Hour))
+	clock := authtest.NewClock(time.Now())
 	config := authserver.Config{
 		SQLitePath: filepath.Join(t.TempDir(), "auth.db"),
 		Clock:      clock,
@@ -65,24 +72,31 @@ func real(t *testing.T) source {
 	}
 	server := openServer(t, config)
 	post(t, server.URL, "register", map[string]any{"email": "ada@example.com", "password": realPassword, "name": "Ada"})
-	s := source{url: server.URL, expired: login(t, server.URL).AccessToken, stop: server.Close}
-
-	clock.Set(time.Now())
 	now := login(t, server.URL)
-	s.valid = now.AccessToken
-	other := config
-	other.Issuer = "other-issuer" // over the same database, so with the same key
-	s.wrongIssuer = login(t, openServer(t, other).URL).AccessToken
-	other = config
-	other.Audience = "other-audience"
-	s.wrongAudience = login(t, openServer(t, other).URL).AccessToken
-
-	claims := decode(t, part(s.valid, 1))
-	sid, _ := claims["sid"].(string)
-	s.user = client.User{ID: now.User.ID, Email: now.User.Email, Role: now.User.Role, SessionID: sid}
-	s.key = publicKey(t, server.URL)
-	s.unknownKid = withHeader(s.valid, `{"alg":"EdDSA","kid":"unknown"}`)
-	s.large = part(s.valid, 0) + "." + strings.Repeat("x", 9<<10) + "." + part(s.valid, 2)
+	sid, _ := decode(t, part(now.AccessToken, 1))["sid"].(string)
+	s := source{
+		url:   server.URL,
+		key:   publicKey(t, server.URL),
+		user:  client.User{ID: now.User.ID, Email: now.User.Email, Role: now.User.Role, SessionID: sid},
+		valid: now.AccessToken,
+		stop:  server.Close,
+	}
+	s.odd = func() odd {
+		// Over the same database, so with the same key.
+		issuer, audience := config, config
+		issuer.Issuer, audience.Audience = "other-issuer", "other-audience"
+		o := odd{
+			wrongIssuer:   login(t, openServer(t, issuer).URL).AccessToken,
+			wrongAudience: login(t, openServer(t, audience).URL).AccessToken,
+			unknownKid:    withHeader(s.valid, `{"alg":"EdDSA","kid":"unknown"}`),
+			large:         part(s.valid, 0) + "." + strings.Repeat("x", 9<<10) + "." + part(s.valid, 2),
+		}
+		start := clock.Now()
+		clock.Set(start.Add(-time.Hour))
+		o.expired = login(t, server.URL).AccessToken
+		clock.Set(start)
+		return o
+	}
 	return s
 }
 
