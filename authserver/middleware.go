@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"path"
@@ -58,10 +59,11 @@ func crossOrigin(origins []string) func(http.Handler) http.Handler {
 // redirect to another are given to odd.
 func plainPath(next, odd http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		trimmed := strings.TrimSuffix(r.URL.Path, "/")
-		if trimmed == "" {
-			trimmed = "/"
+		trimmed := r.URL.Path
+		if strings.HasSuffix(r.URL.EscapedPath(), "/") { // and not %2F, which is none
+			trimmed = strings.TrimSuffix(trimmed, "/")
 		}
+		trimmed = cmp.Or(trimmed, "/")
 		inner := r.WithContext(r.Context())
 		if trimmed != path.Clean(trimmed) || trimmed[0] != '/' {
 			odd.ServeHTTP(w, inner)
