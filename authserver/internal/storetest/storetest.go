@@ -1,0 +1,279 @@
+// Package storetest is the suite that every store.Store passes: what the
+// interfaces promise, and that decisions hold when many ask at once.
+package storetest
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+// start is the instant at which every test begins.
+var start = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
+
+const grace = 30 * time.Second
+
+// Run runs the suite. open makes an empty store and closes it when the test
+// ends.
+func Run(t *testing.T, open func(t *testing.T) store.Store) {
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, s store.Store)
+	}{
+		{"users", users},
+		{"e-mail taken", emailTaken},
+		{"registration race", registrationRace},
+		{"sessions", sessions},
+		{"revocation", revocation},
+		{"rotation", rotation},
+		{"rotation verdicts", verdicts},
+		{"A163 reuse", reuse},
+		{"A164 rotation race", rotationRace},
+		{"keys", signingKeys},
+		{"first key race", firstKeyRace},
+		{"events", events},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.run(t, open(t))
+		})
+	}
+}
+
+// account is a user as the tests make them, with a session of the same name.
+type account struct {
+	user       store.User
+	credential store.Credential
+	session    store.NewSession
+	event      store.Event
+}
+
+func digest(text string) store.Digest { return sha256.Sum256([]byte(text)) }
+
+func newAccount(name string) account {
+	user := store.User{
+		ID: "user-" + name, Email: name + "@example.com", Name: name, Role: "user",
+		CreatedAt: start, UpdatedAt: start,
+	}
+	return account{
+		user:       user,
+		credential: store.Credential{ID: "account-" + name, PasswordHash: "hash-" + name},
+		session:    newSession(user.ID, "session-"+name),
+		event:      store.Event{UserID: user.ID, Type: store.EventRegister, CreatedAt: start},
+	}
+}
+
+func newSession(userID, id string) store.NewSession {
+	return store.NewSession{
+		Session: store.Session{
+			ID: id, UserID: userID, CreatedAt: start, LastActivityAt: start, ExpiresAt: start.Add(7 * 24 * time.Hour),
+			RememberMe: true, IPAddress: "192.0.2.1", UserAgent: "test/1", DeviceID: "d1", DeviceName: "phone",
+		},
+		Refresh: digest(id),
+	}
+}
+
+func (a account) create(t *testing.T, s store.Store) error {
+	t.Helper()
+	return s.CreateUser(t.Context(), a.user, a.credential, a.session, a.event)
+}
+
+func mustCreate(t *testing.T, s store.Store, name string) account {
+	t.Helper()
+	a := newAccount(name)
+	if err := a.create(t, s); err != nil {
+		t.Fatalf("CreateUser(%s): %v", name, err)
+	}
+	return a
+}
+
+func equal(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func mustSession(t *testing.T, s store.Store, id string) store.Session {
+	t.Helper()
+	session, _, err := s.Session(t.Context(), id)
+	if err != nil {
+		t.Fatalf("Session(%s): %v", id, err)
+	}
+	return session
+}
+
+func eventTypes(t *testing.T, s store.Store, userID string) []string {
+	t.Helper()
+	list, err := s.SecurityEvents(t.Context(), userID, 100)
+	if err != nil {
+		t.Fatalf("SecurityEvents: %v", err)
+	}
+	var types []string
+	for _, event := range list {
+		types = append(types, event.Type)
+	}
+	return types
+}
+
+func users(t *testing.T, s store.Store) {
+	a := mustCreate(t, s, "ann")
+	mustCreate(t, s, "bob")
+	user, credential, err := s.CredentialByEmail(t.Context(), a.user.Email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "user", user, a.user)
+	equal(t, "credential", credential, a.credential)
+
+	if _, _, err := s.CredentialByEmail(t.Context(), "nobody@example.com"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("unknown address: %v, want ErrNotFound", err)
+	}
+	gone := newAccount("gone")
+	gone.user.DeletedAt = start
+	if err := gone.create(t, s); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.CredentialByEmail(t.Context(), gone.user.Email); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("deleted user: %v, want ErrNotFound", err)
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("Ping: %v", err)
+	}
+}
+
+// emailTaken: a refused registration leaves nothing behind.
+func emailTaken(t *testing.T, s store.Store) {
+	first := mustCreate(t, s, "ann")
+	second := newAccount("second")
+	second.user.Email = first.user.Email
+	if err := second.create(t, s); !errors.Is(err, store.ErrEmailTaken) {
+		t.Fatalf("taken address: %v, want ErrEmailTaken", err)
+	}
+	if _, _, err := s.Session(t.Context(), second.session.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("session of a refused registration: %v, want ErrNotFound", err)
+	}
+	_, credential, err := s.CredentialByEmail(t.Context(), first.user.Email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "credential", credential, first.credential)
+	if got := eventTypes(t, s, second.user.ID); got != nil {
+		t.Errorf("events of a refused registration: %v", got)
+	}
+
+	// A failure after the user was written takes the user back too.
+	third := newAccount("third")
+	third.session.Refresh = first.session.Refresh
+	if err := third.create(t, s); err == nil || errors.Is(err, store.ErrEmailTaken) {
+		t.Fatalf("two sessions with one refresh token: %v, want another error", err)
+	}
+	if _, _, err := s.CredentialByEmail(t.Context(), third.user.Email); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("user of a failed registration: %v, want ErrNotFound", err)
+	}
+}
+
+func registrationRace(t *testing.T, s store.Store) {
+	errs := inParallel(16, func(i int) error {
+		a := newAccount(fmt.Sprint("racer", i))
+		a.user.Email = "same@example.com"
+		return a.create(t, s)
+	})
+	var won int
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			won++
+		case !errors.Is(err, store.ErrEmailTaken):
+			t.Errorf("loser: %v, want ErrEmailTaken", err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d registrations of one address succeeded", won)
+	}
+}
+
+func inParallel(n int, f func(i int) error) []error {
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { errs[i] = f(i) })
+	}
+	all.Wait()
+	return errs
+}
+
+func sessions(t *testing.T, s store.Store) {
+	a := mustCreate(t, s, "ann")
+	full := newSession(a.user.ID, "full")
+	bare := store.NewSession{
+		Session: store.Session{ID: "bare", UserID: a.user.ID, CreatedAt: start, LastActivityAt: start, ExpiresAt: start.Add(time.Hour)},
+		Refresh: digest("bare"),
+	}
+	for _, session := range []store.NewSession{full, bare} {
+		login := store.Event{UserID: a.user.ID, Type: store.EventLogin, CreatedAt: start}
+		if err := s.CreateSession(t.Context(), session, login); err != nil {
+			t.Fatal(err)
+		}
+		got, user, err := s.Session(t.Context(), session.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "session "+session.ID, got, session.Session)
+		equal(t, "user of "+session.ID, user, a.user)
+	}
+	if _, _, err := s.Session(t.Context(), "none"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("unknown session: %v, want ErrNotFound", err)
+	}
+	orphan := newSession("nobody", "orphan")
+	if err := s.CreateSession(t.Context(), orphan, store.Event{Type: store.EventLogin, CreatedAt: start}); err == nil {
+		t.Error("a session of no user was stored")
+	}
+}
+
+func revocation(t *testing.T, s store.Store) {
+	a, b := mustCreate(t, s, "ann"), mustCreate(t, s, "bob")
+	later := start.Add(time.Minute)
+	logout := store.Event{Type: store.EventLogout, CreatedAt: later, IPAddress: "192.0.2.9", UserAgent: "test/2"}
+
+	for range 2 { // the second time nothing happens
+		if err := s.RevokeSession(t.Context(), a.session.ID, logout); err != nil {
+			t.Fatal(err)
+		}
+		logout.CreatedAt = logout.CreatedAt.Add(time.Hour)
+	}
+	if got := mustSession(t, s, a.session.ID); !got.RevokedAt.Equal(later) || got.Live(later) {
+		t.Errorf("revoked at %v, want %v", got.RevokedAt, later)
+	}
+	equal(t, "events", eventTypes(t, s, a.user.ID), []string{store.EventLogout, store.EventRegister})
+	if got := mustSession(t, s, b.session.ID); !got.Live(later) {
+		t.Error("another user's session was revoked")
+	}
+
+	// A spent token ends its session as well as the one that followed it.
+	spent := b.session.Refresh
+	if out, err := s.Rotate(t.Context(), renewal(spent, "b2", start)); err != nil || out.Verdict != store.Renewed {
+		t.Fatalf("Rotate: %v, %v", out.Verdict, err)
+	}
+	if err := s.RevokeByRefreshToken(t.Context(), spent, logout); err != nil {
+		t.Fatal(err)
+	}
+	if mustSession(t, s, b.session.ID).Live(later) {
+		t.Error("RevokeByRefreshToken left the session alive")
+	}
+	equal(t, "events", eventTypes(t, s, b.user.ID), []string{store.EventLogout, store.EventRegister})
+
+	if err := s.RevokeByRefreshToken(t.Context(), digest("unknown"), logout); err != nil {
+		t.Errorf("unknown token: %v, want nil", err)
+	}
+	if err := s.RevokeSession(t.Context(), "unknown", logout); err != nil {
+		t.Errorf("unknown session: %v, want nil", err)
+	}
+}
