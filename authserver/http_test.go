@@ -1,0 +1,436 @@
+package authserver
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/manacore/manacore-go/authserver/internal/password"
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// routes are all routes with the method that each answers.
+var routes = map[string]string{
+	wire.RegisterPath: "POST", wire.LoginPath: "POST", wire.RefreshPath: "POST", wire.LogoutPath: "POST",
+	wire.SessionPath: "GET", wire.ValidatePath: "POST", wire.JWKSPath: "GET",
+	wire.HealthPath: "GET", "/health": "GET", "/health/live": "GET", "/health/ready": "GET",
+	wire.HealthPath + "/live": "GET", wire.HealthPath + "/ready": "GET",
+}
+
+func TestUnknownRoutes(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	type request struct{ method, path string }
+	requests := []request{
+		{"GET", "/"}, {"GET", "/api/v1/nope"}, {"POST", "/api/v1/nope"}, {"GET", "/api/v1"}, {"GET", "/API/V1/health"},
+		{"GET", "/api/v1/auth/jwks/x"}, {"OPTIONS", "/api/v1/nope"}, {"TRACE", wire.HealthPath},
+		// A138: paths that a router may clean are other paths.
+		{"GET", "//api/v1/health"}, {"GET", "/api//v1/health"}, {"GET", "/api/v1/./health"}, {"GET", "/api/v1/auth/../health"},
+		{"GET", "/api/v1/health//"}, {"GET", "/api/v1/health%2f"}, {"GET", "/api%2fv1/health"}, {"GET", "/api/v1/health;x"},
+		{"GET", "/api/v1/health%0a"}, {"GET", "/api/v1/health."},
+	}
+	for path, method := range routes {
+		for _, other := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+			if other != method {
+				requests = append(requests, request{other, path})
+			}
+		}
+	}
+	h.unchanged(func() {
+		for _, r := range requests {
+			a := h.do(r.method, r.path, "")
+			if a.status != http.StatusNotFound {
+				t.Errorf("%s %s: status %d", r.method, r.path, a.status)
+				continue
+			}
+			h.refused(a, wire.NotFound, r.path, "Cannot "+r.method+" "+r.path)
+		}
+	})
+	// A query is no part of the path, and is not repeated: it may hold a token.
+	h.refused(h.do("GET", "/api/v1/nope?token=x", ""), wire.NotFound, "/api/v1/nope", "Cannot GET /api/v1/nope")
+}
+
+func TestTrailingSlash(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	h.register("ann")
+	a := h.post(wire.LoginPath+"/", object{"email": "ann@example.com", "password": goodPassword})
+	tokens := decode[wire.TokenResponse](t, a, http.StatusOK)
+	a = h.do("GET", wire.SessionPath+"/", "", "Authorization", "Bearer "+tokens.AccessToken)
+	decode[wire.SessionResponse](t, a, http.StatusOK)
+	decode[wire.Health](t, h.do("GET", "/health/", ""), http.StatusOK)
+	h.refused(h.post(wire.LoginPath+"/", "{"), wire.InvalidRequest, wire.LoginPath, "Request body is not a valid JSON object")
+}
+
+// TestHEAD: every GET route answers HEAD with the same status and headers.
+func TestHEAD(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	h.register("ann")
+	authorization := "Bearer " + h.login("ann").AccessToken
+	for path, method := range routes {
+		if method != "GET" {
+			continue
+		}
+		get := h.do("GET", path, "", "Authorization", authorization)
+		head := h.do("HEAD", path, "", "Authorization", authorization)
+		get.header.Del("Date")
+		head.header.Del("Date")
+		if diff := cmp.Diff(get.header, head.header); diff != "" || head.status != get.status || head.body != "" {
+			t.Errorf("%s: status %d and %d, body %q, headers (-GET +HEAD):\n%s", path, get.status, head.status, head.body, diff)
+		}
+	}
+	if a := h.do("HEAD", wire.LoginPath, ""); a.status != http.StatusNotFound {
+		t.Errorf("HEAD of a POST route: %d", a.status)
+	}
+}
+
+func TestSecurityHeaders(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t, func(c *Config) { c.CORSOrigins = []string{"https://app.example.com"} })
+	for name, a := range map[string]answer{
+		"health":    h.do("GET", "/health", ""),
+		"jwks":      h.do("GET", wire.JWKSPath, ""),
+		"HEAD":      h.do("HEAD", wire.JWKSPath, ""),
+		"not found": h.do("GET", "/nope", ""),
+		"odd path":  h.do("GET", "//nope", ""),
+		"bad body":  h.post(wire.LoginPath, "{"),
+		"no token":  h.do("GET", wire.SessionPath, ""),
+		"preflight": h.do("OPTIONS", wire.LoginPath, "", "Origin", "https://app.example.com", "Access-Control-Request-Method", "POST"),
+	} {
+		for _, want := range securityHeaders {
+			if name == "jwks" && want[0] == "Cache-Control" || name == "HEAD" && want[0] == "Cache-Control" {
+				want[1] = "public, max-age=300"
+			}
+			if got := a.header.Values(want[0]); len(got) != 1 || got[0] != want[1] {
+				t.Errorf("%s: %s: %q, want %q", name, want[0], got, want[1])
+			}
+		}
+	}
+}
+
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	const app, other = "https://app.example.com", "https://evil.example.com"
+	h := serverFor(t, func(c *Config) { c.CORSOrigins = []string{app, "http://localhost:5173"} })
+	none := serverFor(t)
+	for _, test := range []struct {
+		name   string
+		h      *harness
+		origin string
+		want   string
+	}{
+		{"on the list", h, app, app},
+		{"second on the list", h, "http://localhost:5173", "http://localhost:5173"},
+		{"not on the list", h, other, ""},
+		{"a subdomain", h, "https://x.app.example.com", ""},
+		{"another scheme", h, "http://app.example.com", ""},
+		{"another port", h, app + ":8443", ""},
+		{"null", h, "null", ""},
+		{"an empty list", none, app, ""},
+	} {
+		preflight := test.h.do("OPTIONS", wire.LoginPath, "", "Origin", test.origin,
+			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,content-type,x-app-id,x-requested-with")
+		if preflight.status != http.StatusNoContent {
+			t.Errorf("%s: preflight status %d", test.name, preflight.status)
+		}
+		for kind, a := range map[string]answer{
+			"preflight": preflight,
+			"answer":    test.h.do("GET", wire.JWKSPath, "", "Origin", test.origin),
+			"error":     test.h.do("GET", wire.SessionPath, "", "Origin", test.origin),
+		} {
+			if got := a.header.Get("Access-Control-Allow-Origin"); got != test.want {
+				t.Errorf("%s, %s: allowed origin %q, want %q", test.name, kind, got, test.want)
+			}
+			if got := a.header.Get("Access-Control-Allow-Credentials"); (got == "true") != (test.want != "") {
+				t.Errorf("%s, %s: credentials %q", test.name, kind, got)
+			}
+			if vary := strings.Join(a.header.Values("Vary"), ","); !strings.Contains(vary, "Origin") {
+				t.Errorf("%s, %s: Vary %q", test.name, kind, vary)
+			}
+		}
+		if test.want != "" && preflight.header.Get("Access-Control-Allow-Headers") == "" {
+			t.Errorf("%s: the preflight allows no headers", test.name)
+		}
+	}
+	a := h.do("OPTIONS", wire.LoginPath, "", "Origin", app, "Access-Control-Request-Method", "TRACE")
+	if got := a.header.Get("Access-Control-Allow-Methods"); got != "" {
+		t.Errorf("a preflight for TRACE allows %q", got)
+	}
+}
+
+func TestRateLimits(t *testing.T) {
+	t.Parallel()
+	limited := func(c *Config) { c.RateLimitDisabled = false }
+	for _, test := range []struct {
+		name, path, body string
+		allowed          int
+		retryAfter       string
+	}{
+		{"login", wire.LoginPath, `{}`, 5, "12"},
+		{"register", wire.RegisterPath, `{}`, 10, "360"},
+		{"refresh", wire.RefreshPath, `{}`, 100, "1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			h := serverFor(t, limited)
+			for i := range test.allowed {
+				if a := h.post(test.path, test.body); a.status != http.StatusBadRequest {
+					t.Fatalf("request %d: status %d", i+1, a.status)
+				}
+			}
+			for range 2 { // a refused request costs nothing
+				a := h.post(test.path, test.body)
+				h.refused(a, wire.RateLimited, test.path, "Request failed: rate limit exceeded, retry later")
+				if got := a.header.Get("Retry-After"); got != test.retryAfter {
+					t.Errorf("Retry-After %q, want %s", got, test.retryAfter)
+				}
+			}
+			for _, path := range []string{wire.JWKSPath, "/health"} {
+				if a := h.do("GET", path, ""); a.status != http.StatusOK {
+					t.Errorf("%s: status %d", path, a.status)
+				}
+			}
+			h.verdict("x")
+			h.clock.advance(6 * time.Minute)
+			if a := h.post(test.path, test.body); a.status != http.StatusBadRequest {
+				t.Errorf("later: status %d", a.status)
+			}
+		})
+	}
+}
+
+// TestRateLimitByClient: a client cannot pass for another, but for those whom
+// a trusted proxy tells apart.
+func TestRateLimitByClient(t *testing.T) {
+	t.Parallel()
+	login := func(h *harness, forwarded string) int {
+		return h.post(wire.LoginPath, `{}`, "X-Forwarded-For", forwarded).status
+	}
+	one := func(c *Config) {
+		c.RateLimitDisabled = false
+		c.RateLimits.Login = Limit{1, time.Minute}
+	}
+	direct := serverFor(t, one)
+	if first, second := login(direct, "192.0.2.1"), login(direct, "192.0.2.2"); first != 400 || second != 429 {
+		t.Errorf("without a trusted proxy: %d, %d", first, second)
+	}
+	proxied := serverFor(t, one, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	for i, test := range []struct {
+		forwarded string
+		want      int
+	}{
+		{"192.0.2.1", 400}, {"192.0.2.2", 400}, {"192.0.2.1", 429},
+		{"6.6.6.6, 192.0.2.1", 429},                // what the client wrote does not count
+		{"192.0.2.1, 127.0.0.9", 429},              // through two proxies
+		{"2001:db8::1", 400}, {"2001:db8::2", 429}, // one /64
+		{"2001:db8:0:1::1", 400},
+	} {
+		if got := login(proxied, test.forwarded); got != test.want {
+			t.Errorf("%d, %s: %d, want %d", i, test.forwarded, got, test.want)
+		}
+	}
+}
+
+func TestClientAddr(t *testing.T) {
+	t.Parallel()
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	for _, test := range []struct {
+		peer      string
+		forwarded []string
+		want      string
+	}{
+		{"192.0.2.1:1", nil, "192.0.2.1"},
+		{"[::ffff:192.0.2.1]:1", nil, "192.0.2.1"},
+		{"[fe80::1%eth0]:1", nil, "fe80::1"},
+		{"192.0.2.1:1", []string{"6.6.6.6"}, "192.0.2.1"},
+		{"10.0.0.1:1", nil, "10.0.0.1"},
+		{"10.0.0.1:1", []string{"192.0.2.1"}, "192.0.2.1"},
+		{"[fd00::1]:1", []string{" 192.0.2.1 "}, "192.0.2.1"},
+		{"10.0.0.1:1", []string{"6.6.6.6, 192.0.2.1,10.0.0.2"}, "192.0.2.1"},
+		{"10.0.0.1:1", []string{"6.6.6.6", "192.0.2.1"}, "192.0.2.1"},
+		{"10.0.0.1:1", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
+		{"10.0.0.1:1", []string{"6.6.6.6, garbage"}, "10.0.0.1"},
+		{"10.0.0.1:1", []string{"6.6.6.6, garbage, 10.0.0.2"}, "10.0.0.2"},
+		{"@", nil, "invalid IP"},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = test.peer
+		r.Header["X-Forwarded-For"] = test.forwarded
+		if got := clientAddr(r, trusted).String(); got != test.want {
+			t.Errorf("%s, %q: %s, want %s", test.peer, test.forwarded, got, test.want)
+		}
+	}
+}
+
+func TestJWKSConditional(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	whole := h.do("GET", wire.JWKSPath, "")
+	etag := whole.header.Get("ETag")
+	for _, test := range []struct {
+		name, header, value string
+		want                int
+	}{
+		{"the same", "If-None-Match", etag, http.StatusNotModified},
+		{"weak", "If-None-Match", "W/" + etag, http.StatusNotModified},
+		{"among others", "If-None-Match", `"x", ` + etag, http.StatusNotModified},
+		{"any", "If-None-Match", "*", http.StatusNotModified},
+		{"another", "If-None-Match", `"x"`, http.StatusOK},
+		{"a range", "Range", "bytes=0-3", http.StatusOK},
+		{"an impossible range", "Range", "bytes=9999-", http.StatusOK},
+	} {
+		a := h.do("GET", wire.JWKSPath, "", test.header, test.value)
+		want := ""
+		if test.want == http.StatusOK {
+			want = whole.body
+		}
+		if a.status != test.want || a.body != want {
+			t.Errorf("%s: status %d, body %q", test.name, a.status, a.body)
+		}
+		if a.header.Get("ETag") != etag || a.header.Get("Cache-Control") != "public, max-age=300" {
+			t.Errorf("%s: headers %v", test.name, a.header)
+		}
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	for _, prefix := range []string{"", "/api/v1"} {
+		for path, checks := range map[string]map[string]wire.Check{
+			"/health":       nil,
+			"/health/live":  {"process": {Status: "up"}},
+			"/health/ready": {"database": {Status: "up"}},
+		} {
+			got := decode[wire.Health](t, h.do("GET", prefix+path, ""), http.StatusOK)
+			want := wire.Health{Status: "ok", Timestamp: "2026-01-02T03:04:05.678Z", Checks: checks}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s%s (-want +got):\n%s", prefix, path, diff)
+			}
+		}
+	}
+}
+
+// TestStoreDown: what cannot be decided is 503 with Retry-After and a text
+// that clients keep their tokens on, never a verdict. Keys stay published.
+func TestStoreDown(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	h.register("ann")
+	tokens := h.login("ann")
+	if err := h.server.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	authorization := []string{"Authorization", "Bearer " + tokens.AccessToken}
+	for path, a := range map[string]answer{
+		wire.RegisterPath: h.post(wire.RegisterPath, object{"email": "bob@example.com", "password": goodPassword, "name": "Bob"}),
+		wire.LoginPath:    h.post(wire.LoginPath, object{"email": "ann@example.com", "password": goodPassword}),
+		wire.RefreshPath:  h.refresh(tokens.RefreshToken),
+		wire.LogoutPath:   h.post(wire.LogoutPath, object{"refreshToken": tokens.RefreshToken}),
+		wire.SessionPath:  h.do("GET", wire.SessionPath, "", authorization...),
+		wire.ValidatePath: h.post(wire.ValidatePath, object{"token": tokens.AccessToken}),
+	} {
+		h.refused(a, wire.ServiceUnavailable, path, "Request failed: service unavailable, retry later")
+		if a.header.Get("Retry-After") != "1" {
+			t.Errorf("%s: Retry-After %q", path, a.header.Get("Retry-After"))
+		}
+	}
+	h.valid("x", wire.ValidateInvalidPrefix+"malformed") // this one needs no store
+	if a := h.do("GET", wire.JWKSPath, ""); a.status != http.StatusOK || !strings.Contains(a.body, `"alg":"EdDSA"`) {
+		t.Errorf("jwks: %d %s", a.status, a.body)
+	}
+	for _, path := range []string{"/health", "/health/live"} {
+		if a := h.do("GET", path, ""); a.status != http.StatusOK {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+	a := h.do("GET", "/health/ready", "")
+	got := decode[wire.Unready](t, a, http.StatusServiceUnavailable)
+	want := wire.Unready{
+		Envelope: wire.NewEnvelope(wire.ServiceUnavailable, "Request failed: service unavailable, retry later", "/health/ready", begin),
+		Status:   "error", Checks: map[string]wire.Check{"database": {Status: "down"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("ready (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(h.log.String(), "request could not be decided") || !strings.Contains(h.log.String(), "not ready") {
+		t.Error("the operator is not told")
+	}
+}
+
+// endpointServer serves one endpoint behind everything that the server's own
+// are behind.
+func endpointServer(t *testing.T, e endpoint) (url string, log *logBuffer) {
+	t.Helper()
+	log = &logBuffer{}
+	o := responder{log: slog.New(slog.NewTextHandler(log, nil)), clock: &fakeClock{}}
+	handler := logged(o, secure(recovered(o, o.answer(e))))
+	front := httptest.NewServer(plainPath(handler, handler))
+	t.Cleanup(front.Close)
+	return front.URL, log
+}
+
+// TestA142Panic: a handler that panics is a 500, and the next request is
+// answered on the same connection.
+func TestA142Panic(t *testing.T) {
+	t.Parallel()
+	url, log := endpointServer(t, func(w http.ResponseWriter, r *http.Request) error {
+		if r.URL.Path == "/panic" {
+			panic("secret reason")
+		}
+		_, err := io.WriteString(w, "fine")
+		return err
+	})
+	for path, want := range map[string]int{"/panic": 500, "/": 200} {
+		for range 2 {
+			response, err := http.Get(url + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(response.Body)
+			response.Body.Close()
+			if err != nil || response.StatusCode != want || strings.Contains(string(body), "secret") {
+				t.Errorf("%s: %v, %d %s", path, err, response.StatusCode, body)
+			}
+			if want != 500 {
+				continue
+			}
+			var envelope wire.Envelope
+			if err := json.Unmarshal(body, &envelope); err != nil || envelope.Code != wire.Internal {
+				t.Errorf("%v, %s", err, body)
+			}
+		}
+	}
+	if got := log.String(); !strings.Contains(got, "secret reason") || !strings.Contains(got, "status=500") {
+		t.Errorf("log %s", got)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestA171HashingQueueFull(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		err  error
+		want int
+	}{
+		"queue full":      {password.ErrBusy, 503},
+		"any other fault": {errors.New("disk on fire"), 503},
+	} {
+		w := httptest.NewRecorder()
+		o := responder{log: slog.New(slog.DiscardHandler), clock: &fakeClock{}}
+		o.respondError(w, httptest.NewRequest("POST", wire.LoginPath, nil), test.err)
+		if w.Code != test.want || w.Header().Get("Retry-After") != "1" || strings.Contains(w.Body.String(), "fire") {
+			t.Errorf("%s: %d, Retry-After %q: %s", name, w.Code, w.Header().Get("Retry-After"), w.Body)
+		}
+	}
+}

@@ -1,0 +1,235 @@
+package authserver
+
+import (
+	"bytes"
+	"encoding/base64"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+func TestOpenRefusesConfig(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		change func(*Config)
+		want   string
+	}{
+		{"PostgreSQL", func(c *Config) { c.DatabaseURL = "postgres://user:secret@db/mana" }, "PostgreSQL support is not in this version"},
+		{"short key", func(c *Config) { c.KeyEncryptionKey = make([]byte, 31) }, "KeyEncryptionKey has 31 bytes, not 32"},
+		{"negative access token", func(c *Config) { c.AccessTokenTTL = -1 }, "AccessTokenTTL"},
+		{"long access token", func(c *Config) { c.AccessTokenTTL = 25 * time.Hour }, "AccessTokenTTL"},
+		{"refresh below access", func(c *Config) { c.RefreshTokenTTL = time.Minute }, "RefreshTokenTTL"},
+		{"remembered below refresh", func(c *Config) { c.RememberMeTTL = time.Hour }, "RememberMeTTL"},
+		{"long grace", func(c *Config) { c.RefreshGrace = time.Hour }, "RefreshGrace"},
+		{"short passwords", func(c *Config) { c.PasswordMinLength = 7 }, "PasswordMinLength"},
+		{"no hashing", func(c *Config) { c.Hashing.Concurrency = -1 }, "Hashing.Concurrency"},
+		{"half a limit", func(c *Config) { c.RateLimits.Login = Limit{Requests: 5} }, "rate limit of 5 requests per 0s"},
+		{"any origin", func(c *Config) { c.CORSOrigins = []string{"*"} }, `CORS origin "*"`},
+		{"origins by pattern", func(c *Config) { c.CORSOrigins = []string{"https://*.example.com"} }, "CORS origin"},
+		{"origin with a path", func(c *Config) { c.CORSOrigins = []string{"https://example.com/"} }, "CORS origin"},
+		{"origin without a scheme", func(c *Config) { c.CORSOrigins = []string{"example.com"} }, "CORS origin"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			config := Config{SQLitePath: filepath.Join(t.TempDir(), "test.db")}
+			test.change(&config)
+			server, err := Open(t.Context(), config)
+			if err == nil {
+				_ = server.Close()
+				t.Fatal("Open succeeded")
+			}
+			if !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("error %q, want %q in it", err, test.want)
+			}
+			if entries, err := os.ReadDir(filepath.Dir(config.SQLitePath)); err != nil || len(entries) != 0 {
+				t.Errorf("files were made: %v, %v", entries, err)
+			}
+		})
+	}
+}
+
+// TestKeyEncryptionKey: signing keys that the key-encryption key does not
+// open stop the server, and nothing is written over.
+func TestKeyEncryptionKey(t *testing.T) {
+	t.Parallel()
+	otherKEK := bytes.Repeat([]byte{1}, 32)
+	for _, test := range []struct {
+		name   string
+		first  Config // the configuration that makes the database
+		second Config // and that which opens it again
+		change func(t *testing.T, keyFile string)
+		want   string // empty: opens
+	}{
+		{name: "the same file"},
+		{name: "the same configuration", first: Config{KeyEncryptionKey: otherKEK}, second: Config{KeyEncryptionKey: otherKEK}},
+		{
+			name: "file lost", want: "no key file at",
+			change: func(t *testing.T, keyFile string) {
+				if err := os.Remove(keyFile); err != nil {
+					t.Fatal(err)
+				}
+			},
+		},
+		{
+			name: "another file", want: "does not open the private key",
+			change: func(t *testing.T, keyFile string) {
+				content := base64.StdEncoding.EncodeToString(otherKEK)
+				if err := os.WriteFile(keyFile, []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			},
+		},
+		{name: "from file to configuration", second: Config{KeyEncryptionKey: otherKEK}, want: "does not open the private key"},
+		{name: "from configuration to file", first: Config{KeyEncryptionKey: otherKEK}, want: "no key file at"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "test.db")
+			kid := openOnce(t, path, test.first)
+			if test.change != nil {
+				test.change(t, path+".key")
+			}
+			if test.want == "" {
+				if again := openOnce(t, path, test.second); again != kid {
+					t.Error("another key signs")
+				}
+				return
+			}
+			files := directory(t, filepath.Dir(path))
+			config := test.second
+			config.SQLitePath = path
+			server, err := Open(t.Context(), config)
+			if err == nil {
+				_ = server.Close()
+				t.Fatal("Open succeeded")
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %q, want %q in it", err, test.want)
+			}
+			if after := directory(t, filepath.Dir(path)); !slices.Equal(after, files) {
+				t.Errorf("files were %v, are %v", files, after)
+			}
+		})
+	}
+}
+
+// openOnce opens and closes a server and returns its JWKS.
+func openOnce(t *testing.T, path string, config Config) string {
+	t.Helper()
+	config.SQLitePath = path
+	server, err := Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := server.store.SigningKeys(t.Context())
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%d keys, %v", len(rows), err)
+	}
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return rows[0].ID
+}
+
+func directory(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+// TestNoSecretIsKeptOrLogged plays a story and looks for its secrets in the
+// database files and in the log.
+func TestNoSecretIsKeptOrLogged(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	registered := h.register("ann")
+	first := h.login("ann")
+	second := h.refreshed(first.RefreshToken)
+	third := h.refreshed(second.RefreshToken)
+	h.refreshed(second.RefreshToken) // again, from what is sealed
+	h.session(third.AccessToken)
+	h.valid(third.AccessToken, "")
+	h.do("GET", wire.SessionPath+"?token="+third.AccessToken, "")
+	h.do("GET", "/api/v1/"+third.RefreshToken, "")
+	h.post(wire.LoginPath, object{"email": "ann@example.com", "password": "wrong " + goodPassword})
+	h.post(wire.LoginPath, `{"password":"`+goodPassword)
+	h.refresh(first.RefreshToken) // theft
+	fourth := h.login("ann")
+	h.post(wire.LogoutPath, object{"refreshToken": fourth.RefreshToken})
+
+	kek, err := os.ReadFile(h.path + ".key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := map[string]string{"password": goodPassword, "key-encryption key": strings.TrimSpace(string(kek))}
+	for name, tokens := range map[string]wire.TokenResponse{"first": first, "second": second, "third": third, "fourth": fourth} {
+		secrets[name+" refresh token"] = tokens.RefreshToken
+		secrets[name+" access token"] = tokens.AccessToken
+		signature := tokens.AccessToken[strings.LastIndexByte(tokens.AccessToken, '.')+1:]
+		secrets[name+" signature"] = signature
+	}
+	secrets["registration's token"] = registered.Token
+	for name, secret := range secrets {
+		raw, err := base64.RawURLEncoding.DecodeString(secret)
+		if err == nil {
+			secrets[name+", decoded"] = string(raw)
+		}
+	}
+	private := privateSeed(t, h, kek)
+	secrets["private key"] = string(private)
+	secrets["private key, base64"] = base64.RawURLEncoding.EncodeToString(private)
+
+	places := map[string]string{"log": h.log.String()}
+	for _, suffix := range []string{"", "-wal"} {
+		content, err := os.ReadFile(h.path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		places["database"+suffix] = string(content)
+	}
+	for place, content := range places {
+		for name, secret := range secrets {
+			if strings.Contains(content, secret) {
+				t.Errorf("%s: in the %s", name, place)
+			}
+		}
+	}
+	// The search finds what is there.
+	if !strings.Contains(places["database"]+places["database-wal"], "ann@example.com") || !strings.Contains(places["log"], "status=200") {
+		t.Error("the search finds nothing at all")
+	}
+	if strings.Contains(places["log"], "ann@example.com") {
+		t.Error("an e-mail address is in the log")
+	}
+}
+
+// privateSeed opens the signing key as the server does.
+func privateSeed(t *testing.T, h *harness, kekFile []byte) []byte {
+	t.Helper()
+	rows, err := h.server.store.SigningKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kek, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(kekFile)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := openKeys(t.Context(), Config{KeyEncryptionKey: kek, Logger: slog.Default()}, h.server.store)
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%d keys, %v", len(rows), err)
+	}
+	return ring.Signing().Private.Seed()
+}
