@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/base64"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/manacore/manacore-go/authserver"
+)
+
+func TestFromEnv(t *testing.T) {
+	t.Parallel()
+	usual := authserver.RateLimits{Default: authserver.Limit{Requests: 100, Per: time.Minute}}
+	key := []byte(strings.Repeat("k", 32))
+	for _, test := range []struct {
+		name string
+		env  map[string]string
+		want settings
+	}{
+		{"nothing", nil, settings{port: 3001, server: authserver.Config{RateLimits: usual}}},
+		{"empty is unset", map[string]string{"PORT": "", "RATE_LIMIT_MAX": "", "JWT_ISSUER": "", "NODE_ENV": ""},
+			settings{port: 3001, server: authserver.Config{RateLimits: usual}}},
+		{"everything", map[string]string{
+			"PORT": "0", "DATABASE_URL": "postgres://db", "SQLITE_PATH": "/data/mana.db",
+			"KEY_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString(key),
+			"JWT_ISSUER":         "https://auth.example.com", "JWT_AUDIENCE": "mana",
+			"JWT_ACCESS_TOKEN_EXPIRY": "5m", "JWT_REFRESH_TOKEN_EXPIRY": "14d",
+			"CORS_ORIGINS": "https://a.example.com, http://localhost:5173,", "TRUSTED_PROXIES": "10.0.0.7/8",
+			"RATE_LIMIT_TTL": "30", "RATE_LIMIT_MAX": "50", "RATE_LIMIT_DISABLED": "true", "NODE_ENV": "development",
+		}, settings{port: 0, server: authserver.Config{
+			DatabaseURL: "postgres://db", SQLitePath: "/data/mana.db", KeyEncryptionKey: key,
+			Issuer: "https://auth.example.com", Audience: "mana",
+			AccessTokenTTL: 5 * time.Minute, RefreshTokenTTL: 14 * 24 * time.Hour,
+			CORSOrigins:       []string{"https://a.example.com", "http://localhost:5173"},
+			TrustedProxies:    []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+			RateLimits:        authserver.RateLimits{Default: authserver.Limit{Requests: 50, Per: 30 * time.Second}},
+			RateLimitDisabled: true,
+		}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := fromEnv(func(name string) string { return test.env[name] })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(settings{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+				t.Errorf("settings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFromEnvRefuses(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, value, want string }{
+		{"PORT", "http", `"http" is not a number from 0 to 65535`},
+		{"PORT", "65536", "is not a number"},
+		{"PORT", "-1", "is not a number"},
+		{"JWT_ACCESS_TOKEN_EXPIRY", "900", "is not a duration such as"},
+		{"JWT_ACCESS_TOKEN_EXPIRY", "-5m", "is not a duration"},
+		{"JWT_REFRESH_TOKEN_EXPIRY", "7 d", "is not a duration"},
+		{"JWT_REFRESH_TOKEN_EXPIRY", "0d", "is not a duration"},
+		{"JWT_REFRESH_TOKEN_EXPIRY", "99999999999999999d", "is not a duration"},
+		{"TRUSTED_PROXIES", "10.0.0.1", "is not a network"},
+		{"RATE_LIMIT_TTL", "0", "is not a number"},
+		{"RATE_LIMIT_MAX", "0", "is not a number"},
+		{"RATE_LIMIT_DISABLED", "yes", "is neither true nor false"},
+		{"KEY_ENCRYPTION_KEY", "c2VjcmV0", "not the base64 of 32 bytes"},
+		{"KEY_ENCRYPTION_KEY", "secret%", "not the base64 of 32 bytes"},
+	} {
+		_, err := fromEnv(func(name string) string { return map[string]string{test.name: test.value}[name] })
+		if err == nil || !strings.HasPrefix(err.Error(), test.name+": ") || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s=%s: %v, want %q", test.name, test.value, err, test.want)
+		}
+		if err != nil && test.name == "KEY_ENCRYPTION_KEY" && strings.Contains(err.Error(), test.value) {
+			t.Errorf("%s: the error shows the secret", test.name)
+		}
+	}
+}
+
+func TestLimitsInProduction(t *testing.T) {
+	t.Parallel()
+	for environment, refused := range map[string]bool{"production": true, "development": false, "": false} {
+		env := map[string]string{"RATE_LIMIT_DISABLED": "true", "NODE_ENV": environment}
+		_, err := fromEnv(func(name string) string { return env[name] })
+		if (err != nil) != refused {
+			t.Errorf("NODE_ENV=%s: %v", environment, err)
+		}
+	}
+}
