@@ -13,6 +13,7 @@ import (
 
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/internal/wire"
+	"golang.org/x/time/rate"
 )
 
 const retryAfter = 2 * time.Second
@@ -81,7 +82,8 @@ func (d *Denial) writeEnvelope(w http.ResponseWriter, r *http.Request) {
 // answers is how a guard refuses. RequireRole and RequireUser find it in the
 // request's context, so that a route refuses as its guard does.
 type answers struct {
-	custom   bool // anything below is set
+	warn     *rate.Sometimes // an outage refuses every request: one line a minute says it
+	custom   bool            // anything below is set
 	realm    string
 	onDenial func(*http.Request, *Denial)
 	write    func(http.ResponseWriter, *http.Request, *Denial)
@@ -111,9 +113,11 @@ func (a *answers) refuse(r *http.Request, err error, sent bool, scope string) *D
 	switch {
 	case a.onDenial != nil:
 		a.onDenial(r, d)
-	case d.Status == http.StatusServiceUnavailable:
-		slog.Default().LogAttrs(r.Context(), slog.LevelWarn, "request refused: no verdict on its credentials",
-			slog.String("method", r.Method), slog.Any("error", d.Err))
+	case d.Status == http.StatusServiceUnavailable && a.warn != nil:
+		a.warn.Do(func() {
+			slog.Default().LogAttrs(r.Context(), slog.LevelWarn, "requests are refused: no verdict on their credentials",
+				slog.String("method", r.Method), slog.Any("error", d.Err))
+		})
 	}
 	return d
 }

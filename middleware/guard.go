@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/manacore/manacore-go/client"
+	"golang.org/x/time/rate"
 )
 
 // Guard is the decision. It is safe for concurrent use.
@@ -26,6 +28,7 @@ func New(auth client.Verifier, opts ...Option) *Guard {
 		panic("middleware: nil Verifier")
 	}
 	g := &Guard{auth: auth}
+	g.answers.warn = &rate.Sometimes{First: 1, Interval: time.Minute}
 	for _, opt := range opts {
 		opt(g)
 	}

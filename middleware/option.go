@@ -49,8 +49,8 @@ func Realm(realm string) Option {
 }
 
 // OnDenial is called once for each refused request, before anything is
-// written: for metrics and logs. Default: denials with status 503 are logged
-// as warnings to slog.Default; it replaces that.
+// written: for metrics and logs. Default: a denial with status 503 is logged
+// as a warning to slog.Default, at most one a minute; OnDenial replaces that.
 func OnDenial(fn func(*http.Request, *Denial)) Option {
 	return func(g *Guard) {
 		g.answers.onDenial = fn
