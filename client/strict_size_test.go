@@ -28,7 +28,7 @@ func TestSize(t *testing.T) {
 	for _, n := range []int{2, 3, 100, 8000, 8192, 8193, 1_000_000} {
 		attacks = append(attacks, attack{name: fmt.Sprintf("F114 %d dots", n), edit: func(string) string { return strings.Repeat(".", n) }, want: client.ErrMalformed})
 	}
-	for _, n := range []int{8 << 10, 64 << 10, 1 << 20, 10 << 20} {
+	for _, n := range []int{8 << 10, 64 << 10, 1 << 20} {
 		long := strings.Repeat("a", n)
 		attacks = append(attacks, attack{name: fmt.Sprintf("F116 %d bytes in the payload", n), claim: authtest.Set("x", long), want: client.ErrMalformed},
 			attack{name: fmt.Sprintf("F116 %d bytes in the header", n), claim: authtest.Header("x", long), want: client.ErrMalformed},
