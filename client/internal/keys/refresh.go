@@ -1,0 +1,155 @@
+package keys
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// start runs a fetch on its own goroutine and context. The caller holds mu.
+func (s *Source) start(kid string) *fetch {
+	s.started++
+	f := &fetch{number: s.started, done: make(chan struct{})}
+	s.running = f
+	s.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.Timeout)
+		defer cancel()
+		var etag string
+		if set := s.set.Load(); set != nil {
+			etag = set.etag
+		}
+		begun := s.cfg.Clock.Now()
+		a, err := s.get(ctx, etag)
+		s.finish(f, kid, begun, a, err)
+	})
+	return f
+}
+
+// finish takes in the outcome of a fetch, tells of it, and then lets those go
+// on who wait for it.
+func (s *Source) finish(f *fetch, kid string, begun time.Time, a answer, err error) {
+	now := s.cfg.Clock.Now()
+	s.mu.Lock()
+	var next time.Duration
+	if err == nil {
+		next = s.accept(a, begun)
+		// Only a look in vain takes the cooldown: a stranger can set off no
+		// other, and a rotation right after another is not held up.
+		if kid != "" && s.set.Load().key(kid) == nil {
+			s.unknownAt = begun.Add(s.cfg.Cooldown)
+		}
+	} else {
+		next = s.fail(now)
+	}
+	s.mu.Unlock()
+	s.report(a, Fetch{URL: s.cfg.URL, Duration: now.Sub(begun), Keys: s.Len(), Err: err})
+
+	s.mu.Lock()
+	f.err = err
+	s.running = nil
+	s.schedule(next)
+	close(f.done)
+	close(s.changed)
+	s.changed = make(chan struct{})
+	s.mu.Unlock()
+	if err == nil {
+		s.save()
+	}
+}
+
+// schedule plans the next look in the background. The caller holds mu.
+func (s *Source) schedule(after time.Duration) {
+	if s.stopTimer != nil {
+		s.stopTimer()
+	}
+	if !s.closed {
+		s.stopTimer = s.cfg.Clock.AfterFunc(after, s.refresh)
+	}
+}
+
+// accept makes a the set, and returns when to refresh it: a little before it
+// is stale. Freshness counts from the moment the request was sent. The caller
+// holds mu.
+func (s *Source) accept(a answer, begun time.Time) time.Duration {
+	fresh := defaultFresh
+	if a.maxAge >= 0 {
+		fresh = min(max(a.maxAge, minFresh), maxFresh)
+	}
+	old := s.set.Load()
+	next := &set{etag: a.etag, raw: a.raw, fetched: begun, fresh: fresh}
+	if a.notModified {
+		next.raw, next.keys = old.raw, old.keys
+	} else {
+		next.keys = carry(old, a.doc)
+	}
+	s.use(next)
+	if old != nil {
+		for kid, key := range old.keys {
+			if next.keys[kid] != key {
+				key.retired.Store(true)
+			}
+		}
+	}
+	s.failures, s.retryAt = 0, time.Time{}
+	return jitter(fresh*3/4, fresh/10)
+}
+
+// use makes next the set and lets it serve while it is fresh.
+func (s *Source) use(next *set) {
+	s.set.Store(next)
+	s.serveUntil.Store(next.fetched.Add(next.fresh).UnixNano())
+}
+
+// carry builds the new key map and keeps the *Key of a key that stays.
+func carry(old *set, doc document) map[string]*Key {
+	keys := make(map[string]*Key, len(doc.keys))
+	for kid, public := range doc.keys {
+		if key := old.key(kid); key != nil && key.Public.Equal(public) {
+			keys[kid] = key
+		} else {
+			keys[kid] = &Key{Public: public}
+		}
+	}
+	return keys
+}
+
+// fail leaves the last good set serving until its staleness ends, refills the
+// cooldown and returns the pause before the next try. The caller holds mu.
+func (s *Source) fail(now time.Time) time.Duration {
+	if set := s.set.Load(); set != nil {
+		s.serveUntil.Store(set.fetched.Add(set.fresh + s.cfg.MaxStale).UnixNano())
+	}
+	pause := jitter(min(firstBackoff<<min(s.failures, 10), maxBackoff), maxBackoff)
+	s.failures++
+	s.unknownAt = time.Time{}
+	s.retryAt = now.Add(pause)
+	return pause
+}
+
+// jitter shortens d by a random part, at most by spread and by half of d.
+func jitter(d, spread time.Duration) time.Duration {
+	return d - rand.N(min(spread, d/2))
+}
+
+// refresh is the timer's: it looks for a newer set in the background.
+func (s *Source) refresh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed && s.running == nil {
+		s.start("")
+	}
+}
+
+func (s *Source) report(a answer, f Fetch) {
+	if a.doc.private {
+		s.cfg.Log.Error("the JWKS publishes private key material; that key is refused", "url", f.URL)
+	}
+	if f.Err != nil {
+		s.warn.Do(func() {
+			s.cfg.Log.Warn("the JWKS could not be fetched; the last good key set serves while it may", "url", f.URL, "err", f.Err)
+		})
+	}
+	if s.cfg.OnFetch != nil {
+		s.cfg.OnFetch(f)
+	}
+}
