@@ -24,9 +24,9 @@ type Client struct {
 	policy                            token.Policy
 	http                              *http.Client
 	all                               []*issuer
-	issuers                           map[string]*issuer     // by name
-	verified                          *cache.Cache[*verdict] // nil: nothing is remembered
-	refused                           *cache.Cache[*verdict] // the auth server's no; nil: nothing
+	issuers                           map[string]*issuer    // by name
+	verified                          *cache.Cache[verdict] // nil: nothing is remembered
+	refused                           *cache.Cache[verdict] // the auth server's no; nil: nothing
 	accepted, denied, down, fallbacks atomic.Uint64
 }
 
@@ -69,10 +69,10 @@ func New(config Config) (*Client, error) {
 		issuers: make(map[string]*issuer),
 	}
 	if config.Cache.Size > 0 && (config.Mode == Local || config.Cache.TTL > 0) {
-		c.verified = cache.New[*verdict](config.Cache.Size)
+		c.verified = cache.New[verdict](config.Cache.Size)
 	}
 	if config.Mode == Remote && config.Cache.NegativeTTL > 0 {
-		c.refused = cache.New[*verdict](1024)
+		c.refused = cache.New[verdict](1024)
 	}
 	for _, i := range config.Issuers {
 		it := c.newIssuer(i)
@@ -242,7 +242,7 @@ func (c *Client) local(ctx context.Context, it *issuer, text string, t *token.To
 	}
 	user := userOf(&t.Claims)
 	if c.config.Mode == Local {
-		c.remember(text, &verdict{user: user, since: now, until: user.ExpiresAt, key: key, source: it.keys})
+		c.remember(text, verdict{user: user, since: now, until: user.ExpiresAt, key: key, source: it.keys})
 	}
 	return user, nil
 }
@@ -274,7 +274,7 @@ func (c *Client) remote(ctx context.Context, it *issuer, text string, t *token.T
 	}
 	user := userOf(answer)
 	if c.config.Cache.TTL > 0 {
-		c.remember(text, &verdict{user: user, since: now, until: user.ExpiresAt})
+		c.remember(text, verdict{user: user, since: now, until: user.ExpiresAt})
 	}
 	return user, nil
 }

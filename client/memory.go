@@ -6,20 +6,20 @@ import "time"
 func (c *Client) remembered(text string) *verdict {
 	now := c.config.Clock.Now()
 	if c.verified != nil {
-		v, ok := c.verified.Get(text)
-		if ok && !v.holds(now) {
+		v := c.verified.Get(text)
+		if v != nil && !v.holds(now) {
 			c.verified.Drop(text)
-			ok = false
+			v = nil
 		}
 		if trace := c.config.Trace; trace != nil && trace.CacheLookup != nil {
-			trace.CacheLookup(ok)
+			trace.CacheLookup(v != nil)
 		}
-		if ok {
+		if v != nil {
 			return v
 		}
 	}
 	if c.refused != nil {
-		if v, ok := c.refused.Get(text); ok && v.holds(now) {
+		if v := c.refused.Get(text); v != nil && v.holds(now) {
 			return v
 		}
 	}
@@ -38,7 +38,7 @@ func (v *verdict) holds(now time.Time) bool {
 
 // remember keeps the verdict on a verified token until its exp or the TTL ends,
 // whichever comes first.
-func (c *Client) remember(text string, v *verdict) {
+func (c *Client) remember(text string, v verdict) {
 	if c.verified == nil {
 		return
 	}
@@ -51,7 +51,7 @@ func (c *Client) remember(text string, v *verdict) {
 // refuse keeps the auth server's no.
 func (c *Client) refuse(text string, err error, now time.Time) {
 	if c.refused != nil {
-		c.refused.Add(text, &verdict{err: err, since: now, until: now.Add(c.config.Cache.NegativeTTL)})
+		c.refused.Add(text, verdict{err: err, since: now, until: now.Add(c.config.Cache.NegativeTTL)})
 	}
 }
 

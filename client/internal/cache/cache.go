@@ -50,23 +50,24 @@ func (c *Cache[V]) shard(text string) *shard[V] {
 	return &c.shards[maphash.String(c.seed, text)%shardCount]
 }
 
-// Get returns what Add stored for this very text.
-func (c *Cache[V]) Get(text string) (value V, ok bool) {
+// Get returns what Add stored for this very text; it is not to be changed. nil
+// where there is nothing.
+func (c *Cache[V]) Get(text string) *V {
 	s := c.shard(text)
 	if e := s.last.Load(); e != nil && e.text == text {
 		c.hits.add(1)
-		return e.value, true
+		return &e.value
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, ok := s.lru.Get(text)
 	if !ok {
 		c.misses.add(1)
-		return value, false
+		return nil
 	}
 	c.hits.add(1)
 	s.last.Store(e)
-	return e.value, true
+	return &e.value
 }
 
 // Add stores value and drops what was used least recently where there is no

@@ -129,30 +129,26 @@ func (r *reader) skip() error {
 }
 
 // text reads a string of at most maxText bytes without the characters that
-// would do harm where it is written down (attack 74).
+// would do harm where it is written down (attack 74). A string without escapes
+// is cut out of src.
 func (r *reader) text(refusal error) (string, error) {
-	tok, err := r.ReadToken()
+	raw, err := r.ReadValue()
 	if err != nil {
 		return "", err
 	}
-	if tok.Kind() != '"' {
+	if raw.Kind() != '"' {
 		return "", refusal
 	}
-	if s, ok := r.literal(len(tok.String())); ok && s == tok.String() {
-		return s, plain(s, refusal)
+	end := int(r.InputOffset())
+	s := r.src[end-len(raw)+1 : end-1]
+	if strings.IndexByte(s, '\\') >= 0 {
+		unquoted, err := jsontext.AppendUnquote(nil, raw)
+		if err != nil {
+			return "", err
+		}
+		s = string(unquoted)
 	}
-	s := tok.String()
 	return s, plain(s, refusal)
-}
-
-// literal is the text of n bytes between the quotes of the string just read,
-// if it stands in src without an escape.
-func (r *reader) literal(n int) (string, bool) {
-	end := int(r.InputOffset()) - 1
-	if end-n < 1 || r.src[end-n-1] != '"' {
-		return "", false
-	}
-	return r.src[end-n : end], true
 }
 
 func plain(s string, refusal error) error {
