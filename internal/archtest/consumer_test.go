@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -48,9 +49,45 @@ func TestConsumerGetsOneFramework(t *testing.T) {
 	}
 }
 
-// consume makes a module in a folder of its own, tidies and builds it, and
-// returns its go.sum.
+// The Go files of the page for a new backend make a backend, and pass the tests
+// among them.
+func TestNewBackendPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "new-backend.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make(map[string]string)
+	for _, block := range regexp.MustCompile("(?s)```go ([a-z_]+\\.go)\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+		files[block[1]] = block[2]
+	}
+	for _, name := range []string{"main.go", "routes.go", "routes_test.go"} {
+		if files[name] == "" {
+			t.Fatalf("the page lacks %s", name)
+		}
+	}
+	if err := goCommand(tidied(t, files), "GOPROXY=off", "test", "-vet=off", "."); err != nil {
+		t.Error(err)
+	}
+}
+
+// consume builds a module that imports one adapter, and returns its go.sum.
 func consume(t *testing.T, adapter string) string {
+	t.Helper()
+	dir := tidied(t, map[string]string{"guard.go": fmt.Sprintf(consumer, Module, adapter)})
+	if err := goCommand(dir, "GOPROXY=off", "build", "."); err != nil {
+		t.Fatal(err)
+	}
+	sum, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(sum)
+}
+
+// tidied makes a module of these files in a folder of its own, with this
+// checkout in the place of our module, and tidies it.
+func tidied(t *testing.T, files map[string]string) string {
 	t.Helper()
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
@@ -62,25 +99,16 @@ func consume(t *testing.T, adapter string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	files["go.mod"] = fmt.Sprintf("module consumer\n\ngo 1.26.0\n\nrequire %[1]s v0.0.0\n\nreplace %[1]s => %[2]q\n", Module, root)
+	files["go.sum"] = string(sums)
 	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"guard.go": fmt.Sprintf(consumer, Module, adapter),
-		"go.mod":   fmt.Sprintf("module consumer\n\ngo 1.26.0\n\nrequire %[1]s v0.0.0\n\nreplace %[1]s => %[2]q\n", Module, root),
-		"go.sum":   string(sums),
-	} {
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	tidy(t, dir)
-	if err := goCommand(dir, "GOPROXY=off", "build", "."); err != nil {
-		t.Fatal(err)
-	}
-	sum, err := os.ReadFile(filepath.Join(dir, "go.sum"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(sum)
+	return dir
 }
 
 // tidy runs go mod tidy, from the module cache if that is enough. Where neither
