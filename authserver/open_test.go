@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/base64"
 	"log/slog"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -117,6 +119,42 @@ func TestKeyEncryptionKey(t *testing.T) {
 				t.Errorf("files were %v, are %v", files, after)
 			}
 		})
+	}
+}
+
+// TestOpenTogether: servers that start at once over a new database share its
+// schema, its key file and its key.
+func TestOpenTogether(t *testing.T) {
+	t.Parallel()
+	for range 2 {
+		path := filepath.Join(t.TempDir(), "test.db")
+		var (
+			all     sync.WaitGroup
+			servers [4]*Server
+			errs    [4]error
+		)
+		for i := range servers {
+			all.Go(func() {
+				servers[i], errs[i] = Open(t.Context(), Config{SQLitePath: path, Logger: slog.New(slog.DiscardHandler)})
+			})
+		}
+		all.Wait()
+		documents := map[string]bool{}
+		for i, server := range servers {
+			if errs[i] != nil {
+				t.Errorf("Open: %v", errs[i])
+				continue
+			}
+			w := httptest.NewRecorder()
+			server.Handler().ServeHTTP(w, httptest.NewRequest("GET", wire.JWKSPath, nil))
+			documents[w.Body.String()] = true
+			if err := server.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if len(documents) != 1 {
+			t.Errorf("%d key sets", len(documents))
+		}
 	}
 }
 

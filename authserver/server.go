@@ -14,7 +14,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/token"
 )
 
-// Server is an open auth server. It has no goroutines of its own.
+// Server is an open auth server.
 type Server struct {
 	store   store.Store
 	handler http.Handler

@@ -98,6 +98,17 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Another process may be migrating too. Whoever comes second to a step
+	// fails on it and finds it done when it looks again.
+	for range len(provider.ListSources()) + 2 {
+		if err = migrateOnce(ctx, provider); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func migrateOnce(ctx context.Context, provider *goose.Provider) error {
 	current, target, err := provider.GetVersions(ctx)
 	if err != nil {
 		return err
