@@ -45,13 +45,13 @@ var variables = []variable{
 		}
 		return nil
 	}},
-	{"JWT_ISSUER", "iss of the access tokens", "manacore", func(s *settings, v string) error {
-		s.server.Issuer = v
-		return nil
+	{"JWT_ISSUER", "iss of the access tokens", "manacore", func(s *settings, v string) (err error) {
+		s.server.Issuer, err = name(v)
+		return err
 	}},
-	{"JWT_AUDIENCE", "aud of the access tokens", "manacore", func(s *settings, v string) error {
-		s.server.Audience = v
-		return nil
+	{"JWT_AUDIENCE", "aud of the access tokens", "manacore", func(s *settings, v string) (err error) {
+		s.server.Audience, err = name(v)
+		return err
 	}},
 	{"JWT_ACCESS_TOKEN_EXPIRY", "life of an access token, such as 15m", "15m", func(s *settings, v string) (err error) {
 		s.server.AccessTokenTTL, err = duration(v)
@@ -111,6 +111,14 @@ func fromEnv(getenv func(string) string) (settings, error) {
 		errs = append(errs, errors.New("RATE_LIMIT_DISABLED: refused with NODE_ENV=production"))
 	}
 	return s, errors.Join(errs...)
+}
+
+// name reads one name. Backends, which share the variable, may accept several.
+func name(v string) (string, error) {
+	if strings.Contains(v, ",") {
+		return "", fmt.Errorf("%q is a list: the server signs with one name", v)
+	}
+	return v, nil
 }
 
 func integer(v string, least, most int) (int, error) {

@@ -61,6 +61,8 @@ func TestFromEnvRefuses(t *testing.T) {
 		{"PORT", "http", `"http" is not a number from 0 to 65535`},
 		{"PORT", "65536", "is not a number"},
 		{"PORT", "-1", "is not a number"},
+		{"JWT_ISSUER", "manacore,other", "is a list"},
+		{"JWT_AUDIENCE", "manacore,other", "is a list"},
 		{"JWT_ACCESS_TOKEN_EXPIRY", "900", "is not a duration such as"},
 		{"JWT_ACCESS_TOKEN_EXPIRY", "-5m", "is not a duration"},
 		{"JWT_REFRESH_TOKEN_EXPIRY", "7 d", "is not a duration"},
