@@ -141,25 +141,23 @@ func TestA168Enumeration(t *testing.T) {
 	})
 }
 
-// TestA169EnumerationByTime: an unknown account costs a hash too. The best of
-// a few is compared, coarsely: without the hash it is a fiftieth.
+// TestA169EnumerationByTime: an unknown account costs a hash as a known one
+// does. A hash takes 15 ms or more anywhere, an answer without one under 1 ms;
+// a loaded machine only makes both slower.
 func TestA169EnumerationByTime(t *testing.T) {
 	t.Parallel()
 	h := serverFor(t)
 	h.register("ann")
-	best := map[string]time.Duration{}
-	for range 5 {
-		for _, email := range []string{"ann@example.com", "nobody@example.com"} {
+	for _, email := range []string{"ann@example.com", "nobody@example.com"} {
+		best := time.Hour
+		for range 5 {
 			began := time.Now()
 			h.post(wire.LoginPath, object{"email": email, "password": "wrong password"})
-			took := time.Since(began)
-			if first, seen := best[email]; !seen || took < first {
-				best[email] = took
-			}
+			best = min(best, time.Since(began))
 		}
-	}
-	if best["nobody@example.com"] < best["ann@example.com"]/3 {
-		t.Errorf("known %v, unknown %v", best["ann@example.com"], best["nobody@example.com"])
+		if best < 5*time.Millisecond {
+			t.Errorf("a login as %s is refused within %v", email, best)
+		}
 	}
 }
 
