@@ -82,6 +82,14 @@ func TestJSONText(t *testing.T) {
 			attack{name: fmt.Sprintf("C67 C68 kid %q", value), claim: l.inHeader(`"EdDSA","kid"`, `"EdDSA","x":`+value+`,"kid"`), want: client.ErrMalformed},
 			attack{name: fmt.Sprintf("C67 C68 a name of %q", value), claim: l.payloadWith(value + ":1"), want: client.ErrMalformed})
 	}
+	for _, space := range []string{" ", "\n", "\t\r"} {
+		// Allowed around claims; around a header it is another signing input to
+		// who keeps the object alone.
+		attacks = append(attacks,
+			attack{name: fmt.Sprintf("C64 %q before the header", space), claim: authtest.RawHeader([]byte(space + l.header)), want: client.ErrMalformed},
+			attack{name: fmt.Sprintf("C64 %q behind the header", space), claim: authtest.RawHeader([]byte(l.header + space)), want: client.ErrMalformed})
+		l.wantOK(l.Token(authtest.RawPayload([]byte(space + l.payload + space))))
+	}
 	l.refuse(t, attacks)
 }
 
