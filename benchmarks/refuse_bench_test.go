@@ -38,11 +38,13 @@ func benchRefuse(b *testing.B, v verify, token string, wellSigned bool) {
 		b.Fatal("accepted")
 	}
 	b.ReportAllocs()
+	report := countCPU(b)
 	for b.Loop() {
 		if _, err := v(ctx, token); (err == nil) != accepted {
 			b.Fatalf("another verdict: %v", err)
 		}
 	}
+	report()
 	if accepted {
 		b.ReportMetric(1, "accepted")
 	}

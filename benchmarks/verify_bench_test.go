@@ -56,11 +56,13 @@ func benchRaw(b *testing.B, issuer *authtest.Issuer, token string) {
 	signature, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
 	check(b, err)
 	b.ReportAllocs()
+	report := countCPU(b)
 	for b.Loop() {
 		if !ed25519.Verify(key, signed, signature) {
 			b.Fatal("signature refused")
 		}
 	}
+	report()
 }
 
 // bench verifies the tokens in turn, all of them once beforehand.
@@ -75,6 +77,7 @@ func bench(b *testing.B, v verify, tokens ...string) {
 	}
 	next := 0
 	b.ReportAllocs()
+	report := countCPU(b)
 	for b.Loop() {
 		if _, err := v(ctx, tokens[next]); err != nil {
 			b.Fatal(err)
@@ -83,6 +86,7 @@ func bench(b *testing.B, v verify, tokens ...string) {
 			next = 0
 		}
 	}
+	report()
 }
 
 // benchParallel verifies from 32 goroutines a core.

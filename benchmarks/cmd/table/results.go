@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,8 +19,9 @@ type results struct {
 
 // measure is one benchmark in one pass, per operation.
 type measure struct {
-	ns, bytes, allocs float64
-	accepted          bool
+	ns       float64 // of CPU time where it is reported, otherwise on the wall
+	allocs   float64
+	accepted bool
 }
 
 // add reads the output of one pass.
@@ -55,6 +57,7 @@ func (r *results) add(out []byte) error {
 
 // readMeasure reads pairs of a value and a unit.
 func readMeasure(fields []string) (m measure, err error) {
+	var cpu float64
 	for pair := range slices.Chunk(fields, 2) {
 		if len(pair) < 2 {
 			return m, errors.New("a value without a unit")
@@ -64,16 +67,17 @@ func readMeasure(fields []string) (m measure, err error) {
 			return m, err
 		}
 		switch pair[1] {
+		case "cpu-ns/op":
+			cpu = value
 		case "ns/op":
 			m.ns = value
-		case "B/op":
-			m.bytes = value
 		case "allocs/op":
 			m.allocs = value
 		case "accepted":
 			m.accepted = true
 		}
 	}
+	m.ns = cmp.Or(cpu, m.ns)
 	return m, nil
 }
 

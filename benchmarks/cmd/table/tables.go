@@ -22,7 +22,7 @@ var labels = map[string]string{
 	"manacore,filling": "**manacore-go**, token never seen",
 	"manacore,hot":     "**manacore-go**, one token again",
 	"manacore,10000":   "**manacore-go**, 10 000 tokens in turn",
-	"manacore,64":      "**manacore-go**, one token, 64 goroutines",
+	"manacore,64":      "**manacore-go**, one token, 64 goroutines (wall time)",
 	"auth0":            "auth0/go-jwt-middleware",
 }
 
@@ -44,14 +44,14 @@ func (r *results) write(w io.Writer, peers []version) error {
 	return err
 }
 
-// conditions tell how far the numbers can be trusted: the raw signature check
-// takes the same time in every pass of an idle machine.
+// conditions tell how far the numbers can be trusted: on an idle machine the
+// raw signature check takes the same time in every pass.
 func (r *results) conditions(b *strings.Builder) {
 	least, most := r.passes[0][raw].ns, r.passes[0][raw].ns
 	for _, pass := range r.passes {
 		least, most = min(least, pass[raw].ns), max(most, pass[raw].ns)
 	}
-	fmt.Fprintf(b, "%s %s/%s, %d cores. Medians of %d passes; Ed25519 alone took from %s to %s in them.\n",
+	fmt.Fprintf(b, "%s %s/%s, %d cores. CPU time; medians of %d passes, in which Ed25519 alone took from %s to %s.\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), len(r.passes), duration(least), duration(most))
 }
 
