@@ -139,6 +139,7 @@ func TestIdentityClaims(t *testing.T) {
 		{name: "D90 aud missing", claim: authtest.Without("aud"), want: client.ErrClaims},
 		{name: "D93 iss missing", claim: authtest.Without("iss"), want: client.ErrClaims},
 		{name: "D94 sub missing", claim: authtest.Without("sub"), want: client.ErrClaims},
+		{name: "D94 sub empty, with a client_id and an azp", claim: authtest.All(authtest.Subject(""), authtest.Set("client_id", "web"), authtest.Set("azp", "web")), want: client.ErrClaims},
 		{name: "D94 user_id in place of sub", claim: authtest.All(authtest.Without("sub"), authtest.Set("user_id", "alice")), want: client.ErrClaims},
 		{name: "D92 aud of 10 000 entries", claim: set("aud", "["+strings.Repeat(`"other",`, 9999)+`"manacore"]`), want: client.ErrMalformed},
 		{name: "D90 an object of no claims", claim: authtest.RawPayload([]byte("{}")), want: client.ErrClaims},
