@@ -37,12 +37,16 @@ type Config struct {
 	// AccessTokenTTL is the life of an access token, at most 24 h. Zero: 15
 	// minutes. No access token outlives its session.
 	AccessTokenTTL time.Duration
-	// RefreshTokenTTL is the life of a session from its login; rotation does
-	// not prolong it. Zero: 7 days. At most 366 days.
+	// RefreshTokenTTL is the life of a refresh token, and so of a session that
+	// is not refreshed. Zero: 7 days. At most 366 days.
 	RefreshTokenTTL time.Duration
 	// RememberMeTTL stands in for RefreshTokenTTL where a login asked to be
 	// remembered. Zero: 30 days, or RefreshTokenTTL if that is longer.
 	RememberMeTTL time.Duration
+	// SessionTTL is the life of a session from its login, however often it is
+	// refreshed. Zero: 180 days, or RememberMeTTL if that is longer. At most
+	// 3660 days.
+	SessionTTL time.Duration
 	// RefreshGrace is how long a spent refresh token still yields its
 	// successor, as long as that one is unused. Zero: 30 s. Negative: not at
 	// all, so that a lost answer costs the session. At most 10 minutes.
@@ -115,6 +119,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.AccessTokenTTL = cmp.Or(c.AccessTokenTTL, 15*time.Minute)
 	c.RefreshTokenTTL = cmp.Or(c.RefreshTokenTTL, 7*day)
 	c.RememberMeTTL = cmp.Or(c.RememberMeTTL, max(30*day, c.RefreshTokenTTL))
+	c.SessionTTL = cmp.Or(c.SessionTTL, max(180*day, c.RememberMeTTL))
 	c.RefreshGrace = cmp.Or(c.RefreshGrace, 30*time.Second)
 	c.PasswordMinLength = cmp.Or(c.PasswordMinLength, 8)
 	c.RateLimits.Login = cmp.Or(c.RateLimits.Login, Limit{5, time.Minute})
@@ -149,6 +154,8 @@ func (c Config) check() error {
 		"RefreshTokenTTL %v is not within AccessTokenTTL and 366 days", c.RefreshTokenTTL)
 	require(c.RememberMeTTL >= c.RefreshTokenTTL && c.RememberMeTTL <= 366*day,
 		"RememberMeTTL %v is not within RefreshTokenTTL and 366 days", c.RememberMeTTL)
+	require(c.SessionTTL >= c.RememberMeTTL && c.SessionTTL <= 3660*day,
+		"SessionTTL %v is not within RememberMeTTL and 3660 days", c.SessionTTL)
 	require(c.RefreshGrace <= 10*time.Minute, "RefreshGrace %v is over 10 minutes", c.RefreshGrace)
 	require(c.PasswordMinLength >= 8 && c.PasswordMinLength <= maxPassword,
 		"PasswordMinLength %d is not within 8 and %d", c.PasswordMinLength, maxPassword)

@@ -18,13 +18,12 @@ const maxUserAgent = 512
 
 // issuer opens sessions and makes their tokens.
 type issuer struct {
-	access      token.Access
-	clock       Clock
-	random      io.Reader
-	trusted     []netip.Prefix
-	accessTTL   time.Duration
-	refreshTTL  time.Duration
-	rememberTTL time.Duration
+	access    token.Access
+	clock     Clock
+	random    io.Reader
+	trusted   []netip.Prefix
+	accessTTL time.Duration
+	lifetimes store.Lifetimes
 }
 
 // device is what a login says about where it comes from.
@@ -46,22 +45,18 @@ func (i issuer) open(r *http.Request, userID, kind string, d device) (store.NewS
 	}
 	event := i.event(r, kind)
 	event.UserID = userID
-	life := i.refreshTTL
-	if d.remember {
-		life = i.rememberTTL
-	}
 	session := store.Session{
 		ID:             id,
 		UserID:         userID,
 		CreatedAt:      event.CreatedAt,
 		LastActivityAt: event.CreatedAt,
-		ExpiresAt:      event.CreatedAt.Add(life),
 		RememberMe:     d.remember,
 		IPAddress:      event.IPAddress,
 		UserAgent:      event.UserAgent,
 		DeviceID:       d.id,
 		DeviceName:     d.name,
 	}
+	session.ExpiresAt = i.lifetimes.Expiry(session, session.CreatedAt)
 	return store.NewSession{Session: session, Refresh: token.Digest(refresh)}, refresh, event, nil
 }
 

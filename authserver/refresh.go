@@ -41,6 +41,7 @@ func (h refresh) serve(w http.ResponseWriter, r *http.Request) error {
 		Sealed:    sealed,
 		Now:       h.out.now(),
 		Grace:     h.grace,
+		Lifetimes: h.issuer.lifetimes,
 		Reuse:     h.issuer.event(r, store.EventRefreshReuse),
 	})
 	if err != nil {

@@ -49,7 +49,8 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	hasher := password.New(cfg.Hashing.Concurrency, cfg.Hashing.Queue, cfg.Random)
 	tokens := issuer{
 		access: access, clock: cfg.Clock, random: cfg.Random, trusted: cfg.TrustedProxies,
-		accessTTL: cfg.AccessTokenTTL, refreshTTL: cfg.RefreshTokenTTL, rememberTTL: cfg.RememberMeTTL,
+		accessTTL: cfg.AccessTokenTTL,
+		lifetimes: store.Lifetimes{Idle: cfg.RefreshTokenTTL, Remembered: cfg.RememberMeTTL, Absolute: cfg.SessionTTL},
 	}
 	out := responder{log: cfg.Logger, clock: cfg.Clock, trusted: cfg.TrustedProxies}
 	handler, err := endpoints{

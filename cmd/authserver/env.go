@@ -57,7 +57,7 @@ var variables = []variable{
 		s.server.AccessTokenTTL, err = duration(v)
 		return err
 	}},
-	{"JWT_REFRESH_TOKEN_EXPIRY", "life of a session from its login, such as 7d", "7d", func(s *settings, v string) (err error) {
+	{"JWT_REFRESH_TOKEN_EXPIRY", "life of a refresh token, such as 7d", "7d", func(s *settings, v string) (err error) {
 		s.server.RefreshTokenTTL, err = duration(v)
 		return err
 	}},

@@ -27,7 +27,8 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Rotated, er
 		switch out.Verdict {
 		case store.Renewed:
 			out.Session.LastActivityAt = r.Now
-			return renew(ctx, tx, r, out.Session.ID)
+			out.Session.ExpiresAt = r.Lifetimes.Expiry(out.Session, r.Now)
+			return renew(ctx, tx, r, out.Session)
 		case store.Repeated:
 			out.Sealed = sealed
 		case store.Reused:
@@ -70,7 +71,7 @@ func present(ctx context.Context, tx *sql.Tx, token store.Digest) (store.Present
 
 // renew spends the token presented and stores its successor. What was sealed
 // for the token before it can no longer be asked for, and goes.
-func renew(ctx context.Context, tx *sql.Tx, r store.Rotation, sessionID string) error {
+func renew(ctx context.Context, tx *sql.Tx, r store.Rotation, session store.Session) error {
 	now := millis(r.Now)
 	for _, step := range []struct {
 		query string
@@ -79,11 +80,11 @@ func renew(ctx context.Context, tx *sql.Tx, r store.Rotation, sessionID string) 
 		{`UPDATE refresh_tokens SET spent_at = ?, successor_hash = ?, sealed_successor = ? WHERE hash = ?`,
 			[]any{now, r.Successor[:], r.Sealed, r.Spent[:]}},
 		{`INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES (?, ?, ?)`,
-			[]any{r.Successor[:], sessionID, now}},
+			[]any{r.Successor[:], session.ID, now}},
 		{`UPDATE refresh_tokens SET sealed_successor = NULL WHERE successor_hash = ?`,
 			[]any{r.Spent[:]}},
-		{`UPDATE sessions SET last_activity_at = ?, updated_at = ? WHERE id = ?`,
-			[]any{now, now, sessionID}},
+		{`UPDATE sessions SET last_activity_at = ?, updated_at = ?, expires_at = ? WHERE id = ?`,
+			[]any{now, now, millis(session.ExpiresAt), session.ID}},
 	} {
 		if _, err := tx.ExecContext(ctx, step.query, step.args...); err != nil {
 			return err

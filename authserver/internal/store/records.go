@@ -36,7 +36,7 @@ type Session struct {
 	UserID         string
 	CreatedAt      time.Time
 	LastActivityAt time.Time
-	ExpiresAt      time.Time // absolute, fixed at login
+	ExpiresAt      time.Time // see Lifetimes
 	RevokedAt      time.Time // zero: not revoked
 	RememberMe     bool
 	IPAddress      string // this and the following: empty where unknown

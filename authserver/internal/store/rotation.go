@@ -11,9 +11,31 @@ type Rotation struct {
 	Sealed []byte
 	Now    time.Time
 	Grace  time.Duration // below zero: none
+	// Lifetimes says until when the renewed session lives.
+	Lifetimes Lifetimes
 	// Reuse is the event written if the verdict is Reused; the store fills in
 	// its user.
 	Reuse Event
+}
+
+// Lifetimes is how long sessions live.
+type Lifetimes struct {
+	Idle       time.Duration // without a refresh
+	Remembered time.Duration // Idle of a session that was asked to be remembered
+	Absolute   time.Duration // from the login, whatever is refreshed
+}
+
+// Expiry is when a session ends that was opened or refreshed at now.
+func (l Lifetimes) Expiry(s Session, now time.Time) time.Time {
+	idle := l.Idle
+	if s.RememberMe {
+		idle = l.Remembered
+	}
+	expiry, end := now.Add(idle), s.CreatedAt.Add(l.Absolute)
+	if end.Before(expiry) {
+		return end
+	}
+	return expiry
 }
 
 // Rotated is the outcome of a Rotation.
@@ -33,7 +55,7 @@ const (
 	Unknown  Verdict = iota // no such token
 	UserGone                // the user was deleted
 	Revoked                 // the session was ended
-	Expired                 // the session is over its absolute expiry
+	Expired                 // the session is over its expiry, idle or absolute
 	Reused                  // spent, and its successor in use or the grace over: revoke the session
 	Repeated                // spent within the grace, the successor unused: hand out the same successor
 	Renewed                 // good: spend it and store the successor

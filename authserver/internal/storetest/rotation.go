@@ -9,10 +9,12 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
+var lifetimes = store.Lifetimes{Idle: 7 * 24 * time.Hour, Remembered: 30 * 24 * time.Hour, Absolute: 60 * 24 * time.Hour}
+
 // renewal asks to exchange the token spent for one called successor.
 func renewal(spent store.Digest, successor string, now time.Time) store.Rotation {
 	return store.Rotation{
-		Spent: spent, Successor: digest(successor), Sealed: []byte("sealed " + successor), Now: now, Grace: grace,
+		Spent: spent, Successor: digest(successor), Sealed: []byte("sealed " + successor), Now: now, Grace: grace, Lifetimes: lifetimes,
 		Reuse: store.Event{Type: store.EventRefreshReuse, IPAddress: "192.0.2.66", CreatedAt: now},
 	}
 }
@@ -37,7 +39,7 @@ func rotation(t *testing.T, s store.Store) {
 
 	out := rotate(t, s, renewal(first, "second", at), store.Renewed)
 	want := a.session.Session
-	want.LastActivityAt = at
+	want.LastActivityAt, want.ExpiresAt = at, at.Add(lifetimes.Remembered)
 	equal(t, "session of the answer", out.Session, want)
 	equal(t, "user of the answer", out.User, a.user)
 	equal(t, "session as stored", mustSession(t, s, a.session.ID), want)
@@ -54,6 +56,39 @@ func rotation(t *testing.T, s store.Store) {
 	equal(t, "events", eventTypes(t, s, a.user.ID), []string{store.EventRegister})
 }
 
+// expiries: each refresh moves the end on, and none beyond the absolute one.
+func expiries(t *testing.T, s store.Store) {
+	for name, remember := range map[string]bool{"plain": false, "remembered": true} {
+		a := newAccount(name)
+		a.session.RememberMe = remember
+		idle := lifetimes.Idle
+		if remember {
+			idle = lifetimes.Remembered
+		}
+		a.session.ExpiresAt = lifetimes.Expiry(a.session.Session, start)
+		equal(t, "first expiry", a.session.ExpiresAt, start.Add(idle))
+		if err := a.create(t, s); err != nil {
+			t.Fatal(err)
+		}
+		spent, end := a.session.Refresh, start.Add(lifetimes.Absolute)
+		for n := 1; ; n++ {
+			at := start.Add(time.Duration(n) * 6 * 24 * time.Hour)
+			if !at.Before(end) {
+				rotate(t, s, renewal(spent, fmt.Sprint(name, n), at), store.Expired)
+				break
+			}
+			next := fmt.Sprint(name, n)
+			rotate(t, s, renewal(spent, next, at), store.Renewed)
+			want := at.Add(idle)
+			if want.After(end) {
+				want = end
+			}
+			equal(t, "expiry after a refresh", mustSession(t, s, a.session.ID).ExpiresAt, want)
+			spent = digest(next)
+		}
+	}
+}
+
 func verdicts(t *testing.T, s store.Store) {
 	out := rotate(t, s, renewal(digest("unknown"), "x", start), store.Unknown)
 	equal(t, "answer for an unknown token", out, store.Rotated{})
@@ -61,7 +96,9 @@ func verdicts(t *testing.T, s store.Store) {
 	expiring := mustCreate(t, s, "expiring")
 	rotate(t, s, renewal(expiring.session.Refresh, "e2", expiring.session.ExpiresAt), store.Expired)
 	rotate(t, s, renewal(expiring.session.Refresh, "e2", expiring.session.ExpiresAt.Add(-time.Millisecond)), store.Renewed)
-	rotate(t, s, renewal(digest("e2"), "e3", expiring.session.ExpiresAt), store.Expired)
+	renewed := mustSession(t, s, expiring.session.ID).ExpiresAt
+	equal(t, "expiry after a refresh at the last moment", renewed, expiring.session.ExpiresAt.Add(lifetimes.Remembered-time.Millisecond))
+	rotate(t, s, renewal(digest("e2"), "e3", renewed), store.Expired)
 
 	revoked := mustCreate(t, s, "revoked")
 	if err := s.RevokeSession(t.Context(), revoked.session.ID, store.Event{Type: store.EventLogout, CreatedAt: start}); err != nil {

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"revocation", revocation},
 		{"rotation", rotation},
 		{"rotation verdicts", verdicts},
+		{"rotation expiries", expiries},
 		{"A163 reuse", reuse},
 		{"A164 rotation race", rotationRace},
 		{"keys", signingKeys},
