@@ -84,7 +84,7 @@ func TestAccepted(t *testing.T) {
 // own verdict is about whole seconds, so this is Local mode's.)
 func TestNumericDate(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
+	r := newRig(t, patient)
 	for value, want := range map[string]time.Time{
 		"1767323945":         epoch.Add(15 * time.Minute),
 		"1767323945.0":       epoch.Add(15 * time.Minute),
@@ -126,7 +126,7 @@ func TestTokensOfTheExistingService(t *testing.T) {
 	if len(fixture.Users) != 3 {
 		t.Fatalf("%d users in the fixture", len(fixture.Users))
 	}
-	r := newRig(t, nil)
+	r := newRig(t, patient)
 	r.SetJWKS(fixture.JWKS)
 	r.clock.Set(time.Unix(1795380702-900, 0))
 	for _, u := range fixture.Users {

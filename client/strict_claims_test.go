@@ -71,7 +71,10 @@ func TestLeeway(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, func(config *client.Config) { config.Tokens.Leeway, config.Cache.Size = c.config, -1 })
+			r := newRig(t, func(config *client.Config) {
+				patient(config)
+				config.Tokens.Leeway, config.Cache.Size = c.config, -1
+			})
 			edge := epoch.Add(time.Hour)
 			for _, row := range []struct {
 				name  string
@@ -104,7 +107,7 @@ func TestLeeway(t *testing.T) {
 // D85: the longest life is the configuration's, up to none at all.
 func TestMaxLifetime(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *client.Config) { c.Tokens.MaxLifetime = time.Hour })
+	r := newRig(t, func(c *client.Config) { patient(c); c.Tokens.MaxLifetime = time.Hour })
 	r.wantOK(r.Token(authtest.ExpiresIn(time.Hour + 10*time.Second)))
 	refused(t, r.auth, r.Token(authtest.ExpiresIn(time.Hour+11*time.Second)), client.ErrClaims)
 	r.auth = r.newClient(func(c *client.Config) { c.Tokens.MaxLifetime = math.MaxInt64 })
@@ -116,7 +119,7 @@ func TestMaxLifetime(t *testing.T) {
 // the cache, and a clock that is set back nothing from its future.
 func TestClockJumps(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
+	r := newRig(t, patient)
 	token := r.Token()
 	r.wantOK(token)
 	r.clock.Set(epoch.Add(time.Hour))

@@ -17,6 +17,7 @@ import (
 func bare(t *testing.T) (*rig, string) {
 	t.Helper()
 	r := newRig(t, func(c *client.Config) {
+		patient(c)
 		c.Cache.Size = -1
 		c.Tokens.Required = []string{}
 	})
@@ -106,7 +107,7 @@ func TestEveryBitOfTheSigningInput(t *testing.T) {
 // no shorter or longer text does.
 func TestAnyValidClaims(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
+	r := newRig(t, patient)
 	text := rapid.StringOfN(rapid.RuneFrom(nil, unicode.L, unicode.N, unicode.P, unicode.S, unicode.M), 1, 80, 256)
 	maybe := func(rt *rapid.T, name string, claims []authtest.Claim, claim authtest.Claim) []authtest.Claim {
 		if rapid.Bool().Draw(rt, name) {

@@ -228,7 +228,7 @@ func TestAmbiguousKeySet(t *testing.T) {
 // B45 and B46: a key is good for its own issuer's names and audiences only.
 func TestIssuersAreApart(t *testing.T) {
 	t.Parallel()
-	a := newRig(t, nil)
+	a := newRig(t, patient)
 	b := authtest.NewIssuer(t, authtest.WithClock(a.clock), authtest.WithName("staging"), authtest.WithAudience("staging-apps"))
 	// One kid for two keys.
 	b.AddJWK(fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","x":%q,"kid":%q}`, b64.EncodeToString(b.PublicKey(b.Kids()[0])), a.Kids()[0]))

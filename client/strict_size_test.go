@@ -58,7 +58,7 @@ func deflated(t *testing.T, n int) []byte {
 // F116: to the byte, both by default and where the limit is set.
 func TestMaxBytes(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
+	r := newRig(t, patient)
 	sized := func(n int) string {
 		return r.Token(authtest.Header("x", ""), authtest.Set("x", strings.Repeat("a", n)))
 	}
@@ -82,7 +82,7 @@ func TestMaxBytes(t *testing.T) {
 // F114 and F116: no more than the error costs. AllocsPerRun counts the whole
 // process: this test is not parallel.
 func TestRefusalsAllocateNothing(t *testing.T) {
-	r := newRig(t, nil)
+	r := newRig(t, patient)
 	r.wantOK(r.Token())
 	for name, token := range map[string]string{
 		"F114 a million dots":  strings.Repeat(".", 1_000_000),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/manacore/manacore-go/authtest"
 	"github.com/manacore/manacore-go/client"
@@ -37,7 +38,7 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	l := &lab{rig: newRig(t, nil)}
+	l := &lab{rig: newRig(t, patient)}
 	l.remote = l.newClient(func(c *client.Config) {
 		c.Mode = client.Remote
 		c.Cache.NegativeTTL = -1 // so that each question to the server counts
@@ -53,6 +54,20 @@ func newLab(t *testing.T) *lab {
 		}
 	}
 	return l
+}
+
+// patient waits for the issuer longer than a loaded machine takes.
+func patient(c *client.Config) { c.Timeout = time.Minute }
+
+// newClient is the rig's, and patient.
+func (l *lab) newClient(edit func(*client.Config)) *client.Client {
+	l.t.Helper()
+	return l.rig.newClient(func(c *client.Config) {
+		patient(c)
+		if edit != nil {
+			edit(c)
+		}
+	})
 }
 
 // inHeader and inPayload put new for old into the good JSON.
