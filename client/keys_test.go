@@ -382,7 +382,7 @@ func TestBrokenAnswerKeepsTheGoodSet(t *testing.T) {
 	for name, answer := range answers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, func(c *client.Config) { c.Cache.Size, c.Timeout = -1, 300*time.Millisecond })
+			r := newRig(t, func(c *client.Config) { c.Cache.Size = -1 })
 			token := r.Token(authtest.ExpiresIn(longLife))
 			r.wantOK(token)
 			r.settle()
@@ -413,7 +413,7 @@ func TestSlowJWKSKeepsTheGoodSet(t *testing.T) {
 	for _, fault := range []authtest.Fault{authtest.SlowDrip, authtest.TimedOut} {
 		t.Run(string(fault), func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, func(c *client.Config) { c.Cache.Size, c.Timeout = -1, 500*time.Millisecond })
+			r := newRig(t, func(c *client.Config) { c.Cache.Size, c.Timeout = -1, time.Second })
 			token := r.Token(authtest.ExpiresIn(longLife))
 			r.wantOK(token)
 			r.settle()

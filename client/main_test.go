@@ -38,6 +38,7 @@ func (r *rig) newClient(edit func(*client.Config)) *client.Client {
 	config := client.Config{
 		Issuers: []client.Issuer{{URL: r.URL()}},
 		Clock:   r.clock,
+		Timeout: time.Minute, // real time: a busy machine must not look like an outage
 		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	if edit != nil {

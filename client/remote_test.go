@@ -185,7 +185,7 @@ func TestRemoteFaults(t *testing.T) {
 			issuer := authtest.NewIssuer(t, authtest.WithTLS())
 			auth, err := client.New(client.Config{
 				Mode: client.Remote, Issuers: []client.Issuer{{URL: issuer.URL()}},
-				HTTPClient: issuer.HTTPClient(), Timeout: 500 * time.Millisecond,
+				HTTPClient: issuer.HTTPClient(), Timeout: 1500 * time.Millisecond,
 				Logger: slog.New(slog.DiscardHandler),
 			})
 			if err != nil {

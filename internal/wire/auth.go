@@ -30,7 +30,7 @@ type ValidatePayload struct {
 	SessionID string `json:"sessionId"`
 	Iss       string `json:"iss"`
 	Aud       string `json:"aud"`
-	Iat       int64  `json:"iat"`
+	Iat       int64  `json:"iat,omitzero"` // zero: the token has none
 	Exp       int64  `json:"exp"`
 }
 
