@@ -15,6 +15,8 @@ const (
 	stale                 // the key set, past its max-age: its refresh meets the fault
 )
 
+func (k keysHeld) String() string { return [...]string{"cold", "warm", "stale"}[k] }
+
 // mode is a way to guard a service.
 type mode struct {
 	name     string
