@@ -210,7 +210,8 @@ func TestSeed(t *testing.T) {
 	if one != same {
 		t.Error("one seed, two tokens")
 	}
-	if one == token(authtest.WithSeed("two")) || token() == token() {
+	random, other := token(), token()
+	if one == token(authtest.WithSeed("two")) || random == other {
 		t.Error("two seeds, or none, and one token")
 	}
 }

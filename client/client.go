@@ -15,7 +15,7 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-var errAnswer = fault.New(fault.Unavailable, "the claims of the auth server's answer are not accepted")
+var errAnswer = fault.New(fault.ErrUnavailable, "the claims of the auth server's answer are not accepted")
 
 // Client verifies access tokens. It is safe for concurrent use; a process
 // needs one.
@@ -180,7 +180,7 @@ func (c *Client) Verify(ctx context.Context, text string) (User, error) {
 func (c *Client) verify(ctx context.Context, text string) (User, error) {
 	if text == "" {
 		c.denied.Add(1)
-		return User{}, fault.NoToken
+		return User{}, fault.ErrNoToken
 	}
 	// Longer tokens are not worth a look-up, which reads all of one.
 	if len(text) <= c.policy.MaxBytes {
@@ -195,7 +195,7 @@ func (c *Client) verify(ctx context.Context, text string) (User, error) {
 	switch {
 	case err == nil:
 		c.accepted.Add(1)
-	case errors.Is(err, fault.Unauthenticated):
+	case errors.Is(err, fault.ErrUnauthenticated):
 		c.denied.Add(1)
 	default:
 		c.down.Add(1)
@@ -220,7 +220,7 @@ func (c *Client) decide(ctx context.Context, text string) (User, error) {
 		it.keys.Prime() // the fallback needs its keys before the outage
 	}
 	user, err := c.remote(ctx, it, text, t)
-	if errors.Is(err, fault.Unavailable) && it.keys != nil && ctx.Err() == nil {
+	if errors.Is(err, fault.ErrUnavailable) && it.keys != nil && ctx.Err() == nil {
 		c.fallbacks.Add(1)
 		return c.local(ctx, it, text, t)
 	}
@@ -234,7 +234,7 @@ func (c *Client) local(ctx context.Context, it *issuer, text string, t *token.To
 		return User{}, err
 	}
 	if !t.SignedBy(key.Public) {
-		return User{}, fault.Signature
+		return User{}, fault.ErrSignature
 	}
 	now := c.config.Clock.Now()
 	if err := c.policy.Check(&t.Claims, it.Audiences, now); err != nil {
@@ -255,9 +255,9 @@ func (c *Client) remote(ctx context.Context, it *issuer, text string, t *token.T
 	}
 	answer, err := it.remote.Validate(ctx, text, &t.Claims)
 	now := c.config.Clock.Now()
-	if errors.Is(err, fault.Rejected) {
+	if errors.Is(err, fault.ErrRejected) {
 		if !now.Before(t.Claims.Expires) {
-			err = fault.Expired
+			err = fault.ErrExpired
 		}
 		c.refuse(text, err, now)
 		return User{}, err
@@ -267,7 +267,7 @@ func (c *Client) remote(ctx context.Context, it *issuer, text string, t *token.T
 	}
 	// The token's own claims were good: an answer whose claims are not is no
 	// verdict on it, unless exp has passed meanwhile.
-	if err := c.policy.Check(answer, it.Audiences, now); errors.Is(err, fault.Expired) {
+	if err := c.policy.Check(answer, it.Audiences, now); errors.Is(err, fault.ErrExpired) {
 		return User{}, err
 	} else if err != nil {
 		return User{}, errAnswer

@@ -8,34 +8,34 @@ import "github.com/manacore/manacore-go/client/internal/fault"
 // that the caller sent.
 var (
 	// ErrUnauthenticated: the credentials are missing or not good. HTTP 401.
-	ErrUnauthenticated = fault.Unauthenticated
+	ErrUnauthenticated = fault.ErrUnauthenticated
 	// ErrForbidden: the user is known and may not do this. HTTP 403.
-	ErrForbidden = fault.Forbidden
+	ErrForbidden = fault.ErrForbidden
 	// ErrUnavailable: no verdict could be reached. HTTP 503 with Retry-After,
 	// never 401: clients wipe their sessions on a 401.
-	ErrUnavailable = fault.Unavailable
+	ErrUnavailable = fault.ErrUnavailable
 	// ErrBadRequest: the request sends credentials twice, or in a form that
 	// is no credential at all. HTTP 400.
-	ErrBadRequest = fault.BadRequest
+	ErrBadRequest = fault.ErrBadRequest
 )
 
 // Why a token is not good. Each is an ErrUnauthenticated.
 var (
 	// ErrNoToken: the token is empty.
-	ErrNoToken = fault.NoToken
+	ErrNoToken = fault.ErrNoToken
 	// ErrMalformed: not a compact JWS of the accepted form, or too large.
-	ErrMalformed = fault.Malformed
+	ErrMalformed = fault.ErrMalformed
 	// ErrUnknownKey: the issuer publishes no key of this kid.
-	ErrUnknownKey = fault.UnknownKey
+	ErrUnknownKey = fault.ErrUnknownKey
 	// ErrSignature: the signature does not verify.
-	ErrSignature = fault.Signature
+	ErrSignature = fault.ErrSignature
 	// ErrExpired: good but for its age, "on or after" exp plus the leeway
 	// (RFC 7519 section 4.1.4).
-	ErrExpired = fault.Expired
+	ErrExpired = fault.ErrExpired
 	// ErrClaims: issuer, audience, times or another claim is missing or not
 	// the accepted one.
-	ErrClaims = fault.Claims
+	ErrClaims = fault.ErrClaims
 	// ErrRejected: the auth server said no in remote mode, for instance
 	// because the session was revoked.
-	ErrRejected = fault.Rejected
+	ErrRejected = fault.ErrRejected
 )

@@ -83,9 +83,9 @@ var (
 	dev  = client.User{ID: "dev", Email: "dev@example.com", Role: "user", SessionID: "dev-session", Bypass: true}
 )
 
-// nasty is what a careless Verifier might put into an error: text of a claim
+// errNasty is what a careless Verifier might put into an error: text of a claim
 // that tries to break out of a header.
-var nasty = errors.New("sub \"x\", error=\"none\"\r\nSet-Cookie: a=b\r\n\r\n<script>")
+var errNasty = errors.New("sub \"x\", error=\"none\"\r\nSet-Cookie: a=b\r\n\r\n<script>")
 
 // verifierFunc is a Verifier made of a function.
 type verifierFunc func(ctx context.Context, token string) (client.User, error)
@@ -112,9 +112,9 @@ func stub(_ context.Context, token string) (client.User, error) {
 	case "down":
 		return client.User{}, client.ErrUnavailable
 	case "nasty":
-		return client.User{}, nasty
+		return client.User{}, errNasty
 	case "nasty-refused":
-		return client.User{}, errors.Join(client.ErrClaims, nasty)
+		return client.User{}, errors.Join(client.ErrClaims, errNasty)
 	case "panic":
 		panic("the verifier broke")
 	default:

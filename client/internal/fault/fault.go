@@ -6,21 +6,21 @@ import "errors"
 
 // The kinds. Every error of a verification is exactly one of the first three.
 var (
-	Unauthenticated = errors.New("unauthenticated")
-	Forbidden       = errors.New("forbidden")
-	Unavailable     = errors.New("auth server unavailable")
-	BadRequest      = errors.New("bad request")
+	ErrUnauthenticated = errors.New("unauthenticated")
+	ErrForbidden       = errors.New("forbidden")
+	ErrUnavailable     = errors.New("auth server unavailable")
+	ErrBadRequest      = errors.New("bad request")
 )
 
-// The reasons below Unauthenticated.
+// The reasons below ErrUnauthenticated.
 var (
-	NoToken    = New(Unauthenticated, "no token")
-	Malformed  = New(Unauthenticated, "malformed token")
-	UnknownKey = New(Unauthenticated, "unknown signing key")
-	Signature  = New(Unauthenticated, "bad signature")
-	Expired    = New(Unauthenticated, "token expired")
-	Claims     = New(Unauthenticated, "claims not accepted")
-	Rejected   = New(Unauthenticated, "refused by the auth server")
+	ErrNoToken    = New(ErrUnauthenticated, "no token")
+	ErrMalformed  = New(ErrUnauthenticated, "malformed token")
+	ErrUnknownKey = New(ErrUnauthenticated, "unknown signing key")
+	ErrSignature  = New(ErrUnauthenticated, "bad signature")
+	ErrExpired    = New(ErrUnauthenticated, "token expired")
+	ErrClaims     = New(ErrUnauthenticated, "claims not accepted")
+	ErrRejected   = New(ErrUnauthenticated, "refused by the auth server")
 )
 
 // Reason is an error below a kind. Its text is fixed when the program starts,

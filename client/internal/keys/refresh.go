@@ -144,7 +144,7 @@ func (s *Source) report(a answer, f Fetch) {
 	if a.doc.private {
 		s.cfg.Log.Error("the JWKS publishes private key material; that key is refused", "url", f.URL)
 	}
-	if f.Err != nil {
+	if f.Err != nil && s.ctx.Err() == nil { // Close ends fetches, too
 		s.warn.Do(func() {
 			s.cfg.Log.Warn("the JWKS could not be fetched; the last good key set serves while it may", "url", f.URL, "err", f.Err)
 		})

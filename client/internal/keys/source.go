@@ -178,8 +178,8 @@ func (s *Source) Prime() {
 }
 
 // Find returns the key of this kid: at once where the set has it and serves,
-// else after at most two fetches. The error is fault.UnknownKey where a
-// current set has no such key, and fault.Unavailable where that can't be told.
+// else after at most two fetches. The error is fault.ErrUnknownKey where a
+// current set has no such key, and fault.ErrUnavailable where that can't be told.
 func (s *Source) Find(ctx context.Context, kid string) (*Key, error) {
 	if key := s.set.Load().key(kid); key != nil && s.Serving(s.cfg.Clock.Now()) {
 		return key, nil
@@ -203,7 +203,7 @@ func (s *Source) Find(ctx context.Context, kid string) (*Key, error) {
 		case err != nil:
 			return nil, unavailable(err)
 		case current:
-			return nil, fault.UnknownKey
+			return nil, fault.ErrUnknownKey
 		}
 	}
 }
@@ -230,15 +230,15 @@ func (s *Source) join(kid string) (*fetch, error) {
 	case now.Before(s.retryAt):
 		return nil, errPause
 	case unknown && now.Before(s.unknownAt):
-		return nil, fault.UnknownKey
+		return nil, fault.ErrUnknownKey
 	}
 	return s.start(kid), nil
 }
 
 var (
 	finished  = &fetch{done: closedChannel()}
-	errClosed = fault.New(fault.Unavailable, "the client is closed")
-	errPause  = fault.New(fault.Unavailable, "the last fetch of the JWKS failed")
+	errClosed = fault.New(fault.ErrUnavailable, "the client is closed")
+	errPause  = fault.New(fault.ErrUnavailable, "the last fetch of the JWKS failed")
 )
 
 func closedChannel() chan struct{} {
@@ -247,7 +247,7 @@ func closedChannel() chan struct{} {
 	return c
 }
 
-func unavailable(err error) error { return fmt.Errorf("%w: %w", fault.Unavailable, err) }
+func unavailable(err error) error { return fmt.Errorf("%w: %w", fault.ErrUnavailable, err) }
 
 func (f *fetch) wait(ctx context.Context) error {
 	select {

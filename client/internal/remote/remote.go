@@ -26,10 +26,10 @@ import (
 const maxBody = 64 << 10
 
 var (
-	errClosed = fault.New(fault.Unavailable, "the client is closed")
-	errOpen   = fault.New(fault.Unavailable, "the circuit breaker is open")
-	errAnswer = fault.New(fault.Unavailable, "the auth server's answer is not a verdict")
-	errOther  = fault.New(fault.Unavailable, "the auth server's answer is about another token")
+	errClosed = fault.New(fault.ErrUnavailable, "the client is closed")
+	errOpen   = fault.New(fault.ErrUnavailable, "the circuit breaker is open")
+	errAnswer = fault.New(fault.ErrUnavailable, "the auth server's answer is not a verdict")
+	errOther  = fault.New(fault.ErrUnavailable, "the auth server's answer is about another token")
 )
 
 // errStatus is an answer that says neither yes nor no, and nothing about
@@ -75,7 +75,7 @@ func New(cfg Config) *Validator {
 		MaxRequests:  1,
 		Timeout:      cfg.OpenFor,
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= cfg.Failures },
-		IsSuccessful: func(err error) bool { return err == nil || errors.Is(err, fault.Unauthenticated) },
+		IsSuccessful: func(err error) bool { return err == nil || errors.Is(err, fault.ErrUnauthenticated) },
 		IsExcluded: func(err error) bool {
 			var status errStatus
 			return errors.As(err, &status) && status < http.StatusInternalServerError || v.ctx.Err() != nil
@@ -104,8 +104,8 @@ func (v *Validator) State() string { return v.breaker.State().String() }
 
 // Validate returns the claims of the server's answer. own are those of the
 // token itself: an answer about another iss, sub or exp is no answer.
-// Calls for the same text share one request. The error is fault.Rejected where
-// the server says no, and fault.Unavailable where it says neither.
+// Calls for the same text share one request. The error is fault.ErrRejected where
+// the server says no, and fault.ErrUnavailable where it says neither.
 func (v *Validator) Validate(ctx context.Context, text string, own *token.Claims) (*token.Claims, error) {
 	result := v.calls.DoChan(text, func() (any, error) { return v.call(text, own) })
 	select {
@@ -127,7 +127,7 @@ func (v *Validator) call(text string, own *token.Claims) (*token.Claims, error) 
 	switch {
 	case err == nil:
 		return claims, nil
-	case errors.Is(err, fault.Unauthenticated):
+	case errors.Is(err, fault.ErrUnauthenticated):
 		return nil, err
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 		return nil, errOpen
@@ -160,7 +160,7 @@ func (v *Validator) Ready(ctx context.Context) error {
 	defer context.AfterFunc(v.ctx, cancel)() // Close ends it too
 	_, err := v.exchange(ctx, "-")
 	switch {
-	case errors.Is(err, fault.Unauthenticated):
+	case errors.Is(err, fault.ErrUnauthenticated):
 		return nil
 	case err == nil:
 		return errOther
@@ -169,10 +169,10 @@ func (v *Validator) Ready(ctx context.Context) error {
 }
 
 func unavailable(err error) error {
-	if errors.Is(err, fault.Unavailable) {
+	if errors.Is(err, fault.ErrUnavailable) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", fault.Unavailable, err)
+	return fmt.Errorf("%w: %w", fault.ErrUnavailable, err)
 }
 
 func (v *Validator) post(text string, own *token.Claims) (*token.Claims, error) {
@@ -208,7 +208,7 @@ func (v *Validator) exchange(ctx context.Context, text string) (*token.Claims, e
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusUnauthorized:
-		return nil, fault.Rejected
+		return nil, fault.ErrRejected
 	default:
 		return nil, errStatus(resp.StatusCode)
 	}
@@ -233,7 +233,7 @@ func readAnswer(answer []byte) (*token.Claims, error) {
 		return nil, errAnswer
 	}
 	if !*verdict.Valid {
-		return nil, fault.Rejected
+		return nil, fault.ErrRejected
 	}
 	claims, err := token.ReadClaims(verdict.Payload)
 	if err != nil {

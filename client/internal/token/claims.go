@@ -10,19 +10,19 @@ import (
 )
 
 // ErrIssuer is for an iss that is missing, of the wrong type or not accepted.
-var ErrIssuer = fault.New(fault.Claims, "iss")
+var ErrIssuer = fault.New(fault.ErrClaims, "iss")
 
 var (
-	errPayload = fault.New(fault.Malformed, "payload")
-	errSub     = fault.New(fault.Claims, "sub")
-	errAud     = fault.New(fault.Claims, "aud")
-	errExp     = fault.New(fault.Claims, "exp")
-	errNbf     = fault.New(fault.Claims, "nbf")
-	errIat     = fault.New(fault.Claims, "iat")
-	errEmail   = fault.New(fault.Claims, "email")
-	errRole    = fault.New(fault.Claims, "role")
-	errSid     = fault.New(fault.Claims, "sid")
-	errJti     = fault.New(fault.Claims, "jti")
+	errPayload = fault.New(fault.ErrMalformed, "payload")
+	errSub     = fault.New(fault.ErrClaims, "sub")
+	errAud     = fault.New(fault.ErrClaims, "aud")
+	errExp     = fault.New(fault.ErrClaims, "exp")
+	errNbf     = fault.New(fault.ErrClaims, "nbf")
+	errIat     = fault.New(fault.ErrClaims, "iat")
+	errEmail   = fault.New(fault.ErrClaims, "email")
+	errRole    = fault.New(fault.ErrClaims, "role")
+	errSid     = fault.New(fault.ErrClaims, "sid")
+	errJti     = fault.New(fault.ErrClaims, "jti")
 )
 
 const (

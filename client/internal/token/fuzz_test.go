@@ -165,7 +165,7 @@ func FuzzClaims(f *testing.F) {
 
 func mustBeReason(t *testing.T, err error) {
 	t.Helper()
-	if _, ok := err.(*fault.Reason); !ok || !errors.Is(err, fault.Malformed) && !errors.Is(err, fault.Claims) {
+	if _, ok := err.(*fault.Reason); !ok || !errors.Is(err, fault.ErrMalformed) && !errors.Is(err, fault.ErrClaims) {
 		t.Fatalf("refused with %T %v", err, err)
 	}
 }

@@ -8,11 +8,11 @@ import (
 )
 
 var (
-	errHeader = fault.New(fault.Malformed, "header")
-	errAlg    = fault.New(fault.Malformed, "header: alg is not EdDSA")
-	errKid    = fault.New(fault.Malformed, "header: kid is missing or not accepted")
-	errTyp    = fault.New(fault.Malformed, "header: typ is not accepted")
-	errParam  = fault.New(fault.Malformed, "header: a parameter that is not accepted")
+	errHeader = fault.New(fault.ErrMalformed, "header")
+	errAlg    = fault.New(fault.ErrMalformed, "header: alg is not EdDSA")
+	errKid    = fault.New(fault.ErrMalformed, "header: kid is missing or not accepted")
+	errTyp    = fault.New(fault.ErrMalformed, "header: typ is not accepted")
+	errParam  = fault.New(fault.ErrMalformed, "header: a parameter that is not accepted")
 )
 
 const (

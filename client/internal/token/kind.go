@@ -9,7 +9,7 @@ import (
 // RFC 8725 section 3.12: the rules for different kinds of token exclude each
 // other. Mana Core's own access tokens carry none of what stands here; it
 // turns away what another part of an identity stack signs with the same key.
-var errKind = fault.New(fault.Claims, "another kind of token")
+var errKind = fault.New(fault.ErrClaims, "another kind of token")
 
 // foreignClaims never stand in a bearer access token of a user: ID tokens
 // (OpenID Connect Core 1.0 sections 2 and 3.3.2.11), security events and

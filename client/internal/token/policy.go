@@ -7,7 +7,7 @@ import (
 	"github.com/manacore/manacore-go/client/internal/fault"
 )
 
-var errLifetime = fault.New(fault.Claims, "exp is too far away")
+var errLifetime = fault.New(fault.ErrClaims, "exp is too far away")
 
 // Policy is what a token must be beside well signed. All fields are set: the
 // defaults are package client's business.
@@ -43,7 +43,7 @@ func (p *Policy) Check(c *Claims, audiences []string, now time.Time) error {
 	}
 	// "On or after" exp (RFC 7519 section 4.1.4).
 	if !now.Before(c.Expires.Add(p.Leeway)) {
-		return fault.Expired
+		return fault.ErrExpired
 	}
 	return nil
 }

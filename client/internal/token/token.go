@@ -17,10 +17,10 @@ import (
 )
 
 var (
-	errSize      = fault.New(fault.Malformed, "too large")
-	errParts     = fault.New(fault.Malformed, "not three parts")
-	errEncoding  = fault.New(fault.Malformed, "not canonical base64url")
-	errSigLength = fault.New(fault.Malformed, "signature is not of 64 bytes")
+	errSize      = fault.New(fault.ErrMalformed, "too large")
+	errParts     = fault.New(fault.ErrMalformed, "not three parts")
+	errEncoding  = fault.New(fault.ErrMalformed, "not canonical base64url")
+	errSigLength = fault.New(fault.ErrMalformed, "signature is not of 64 bytes")
 )
 
 // Token is a token taken apart. Nothing in it is trusted before SignedBy.
