@@ -1,0 +1,159 @@
+package pgtest
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// cluster is a PostgreSQL server of our own.
+type cluster struct {
+	dir        string
+	supervisor *exec.Cmd
+	alive      io.Closer // closed: the supervisor ends the server
+}
+
+// supervise makes a cluster in $2 with the programs of $1, starts it, says so,
+// and waits for the end of its input: the end of the test binary, be it by
+// exit, panic or kill -9. Then it stops the server and removes the folder.
+const supervise = `
+log=$2/log data=$2/data
+if "$1/initdb" -D "$data" -U postgres -E UTF8 --no-locale --no-sync --auth-local=trust >"$log" 2>&1; then
+	printf 'local all postgres trust\nlocal all all scram-sha-256\n' >"$data/pg_hba.conf"
+	"$1/postgres" -D "$data" -c listen_addresses= -c unix_socket_directories="$2" \
+		-c max_connections=400 -c fsync=on >>"$log" 2>&1 &
+	server=$!
+	until grep -qs '^ready' "$data/postmaster.pid"; do
+		kill -0 $server 2>/dev/null || break
+		sleep 0.05
+	done
+fi
+if grep -qs '^ready' "$data/postmaster.pid"; then echo ready; else cat "$log"; echo failed; fi
+exec >/dev/null
+while read -r _; do :; done
+if [ -n "$server" ]; then kill -QUIT $server; wait $server; fi
+cd / && rm -rf "$2"
+`
+
+func startCluster() (*cluster, error) {
+	programs, err := findPrograms()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "pgtest")
+	if err != nil {
+		return nil, fmt.Errorf("pgtest: %w", err)
+	}
+	c := &cluster{dir: dir, supervisor: exec.Command("/bin/sh", "-c", supervise, "sh", programs, dir)}
+	c.supervisor.Dir = dir
+	// A group of its own: an interrupt from the terminal is for the tests.
+	c.supervisor.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if os.Geteuid() == 0 {
+		if c.supervisor.SysProcAttr.Credential, err = unprivileged(dir); err != nil {
+			return nil, errors.Join(err, os.Remove(dir))
+		}
+	}
+	alive, err := c.supervisor.StdinPipe()
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(dir))
+	}
+	said, err := c.supervisor.StdoutPipe()
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(dir))
+	}
+	if err := c.supervisor.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("pgtest: %w", err), os.Remove(dir))
+	}
+	c.alive = alive
+
+	var log []string
+	for lines := bufio.NewScanner(said); lines.Scan(); {
+		switch line := lines.Text(); line {
+		case "ready":
+			return c, nil
+		case "failed":
+			return nil, errors.Join(fmt.Errorf("pgtest: PostgreSQL does not start:\n%s", strings.Join(log, "\n")), c.stop())
+		default:
+			log = append(log, line)
+		}
+	}
+	return nil, errors.Join(errors.New("pgtest: the supervisor ended"), c.stop())
+}
+
+func (c *cluster) stop() error {
+	if err := errors.Join(c.alive.Close(), c.supervisor.Wait()); err != nil {
+		return fmt.Errorf("end PostgreSQL in %s: %w", c.dir, err)
+	}
+	return nil
+}
+
+// url is that of the superuser.
+func (c *cluster) url() string {
+	return (&url.URL{
+		Scheme: "postgres", User: url.User("postgres"), Path: "/postgres",
+		RawQuery: url.Values{"host": {c.dir}, "port": {"5432"}}.Encode(),
+	}).String()
+}
+
+// findPrograms finds the folder of the newest server programs: in PATH, or
+// where Debian keeps them.
+func findPrograms() (string, error) {
+	var candidates []string
+	if program, err := exec.LookPath("initdb"); err == nil {
+		candidates = append(candidates, filepath.Dir(program))
+	}
+	versions, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if err != nil {
+		return "", err
+	}
+	slices.SortFunc(versions, func(a, b string) int { return version(b) - version(a) })
+	for _, dir := range append(candidates, versions...) {
+		if !slices.ContainsFunc([]string{"initdb", "pg_ctl", "postgres"}, func(name string) bool {
+			_, err := exec.LookPath(filepath.Join(dir, name))
+			return err != nil
+		}) {
+			return dir, nil
+		}
+	}
+	return "", errNoServer
+}
+
+// version is the major version that a Debian folder is named for.
+func version(bin string) int {
+	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(bin))) // 0 sorts last
+	return n
+}
+
+// unprivileged gives dir to the user that is to run the server: PostgreSQL
+// refuses to run as root.
+func unprivileged(dir string) (*syscall.Credential, error) {
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err := strconv.ParseUint(u.Uid, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("pgtest: %w", err)
+		}
+		gid, err := strconv.ParseUint(u.Gid, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("pgtest: %w", err)
+		}
+		if err := os.Chown(dir, int(uid), int(gid)); err != nil {
+			return nil, fmt.Errorf("pgtest: %w", err)
+		}
+		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+	}
+	return nil, errors.New("pgtest: PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
+}
