@@ -1,0 +1,74 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// attempts is how often a call is tried that loses against others.
+const attempts = 6
+
+// SQLSTATEs, PostgreSQL documentation, appendix A.
+const (
+	uniqueViolation      = "23505"
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+	duplicateSchema      = "42P06"
+	duplicateTable       = "42P07"
+	duplicateObject      = "42710" // such as the type of a table's rows
+)
+
+// call runs f, an operation of the store, within callTime.
+func call(ctx context.Context, f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	return retry(ctx, func() error { return f(ctx) })
+}
+
+// retry runs f again, a bounded number of times, where the database undid it
+// for the sake of a concurrent transaction.
+func retry(ctx context.Context, f func() error) error {
+	for n := 1; ; n++ {
+		err := f()
+		if n == attempts || !lostRace(err) {
+			return err
+		}
+		// At a random moment, so that those who met do not meet again.
+		wait := time.NewTimer(time.Duration(n) * time.Millisecond * time.Duration(1+rand.IntN(10)))
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+// lostRace: what was tried had no effect and may go well the next time.
+func lostRace(err error) bool {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return false
+	}
+	made := e.Code == uniqueViolation && e.SchemaName == "pg_catalog" // two made one schema or table
+	return made || slices.Contains([]string{serializationFailure, deadlockDetected, duplicateSchema, duplicateTable, duplicateObject}, e.Code)
+}
+
+// violates says whether err is a breach of the unique constraint of that name.
+func violates(err error, constraint string) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == uniqueViolation && e.ConstraintName == constraint
+}
+
+// inTx runs f in a transaction of its own. The level is said, because the
+// database may have another default.
+func inTx(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, f)
+}

@@ -1,0 +1,89 @@
+package postgres
+
+import (
+	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+// at and text write what may be absent: the zero value is NULL.
+
+func at(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = millisecond(t)
+	return &t
+}
+
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// instant and value read it again.
+
+func instant(t *time.Time) time.Time { return millisecond(value(t)) }
+
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// millisecond cuts t down to what a store keeps. Rows of the existing service
+// have microseconds.
+func millisecond(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return time.UnixMilli(t.UnixMilli()).UTC()
+}
+
+const userColumns = `u.id, u.email, u.name, u.role::text, u.created_at, u.updated_at, u.deleted_at`
+
+// userRow is where Scan puts userColumns.
+type userRow struct {
+	user                      store.User
+	created, updated, deleted *time.Time
+}
+
+func (r *userRow) into() []any {
+	return []any{&r.user.ID, &r.user.Email, &r.user.Name, &r.user.Role, &r.created, &r.updated, &r.deleted}
+}
+
+func (r *userRow) get() store.User {
+	u := r.user
+	u.CreatedAt, u.UpdatedAt, u.DeletedAt = instant(r.created), instant(r.updated), instant(r.deleted)
+	return u
+}
+
+const sessionColumns = `s.id, s.user_id, s.created_at, s.last_activity_at, s.expires_at, s.revoked_at,
+	s.remember_me, s.ip_address, s.user_agent, s.device_id, s.device_name`
+
+// sessionRow is where Scan puts sessionColumns. The existing service's rows
+// may lack more than ours.
+type sessionRow struct {
+	session                            store.Session
+	created, activity, expiry, revoked *time.Time
+	remember                           *bool
+	ip, agent, deviceID, deviceName    *string
+}
+
+func (r *sessionRow) into() []any {
+	return []any{&r.session.ID, &r.session.UserID, &r.created, &r.activity, &r.expiry, &r.revoked,
+		&r.remember, &r.ip, &r.agent, &r.deviceID, &r.deviceName}
+}
+
+func (r *sessionRow) get() store.Session {
+	s := r.session
+	s.CreatedAt, s.LastActivityAt = instant(r.created), instant(r.activity)
+	s.ExpiresAt, s.RevokedAt = instant(r.expiry), instant(r.revoked)
+	s.RememberMe = value(r.remember)
+	s.IPAddress, s.UserAgent = value(r.ip), value(r.agent)
+	s.DeviceID, s.DeviceName = value(r.deviceID), value(r.deviceName)
+	return s
+}

@@ -1,0 +1,120 @@
+// Package postgres keeps the auth server's records in PostgreSQL, in the
+// schema "auth" of the existing service, beside its data or in an empty
+// database.
+//
+// Nothing relies on the state of a connection, so that a proxy may hand out
+// another one for each transaction: no prepared statement is kept on one, no
+// advisory lock is taken, no setting outlives a transaction, and names carry
+// their schema. Every operation of the store but one is a single statement:
+// it is done as a whole or not at all, and a replica that dies in the middle
+// leaves no lock behind.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+const (
+	// connections is the most that a replica opens where the URL does not say
+	// pool_max_conns. Commits that wait for the disk together share one flush.
+	connections = 16
+	// connectTime is how long a connection may take to open where the URL
+	// does not say connect_timeout.
+	connectTime = 5 * time.Second
+	// callTime bounds each call: a database that hangs makes an error, not a
+	// request that hangs.
+	callTime = 5 * time.Second
+	// openTime bounds Open, which may have to wait for another replica's
+	// migrations.
+	openTime = time.Minute
+)
+
+// Store is a store.Store in a PostgreSQL database.
+type Store struct{ pool *pgxpool.Pool }
+
+var _ store.Store = (*Store)(nil)
+
+// Open connects to the database at databaseURL (postgres:// or postgresql://,
+// with the parameters of libpq and of pgxpool) and brings its schema up to
+// date. Several may do so at once. A schema that is newer than this program is
+// an error and is left as it is. No error shows the URL's password.
+func Open(ctx context.Context, databaseURL string) (*Store, error) {
+	config, err := poolConfig(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	if err := migrate(ctx, pool); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	return &Store{pool: pool}, nil
+}
+
+func poolConfig(databaseURL string) (*pgxpool.Config, error) {
+	if !strings.HasPrefix(databaseURL, "postgres://") && !strings.HasPrefix(databaseURL, "postgresql://") {
+		return nil, errors.New("the database URL does not begin with postgres:// or postgresql://")
+	}
+	config, err := pgxpool.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, withoutPassword(databaseURL, err)
+	}
+	// Queries are described once a connection, by a statement without a name,
+	// and then run in one round trip, with values in their binary form, which
+	// depends on no setting such as DateStyle.
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	config.ConnConfig.StatementCacheCapacity = 0
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = connectTime
+	}
+	if !strings.Contains(databaseURL, "pool_max_conns=") {
+		config.MaxConns = max(config.MaxConns, connections)
+	}
+	return config, nil
+}
+
+// withoutPassword says what is wrong with a URL. It wraps nothing: the error
+// of pgx carries the URL.
+func withoutPassword(databaseURL string, err error) error {
+	u, malformed := url.Parse(databaseURL)
+	if malformed != nil { // and so nobody knows which part is the password
+		return errors.New("the database URL is malformed; characters such as / ? # @ % in a password are written as %2F %3F %23 %40 %25")
+	}
+	text := err.Error()
+	password, _ := u.User.Password()
+	for _, secret := range []string{databaseURL, u.String(), password, u.Query().Get("password"), u.Query().Get("sslpassword")} {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "xxxxx")
+		}
+	}
+	return errors.New(text)
+}
+
+// Ping implements store.Store.
+func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	var rows int
+	return s.pool.QueryRow(ctx, `SELECT count(*) FROM (SELECT 1 FROM auth.users LIMIT 1) AS found`).Scan(&rows)
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error {
+	s.pool.Close()
+	return nil
+}
