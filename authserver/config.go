@@ -19,15 +19,18 @@ import (
 // Config says how a server is to run. The zero value is a working one: an
 // embedded database in the current directory and the limits of the contract.
 type Config struct {
-	// DatabaseURL names a PostgreSQL database. Empty: the SQLite file at
-	// SQLitePath. PostgreSQL is not supported in this version; Open says so.
+	// DatabaseURL names a PostgreSQL database, empty or of the existing
+	// service: postgres://user:password@host:port/database, with the
+	// parameters of libpq and pool_max_conns (default 16). Several servers
+	// may share one. Empty: the SQLite file at SQLitePath.
 	DatabaseURL string
 	// SQLitePath is the database file, created with mode 0600 where there is
 	// none. Empty: "manacore.db" in the current directory.
 	SQLitePath string
 	// KeyEncryptionKey, 32 bytes, seals the private signing keys at rest.
 	// Empty: the key in the file SQLitePath + ".key", which the first start
-	// makes with mode 0600.
+	// makes with mode 0600. With DatabaseURL it is required: all servers on a
+	// database need the same one.
 	KeyEncryptionKey []byte
 
 	// Issuer and Audience are the iss and aud of access tokens. Empty:
@@ -146,7 +149,8 @@ func (c Config) check() error {
 			errs = append(errs, fmt.Errorf("authserver: "+format, args...))
 		}
 	}
-	require(c.DatabaseURL == "", "DatabaseURL is set, but PostgreSQL support is not in this version: leave it empty for the embedded SQLite file")
+	require(c.DatabaseURL == "" || len(c.KeyEncryptionKey) > 0,
+		"KeyEncryptionKey (KEY_ENCRYPTION_KEY) is required with DatabaseURL: all servers on a database need the same one, and there is no file to keep it in; make one with: openssl rand -base64 32")
 	require(len(c.KeyEncryptionKey) == 0 || len(c.KeyEncryptionKey) == keys.KEKBytes,
 		"KeyEncryptionKey has %d bytes, not %d", len(c.KeyEncryptionKey), keys.KEKBytes)
 	require(c.AccessTokenTTL >= time.Second && c.AccessTokenTTL <= day, "AccessTokenTTL %v is not within 1 s and 24 h", c.AccessTokenTTL)

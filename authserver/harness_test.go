@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,10 +20,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) { os.Exit(pgtest.Stop(status)) }))
+}
 
 // begin is the instant at which every harness begins.
 var begin = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
@@ -51,7 +55,8 @@ func (b *logBuffer) String() string {
 	return b.content.String()
 }
 
-// harness is a server on a socket, over a database file, with a fake clock.
+// harness is a server on a socket with a fake clock, over a database file unless
+// its configuration says otherwise.
 type harness struct {
 	*testing.T
 	server *Server

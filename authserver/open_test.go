@@ -23,7 +23,10 @@ func TestOpenRefusesConfig(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		{"PostgreSQL", func(c *Config) { c.DatabaseURL = "postgres://user:secret@db/mana" }, "PostgreSQL support is not in this version"},
+		{"PostgreSQL without a key", func(c *Config) { c.DatabaseURL = "postgres://user:secret@db/mana" }, "KeyEncryptionKey (KEY_ENCRYPTION_KEY) is required"},
+		{"another database", func(c *Config) {
+			c.DatabaseURL, c.KeyEncryptionKey = "mysql://user:secret@db/mana", make([]byte, 32)
+		}, "does not begin with postgres://"},
 		{"short key", func(c *Config) { c.KeyEncryptionKey = make([]byte, 31) }, "KeyEncryptionKey has 31 bytes, not 32"},
 		{"negative access token", func(c *Config) { c.AccessTokenTTL = -1 }, "AccessTokenTTL"},
 		{"long access token", func(c *Config) { c.AccessTokenTTL = 25 * time.Hour }, "AccessTokenTTL"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/authserver/internal/password"
+	"github.com/manacore/manacore-go/authserver/internal/postgres"
 	"github.com/manacore/manacore-go/authserver/internal/sqlite"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/token"
@@ -28,7 +29,7 @@ func Open(ctx context.Context, config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := sqlite.Open(ctx, cfg.SQLitePath)
+	db, err := openStore(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("authserver: %w", err)
 	}
@@ -37,6 +38,14 @@ func Open(ctx context.Context, config Config) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("authserver: %w", err), db.Close())
 	}
 	return server, nil
+}
+
+// openStore opens the database that the configuration names.
+func openStore(ctx context.Context, cfg Config) (store.Store, error) {
+	if cfg.DatabaseURL != "" {
+		return postgres.Open(ctx, cfg.DatabaseURL)
+	}
+	return sqlite.Open(ctx, cfg.SQLitePath)
 }
 
 // newServer puts a server together over an open store.

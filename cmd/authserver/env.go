@@ -30,7 +30,7 @@ var variables = []variable{
 		s.port, err = integer(v, 0, 65535)
 		return err
 	}},
-	{"DATABASE_URL", "PostgreSQL URL (not supported in this version); unset: the SQLite file", "", func(s *settings, v string) error {
+	{"DATABASE_URL", "PostgreSQL URL, such as postgres://user:password@host:5432/mana; several servers may share it; unset: the SQLite file", "", func(s *settings, v string) error {
 		s.server.DatabaseURL = v
 		return nil
 	}},
@@ -38,7 +38,7 @@ var variables = []variable{
 		s.server.SQLitePath = v
 		return nil
 	}},
-	{"KEY_ENCRYPTION_KEY", "32 bytes in base64 that seal the signing keys at rest; unset: the file SQLITE_PATH.key, made at the first start", "", func(s *settings, v string) (err error) {
+	{"KEY_ENCRYPTION_KEY", "32 bytes in base64 that seal the signing keys at rest; required with DATABASE_URL; unset: the file SQLITE_PATH.key, made at the first start", "", func(s *settings, v string) (err error) {
 		s.server.KeyEncryptionKey, err = base64.StdEncoding.DecodeString(v)
 		if err != nil || len(s.server.KeyEncryptionKey) != 32 {
 			return errors.New("not the base64 of 32 bytes") // without the value: it is a secret

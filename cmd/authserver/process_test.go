@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -280,6 +281,7 @@ func TestStartFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kek := "KEY_ENCRYPTION_KEY=" + base64.StdEncoding.EncodeToString(make([]byte, 32))
 	for _, test := range []struct {
 		name string
 		env  []string
@@ -289,7 +291,9 @@ func TestStartFails(t *testing.T) {
 	}{
 		{"port taken", []string{"PORT=" + taken}, nil, "address already in use", 1},
 		{"bad variables", []string{"PORT=x", "JWT_ACCESS_TOKEN_EXPIRY=900"}, nil, "JWT_ACCESS_TOKEN_EXPIRY", 1},
-		{"PostgreSQL", []string{"PORT=0", "DATABASE_URL=postgres://user:secret@db/mana"}, nil, "PostgreSQL support is not in this version", 1},
+		{"PostgreSQL without a key", []string{"PORT=0", "DATABASE_URL=postgres://user:secret@db/mana"}, nil, "KEY_ENCRYPTION_KEY", 1},
+		{"another database", []string{"PORT=0", kek, "DATABASE_URL=mysql://user:secret@db/mana"}, nil, "does not begin with postgres://", 1},
+		{"PostgreSQL is down", []string{"PORT=0", kek, "DATABASE_URL=postgres://user:secret@127.0.0.1:1/mana?sslmode=disable"}, nil, "connection refused", 1},
 		{"arguments", nil, []string{"serve"}, "takes no arguments", 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
