@@ -16,12 +16,12 @@ func bearer(r *http.Request) (string, error) {
 		return "", nil
 	}
 	scheme, rest, _ := strings.Cut(values[0], " ")
+	if len(values) == 1 && !strings.EqualFold(scheme, "Bearer") {
+		return "", nil
+	}
 	text := strings.TrimLeft(rest, " ")
 	if len(values) > 1 || strings.ContainsAny(text, " \t,") {
 		return "", fail(wire.InvalidRequest, "Malformed Authorization header")
-	}
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", nil
 	}
 	return text, nil
 }

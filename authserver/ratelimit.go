@@ -44,11 +44,13 @@ func (l *limiter) take(addr netip.Addr, now time.Time) (wait time.Duration) {
 			bucket = earlier
 		}
 	}
-	reservation := bucket.ReserveN(now, 1)
-	if wait = reservation.DelayFrom(now); wait > 0 {
-		reservation.CancelAt(now)
+	// Not reserved and cancelled: among concurrent requests that does not give
+	// everything back.
+	if bucket.AllowN(now, 1) {
+		return 0
 	}
-	return wait
+	missing := 1 - bucket.TokensAt(now)
+	return max(time.Duration(missing/float64(bucket.Limit())*float64(time.Second)), time.Millisecond)
 }
 
 // middleware limits the endpoints given to it, all together.
