@@ -90,9 +90,9 @@ func httpClient(given *http.Client) *http.Client {
 	var own http.Client
 	if given != nil {
 		own = *given
-	} else {
-		own.Transport = http.DefaultTransport.(*http.Transport).Clone()
-	}
+	} else if transport, ok := http.DefaultTransport.(*http.Transport); ok {
+		own.Transport = transport.Clone()
+	} // else the program has put its own in that place, and it is used as it is
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &own
 }

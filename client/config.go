@@ -92,7 +92,7 @@ type TokenConfig struct {
 // KeyConfig is how the issuers' key sets are kept.
 type KeyConfig struct {
 	// MaxStale is how long a set that is past its max-age serves while it
-	// can't be fetched. 0: 1 h. Negative: not at all.
+	// can't be fetched. 0: 1 h. Negative: not at all. At most 30 days.
 	MaxStale time.Duration
 	// Cooldown is how long no unknown kid sets off a fetch after one did so in
 	// vain: it bounds what a stranger can cause, and how late a new key may
@@ -218,6 +218,7 @@ func (c Config) validate() error {
 	reject(c.FallbackLocal && c.Mode != Remote, "FallbackLocal needs Mode %q", Remote)
 	reject(c.Timeout < 0, "Timeout is negative")
 	reject(c.Keys.Cooldown < 0, "Keys.Cooldown is negative")
+	reject(c.Keys.MaxStale > 30*24*time.Hour, "Keys.MaxStale is over 30 days")
 	reject(c.Cache.TTL < 0, "Cache.TTL is negative")
 	reject(c.Breaker.OpenFor < 0, "Breaker.OpenFor is negative")
 	reject(c.Tokens.Leeway > 5*time.Minute, "Tokens.Leeway is over 5 minutes")
@@ -239,11 +240,12 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// checkURL keeps the URL itself out of the error: it may hold a password.
+// checkURL refuses a URL with a password, since URLs get into logs, and keeps
+// it out of the error.
 func checkURL(raw string) error {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("client: the auth server's URL must be http(s)://host[:port][/path]")
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("client: the auth server's URL must be http(s)://host[:port][/path], without user or password")
 	}
 	return nil
 }

@@ -2,7 +2,9 @@ package client_test
 
 import (
 	"errors"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,6 +68,8 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		"FallbackLocal needs":     {FallbackLocal: true},
 		"Timeout is negative":     {Timeout: -1},
 		"Keys.Cooldown":           {Keys: client.KeyConfig{Cooldown: -1}},
+		"Keys.MaxStale is over":   {Keys: client.KeyConfig{MaxStale: 1 << 62}},
+		"without user or pass":    {Issuers: []client.Issuer{{URL: "https://me:secret@auth.example"}}},
 		"Cache.TTL":               {Cache: client.CacheConfig{TTL: -1}},
 		"Breaker.OpenFor":         {Breaker: client.BreakerConfig{OpenFor: -1}},
 		"Tokens.Leeway":           {Tokens: client.TokenConfig{Leeway: time.Hour}},
@@ -90,6 +94,25 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 	_, err = client.New(client.Config{Mode: "both", Timeout: -1})
 	if err == nil || !strings.Contains(err.Error(), "Mode") || !strings.Contains(err.Error(), "Timeout") {
 		t.Errorf("got %v, want both faults", err)
+	}
+}
+
+// A program that has wrapped http.DefaultTransport, for tracing for instance,
+// gets a working client.
+func TestWrappedDefaultTransport(t *testing.T) {
+	before := http.DefaultTransport
+	defer func() { http.DefaultTransport = before }()
+	var calls atomic.Int64
+	own := before.(*http.Transport).Clone()
+	defer own.CloseIdleConnections()
+	http.DefaultTransport = transport(func(r *http.Request) (*http.Response, error) {
+		calls.Add(1)
+		return own.RoundTrip(r)
+	})
+	r := newRig(t, nil)
+	r.wantOK(r.Token())
+	if calls.Load() != 1 {
+		t.Errorf("%d calls through the program's transport, want 1", calls.Load())
 	}
 }
 

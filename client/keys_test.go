@@ -63,6 +63,20 @@ func TestReadyWaitsForTheFirstKeySet(t *testing.T) {
 	}
 }
 
+// Close lets nobody wait for a set that will never come.
+func TestCloseEndsReady(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.Down()
+	ready := make(chan error, 1)
+	go func() { ready <- r.auth.Ready(context.Background()) }()
+	r.settle() // the first fetch has failed: Ready waits out the pause
+	r.auth.Close()
+	if err := <-ready; !errors.Is(err, client.ErrUnavailable) {
+		t.Errorf("Ready gave %v", err)
+	}
+}
+
 // H146: a new kid is accepted on its first request, the old one goes on.
 func TestNewKidIsAcceptedOnItsFirstRequest(t *testing.T) {
 	t.Parallel()

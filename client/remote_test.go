@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -141,6 +142,7 @@ func TestRemoteAnswersThatAreNoVerdict(t *testing.T) {
 		"sub twice":           body(200, `{"valid":true,"payload":{"sub":"a","sub":"b"}}`),
 		"201":                 body(201, `{"valid":true}`),
 		"400":                 body(400, `{}`),
+		"401 of a gateway":    body(401, `{"valid":false}`),
 		"403":                 body(403, `{}`),
 		"404":                 body(404, `{}`),
 		"429":                 body(429, `{}`),
@@ -167,12 +169,56 @@ func TestRemoteAnswersThatAreNoVerdict(t *testing.T) {
 	}
 }
 
-// A 401 is the one status beside 200 that says something about the token.
-func TestRemote401IsARefusal(t *testing.T) {
+// H162: a peer that is no HTTP server and sends the request back gets no token
+// into an error, the log or a hook.
+func TestPeerThatEchoesTheToken(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, remote)
-	r.FaultValidate(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) })
-	r.want(r.Token(), client.ErrRejected)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			request := make([]byte, 16<<10)
+			for n := 0; !bytes.Contains(request[:n], []byte("}")); {
+				m, err := conn.Read(request[n:])
+				if n += m; err != nil {
+					break
+				}
+			}
+			_, body, _ := bytes.Cut(bytes.TrimRight(request, "\x00"), []byte("\r\n\r\n"))
+			conn.Write(append(body, '\n'))
+			conn.Close()
+		}
+	}()
+	var log bytes.Buffer
+	var traced error
+	r := newRig(t, func(c *client.Config) {
+		c.Mode = client.Remote
+		c.Issuers[0].URL = "http://" + listener.Addr().String()
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		c.Trace = &client.Trace{Verified: func(i client.VerifiedInfo) { traced = i.Err }}
+	})
+	token := r.Token()
+	err = r.verify(token)
+	if !errors.Is(err, client.ErrUnavailable) {
+		t.Fatalf("got %v", err)
+	}
+	r.auth.Close()
+	text := fmt.Sprint(err, traced, log.String())
+	if !strings.Contains(log.String(), "no verdict") {
+		t.Errorf("the log says nothing: %s", text)
+	}
+	for part := range strings.SplitSeq(token, ".") {
+		if strings.Contains(text, part) {
+			t.Errorf("%q got out: %s", part, text)
+		}
+	}
 }
 
 // The faults of the network, cold and after a good answer. H161: a redirect
@@ -451,7 +497,7 @@ func TestBreaker(t *testing.T) {
 			status.Store(s)
 			for range 5 {
 				kind := client.ErrUnavailable
-				if s == 200 || s == 401 {
+				if s == 200 {
 					kind = client.ErrRejected
 				}
 				want(kind, 1)

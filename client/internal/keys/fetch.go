@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/manacore/manacore-go/client/internal/fault"
 )
 
 // maxBody is the largest accepted JWKS, in bytes after decompression.
@@ -39,7 +41,7 @@ func (s *Source) get(ctx context.Context, etag string) (answer, error) {
 	}
 	resp, err := s.cfg.HTTP.Do(req)
 	if err != nil {
-		return answer{}, err
+		return answer{}, fault.Network(err)
 	}
 	defer resp.Body.Close()
 
@@ -56,7 +58,7 @@ func (s *Source) get(ctx context.Context, etag string) (answer, error) {
 	}
 	a.raw, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
-		return answer{}, err
+		return answer{}, fault.Network(err)
 	}
 	if len(a.raw) > maxBody {
 		return answer{}, errTooLarge

@@ -55,7 +55,7 @@ func (s *Source) readSnapshot() (*set, error) {
 	if err != nil {
 		return nil, err
 	}
-	fresh := min(time.Duration(file.FreshSeconds)*time.Second, maxFresh)
+	fresh := time.Duration(min(file.FreshSeconds, int64(maxFresh/time.Second))) * time.Second
 	if file.URL != s.cfg.URL || fresh < 0 || file.FetchedAt.After(s.cfg.Clock.Now()) {
 		return nil, nil
 	}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -164,8 +163,10 @@ func (s *Source) Ready(ctx context.Context) error {
 		}
 		select {
 		case <-changed:
+		case <-s.ctx.Done():
+			return errClosed
 		case <-ctx.Done():
-			return unavailable(context.Cause(ctx))
+			return fault.Unavailable(context.Cause(ctx))
 		}
 	}
 }
@@ -201,7 +202,7 @@ func (s *Source) Find(ctx context.Context, kid string) (*Key, error) {
 		case key != nil && (current || s.Serving(s.cfg.Clock.Now())):
 			return key, nil // also after a failed fetch, while the set may serve
 		case err != nil:
-			return nil, unavailable(err)
+			return nil, fault.Unavailable(err)
 		case current:
 			return nil, fault.ErrUnknownKey
 		}
@@ -246,8 +247,6 @@ func closedChannel() chan struct{} {
 	close(c)
 	return c
 }
-
-func unavailable(err error) error { return fmt.Errorf("%w: %w", fault.ErrUnavailable, err) }
 
 func (f *fetch) wait(ctx context.Context) error {
 	select {

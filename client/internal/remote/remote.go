@@ -32,8 +32,9 @@ var (
 	errOther  = fault.New(fault.ErrUnavailable, "the auth server's answer is about another token")
 )
 
-// errStatus is an answer that says neither yes nor no, and nothing about
-// whether the server is well: 429, a redirect, a 404 from a wrong URL.
+// errStatus is an answer that says neither yes nor no. Below 500 it does not
+// say either whether the server is well: 429, a redirect, a 401 of a gateway,
+// a 404 from a wrong URL.
 type errStatus int
 
 func (e errStatus) Error() string {
@@ -113,7 +114,7 @@ func (v *Validator) Validate(ctx context.Context, text string, own *token.Claims
 		claims, _ := r.Val.(*token.Claims)
 		return claims, r.Err
 	case <-ctx.Done():
-		return nil, unavailable(context.Cause(ctx))
+		return nil, fault.Unavailable(context.Cause(ctx))
 	}
 }
 
@@ -135,7 +136,7 @@ func (v *Validator) call(text string, own *token.Claims) (*token.Claims, error) 
 	v.warn.Do(func() {
 		v.cfg.Log.Warn("the auth server gave no verdict", "url", v.cfg.URL, "err", err)
 	})
-	return nil, unavailable(err)
+	return nil, fault.Unavailable(err)
 }
 
 func (v *Validator) enter() bool {
@@ -165,14 +166,7 @@ func (v *Validator) Ready(ctx context.Context) error {
 	case err == nil:
 		return errOther
 	}
-	return unavailable(err)
-}
-
-func unavailable(err error) error {
-	if errors.Is(err, fault.ErrUnavailable) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", fault.ErrUnavailable, err)
+	return fault.Unavailable(err)
 }
 
 func (v *Validator) post(text string, own *token.Claims) (*token.Claims, error) {
@@ -202,19 +196,17 @@ func (v *Validator) exchange(ctx context.Context, text string) (*token.Claims, e
 	req.Header.Set("Accept", "application/json")
 	resp, err := v.cfg.HTTP.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, fault.Network(err)
 	}
 	defer resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusOK:
-	case http.StatusUnauthorized:
-		return nil, fault.ErrRejected
-	default:
+	// A verdict has status 200, whatever it is. A 401 is somebody else's, such
+	// as a gateway's, and says nothing about the token.
+	if resp.StatusCode != http.StatusOK {
 		return nil, errStatus(resp.StatusCode)
 	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
-		return nil, err
+		return nil, fault.Network(err)
 	}
 	return readAnswer(answer)
 }
