@@ -25,13 +25,9 @@ type Server struct {
 // signing keys. It fails without a change to what is there if the
 // configuration, the database or the key-encryption key is not good.
 func Open(ctx context.Context, config Config) (*Server, error) {
-	cfg, err := config.withDefaults()
+	cfg, db, err := openConfigured(ctx, config)
 	if err != nil {
 		return nil, err
-	}
-	db, err := openStore(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("authserver: %w", err)
 	}
 	server, err := newServer(ctx, cfg, db)
 	if err != nil {

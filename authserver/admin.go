@@ -1,0 +1,50 @@
+package authserver
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+// Admin is an operator's access to a server's database. Servers may be
+// running on it meanwhile: they see what was changed within seconds.
+type Admin struct {
+	config Config
+	store  store.Store
+}
+
+// OpenAdmin opens the database that the configuration names, as Open does, and
+// serves nothing. Signing keys and the key-encryption key are looked at by the
+// operations that need them alone.
+func OpenAdmin(ctx context.Context, config Config) (*Admin, error) {
+	cfg, db, err := openConfigured(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	return &Admin{config: cfg, store: db}, nil
+}
+
+// Close releases the database.
+func (a *Admin) Close() error {
+	if err := a.store.Close(); err != nil {
+		return fmt.Errorf("authserver: %w", err)
+	}
+	return nil
+}
+
+var _ io.Closer = (*Admin)(nil)
+
+// openConfigured checks a configuration, fills it in and opens its database.
+func openConfigured(ctx context.Context, config Config) (Config, store.Store, error) {
+	cfg, err := config.withDefaults()
+	if err != nil {
+		return Config{}, nil, err
+	}
+	db, err := openStore(ctx, cfg)
+	if err != nil {
+		return Config{}, nil, fmt.Errorf("authserver: %w", err)
+	}
+	return cfg, db, nil
+}
