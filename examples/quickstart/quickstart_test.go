@@ -15,9 +15,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) { os.Exit(pgtest.Stop(status)) }))
+}
 
 var silent = slog.New(slog.DiscardHandler)
 

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/manacore/manacore-go/internal/pgtest"
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// TestReplicaKilled kills one of three servers on one PostgreSQL under load:
+// requests that were under way there fail, every other one is answered, and a
+// client that asks again elsewhere with the same token goes on with its chain.
+func TestReplicaKilled(t *testing.T) {
+	t.Parallel()
+	env := []string{
+		"PORT=0", "RATE_LIMIT_DISABLED=true", "DATABASE_URL=" + pgtest.New(t),
+		"KEY_ENCRYPTION_KEY=" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
+	}
+	var replicas []*process
+	for range 3 {
+		replicas = append(replicas, run(t, t.TempDir(), env...))
+	}
+	const (
+		clients   = 8
+		rotations = 60 // of each client
+		victim    = 1
+	)
+	var (
+		all      sync.WaitGroup
+		killed   atomic.Bool
+		rotated  atomic.Int64
+		failures atomic.Int64
+	)
+	for n := range clients {
+		var user wire.RegisterResponse
+		replicas[n%3].call(wire.RegisterPath, fmt.Sprintf(`{"email":"u%d@example.com","password":"correct horse","name":"Ann"}`, n), http.StatusCreated, &user)
+		all.Go(func() {
+			token, failed := user.Token, 0
+			for asked := n; rotated.Load() < clients*rotations; asked++ {
+				at := asked % 3
+				if at == victim && killed.Load() {
+					continue // as a load balancer does
+				}
+				next, err := replicas[at].rotate(token)
+				switch {
+				case err == nil:
+					token = next
+				case at == victim && killed.Load() && failed == 0:
+					failed++
+					failures.Add(1)
+					continue
+				default:
+					t.Errorf("client %d at replica %d: %v", n, at, err)
+					return
+				}
+				// The load is under way: so are requests at the victim.
+				if rotated.Add(1) == clients*rotations/3 {
+					killed.Store(true)
+					if err := replicas[victim].command.Process.Kill(); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	t.Logf("%d rotations, %d requests failed with the replica", rotated.Load(), failures.Load())
+	replicas[victim].wait()
+}
+
+// rotate exchanges a refresh token for the next one.
+func (p *process) rotate(token string) (string, error) {
+	response, err := p.client.Post(p.url+wire.RefreshPath, "application/json", bytes.NewReader([]byte(`{"refreshToken":"`+token+`"}`)))
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("status %d: %s", response.StatusCode, body)
+	}
+	var tokens wire.TokenResponse
+	if err := json.Unmarshal(body, &tokens); err != nil {
+		return "", err
+	}
+	return tokens.RefreshToken, nil
+}
