@@ -12,6 +12,7 @@ import (
 	"github.com/manacore/manacore-go/client/internal/keys"
 	"github.com/manacore/manacore-go/client/internal/remote"
 	"github.com/manacore/manacore-go/client/internal/token"
+	"github.com/manacore/manacore-go/internal/httpcall"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -65,7 +66,7 @@ func New(config Config) (*Client, error) {
 			MaxLifetime: config.Tokens.MaxLifetime,
 			Required:    config.Tokens.Required,
 		},
-		http:    httpClient(config.HTTPClient),
+		http:    httpcall.Client(config.HTTPClient),
 		issuers: make(map[string]*issuer),
 	}
 	if config.Cache.Size > 0 && (config.Mode == Local || config.Cache.TTL > 0) {
@@ -82,19 +83,6 @@ func New(config Config) (*Client, error) {
 		}
 	}
 	return c, nil
-}
-
-// httpClient follows no redirect: a key set or a token must not come from, or
-// go to, where the configuration does not point.
-func httpClient(given *http.Client) *http.Client {
-	var own http.Client
-	if given != nil {
-		own = *given
-	} else if transport, ok := http.DefaultTransport.(*http.Transport); ok {
-		own.Transport = transport.Clone()
-	} // else the program has put its own in that place, and it is used as it is
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &own
 }
 
 func (c *Client) newIssuer(config Issuer) *issuer {

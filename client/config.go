@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/manacore/manacore-go/client/internal/token"
+	"github.com/manacore/manacore-go/internal/httpcall"
 )
 
 // Mode is how a Client reaches its verdict.
@@ -229,7 +229,9 @@ func (c Config) validate() error {
 	}
 	names := make(map[string]bool)
 	for _, issuer := range c.Issuers {
-		errs = append(errs, checkURL(issuer.URL))
+		if err := httpcall.CheckBaseURL(issuer.URL); err != nil {
+			errs = append(errs, fmt.Errorf("client: the auth server's URL %w", err))
+		}
 		for _, name := range issuer.Names {
 			reject(name == "", "an issuer name is empty")
 			reject(names[name], "the issuer name %q stands twice", name)
@@ -238,14 +240,4 @@ func (c Config) validate() error {
 		reject(slices.Contains(issuer.Audiences, ""), "an audience is empty")
 	}
 	return errors.Join(errs...)
-}
-
-// checkURL refuses a URL with a password, since URLs get into logs, and keeps
-// it out of the error.
-func checkURL(raw string) error {
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("client: the auth server's URL must be http(s)://host[:port][/path], without user or password")
-	}
-	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/manacore/manacore-go/client/internal/fault"
 	"github.com/manacore/manacore-go/client/internal/token"
+	"github.com/manacore/manacore-go/internal/httpcall"
 	"github.com/manacore/manacore-go/internal/wire"
 	"github.com/sony/gobreaker/v2"
 	"golang.org/x/sync/singleflight"
@@ -71,24 +71,30 @@ type Validator struct {
 func New(cfg Config) *Validator {
 	v := &Validator{cfg: cfg, warn: rate.Sometimes{First: 1, Interval: time.Minute}}
 	v.ctx, v.stop = context.WithCancel(context.Background())
-	v.breaker = gobreaker.NewCircuitBreaker[*token.Claims](gobreaker.Settings{
-		Name:         cfg.URL,
-		MaxRequests:  1,
-		Timeout:      cfg.OpenFor,
-		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= cfg.Failures },
-		IsSuccessful: func(err error) bool { return err == nil || errors.Is(err, fault.ErrUnauthenticated) },
-		IsExcluded: func(err error) bool {
-			var status errStatus
-			return errors.As(err, &status) && status < http.StatusInternalServerError || v.ctx.Err() != nil
-		},
-		OnStateChange: func(_ string, from, to gobreaker.State) {
-			cfg.Log.Warn("the circuit breaker of the auth server changed", "url", cfg.URL, "from", from.String(), "to", to.String())
+	v.breaker = httpcall.NewBreaker[*token.Claims](httpcall.BreakerConfig{
+		Failures: cfg.Failures,
+		OpenFor:  cfg.OpenFor,
+		Judge:    v.judge,
+		OnChange: func(from, to string) {
+			cfg.Log.Warn("the circuit breaker of the auth server changed", "url", cfg.URL, "from", from, "to", to)
 			if cfg.OnChange != nil {
-				cfg.OnChange(from.String(), to.String())
+				cfg.OnChange(from, to)
 			}
 		},
 	})
 	return v
+}
+
+// judge says what a call's error tells of the auth server.
+func (v *Validator) judge(err error) httpcall.Outcome {
+	var status errStatus
+	switch {
+	case errors.As(err, &status) && status < http.StatusInternalServerError, v.ctx.Err() != nil:
+		return httpcall.Unknown
+	case err == nil, errors.Is(err, fault.ErrUnauthenticated):
+		return httpcall.Well
+	}
+	return httpcall.Ill
 }
 
 // Close ends running calls and waits for them.
@@ -204,9 +210,9 @@ func (v *Validator) exchange(ctx context.Context, text string) (*token.Claims, e
 	if resp.StatusCode != http.StatusOK {
 		return nil, errStatus(resp.StatusCode)
 	}
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	answer, err := httpcall.ReadBody(resp.Body, maxBody)
 	if err != nil {
-		return nil, fault.Network(err)
+		return nil, fault.Unavailable(err)
 	}
 	return readAnswer(answer)
 }
@@ -217,9 +223,6 @@ func readAnswer(answer []byte) (*token.Claims, error) {
 	var verdict struct {
 		Valid   *bool          `json:"valid"`
 		Payload jsontext.Value `json:"payload"`
-	}
-	if len(answer) > maxBody {
-		return nil, errAnswer
 	}
 	if err := json.Unmarshal(answer, &verdict); err != nil || verdict.Valid == nil {
 		return nil, errAnswer
