@@ -7,4 +7,6 @@
 //	go test -fuzz FuzzSigned -fuzztime 5m .       the oracle on mutations
 //	go test -run '^$' -bench . .                  the benchmarks
 //	go run ./cmd/table                            the tables of docs/benchmarks.md
+//	go test -run '^$' -bench . -benchtime 20x ./server
+//	                                              the auth server under load
 package benchmarks
