@@ -35,19 +35,23 @@ func (h login) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 
-	user, ok, err := checkPassword(r.Context(), h.users, h.hasher, email, secret)
+	user, hash, err := checkPassword(r.Context(), h.users, h.hasher, email, secret)
 	if err != nil {
 		return err
 	}
-	if !ok {
-		h.out.log.InfoContext(r.Context(), "login refused", "ip", h.out.addr(r).String())
-		return fail(wire.InvalidCredentials, "Invalid email or password")
+	if hash == "" {
+		return h.refused(r)
 	}
 	session, refresh, event, err := h.issuer.open(r, user.ID, store.EventLogin, d)
 	if err != nil {
 		return err
 	}
-	if err := h.sessions.CreateSession(r.Context(), session, event); err != nil {
+	session.PasswordHash = hash
+	err = h.sessions.CreateSession(r.Context(), session, event)
+	if errors.Is(err, store.ErrNotFound) {
+		return h.refused(r) // the user or the password changed meanwhile
+	}
+	if err != nil {
 		return err
 	}
 	answer, err := h.issuer.tokens(user, session.Session, refresh)
@@ -58,19 +62,25 @@ func (h login) serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// checkPassword finds the user of an e-mail address and a password. It does
-// the same work whether or not there is such a user.
-func checkPassword(ctx context.Context, users store.Users, hasher *password.Hasher, email, secret string) (store.User, bool, error) {
+func (h login) refused(r *http.Request) error {
+	h.out.log.InfoContext(r.Context(), "login refused", "ip", h.out.addr(r).String())
+	return fail(wire.InvalidCredentials, "Invalid email or password")
+}
+
+// checkPassword finds the user of an e-mail address and a password, and the
+// hash that the password fits; an empty one where it fits none. It does the
+// same work whether or not there is such a user.
+func checkPassword(ctx context.Context, users store.Users, hasher *password.Hasher, email, secret string) (store.User, string, error) {
 	user, credential, err := users.CredentialByEmail(ctx, email)
 	if errors.Is(err, store.ErrNotFound) {
-		return store.User{}, false, hasher.Burn(ctx, secret)
+		return store.User{}, "", hasher.Burn(ctx, secret)
 	}
 	if err != nil {
-		return store.User{}, false, err
+		return store.User{}, "", err
 	}
 	ok, err := hasher.Verify(ctx, secret, credential.PasswordHash)
 	if err != nil || !ok {
-		return store.User{}, false, err
+		return store.User{}, "", err
 	}
-	return user, true, nil
+	return user, credential.PasswordHash, nil
 }

@@ -44,7 +44,7 @@ func (h logout) serve(w http.ResponseWriter, r *http.Request) error {
 		claims, err := h.access.Verify(access, h.out.now())
 		switch {
 		case err == nil:
-			if err := h.sessions.RevokeSession(r.Context(), claims.Sid, event); err != nil {
+			if _, err := h.sessions.RevokeSession(r.Context(), claims.Sid, event); err != nil {
 				return err
 			}
 		case refresh == "":
@@ -52,7 +52,7 @@ func (h logout) serve(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if refresh != "" {
-		if err := h.sessions.RevokeByRefreshToken(r.Context(), token.Digest(refresh), event); err != nil {
+		if _, err := h.sessions.RevokeByRefreshToken(r.Context(), token.Digest(refresh), event); err != nil {
 			return err
 		}
 	}

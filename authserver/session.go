@@ -55,7 +55,7 @@ func invalidToken(reason error) error {
 }
 
 // liveSession finds the session and the user of verified claims. live is
-// false if the session ended or the user was deleted.
+// false if the session ended or the user was deleted or disabled.
 func liveSession(ctx context.Context, sessions store.Sessions, c token.Claims, now time.Time) (session store.Session, user store.User, live bool, err error) {
 	session, user, err = sessions.Session(ctx, c.Sid)
 	if errors.Is(err, store.ErrNotFound) {
@@ -64,7 +64,7 @@ func liveSession(ctx context.Context, sessions store.Sessions, c token.Claims, n
 	if err != nil {
 		return store.Session{}, store.User{}, false, err
 	}
-	return session, user, session.Live(now) && !user.Deleted() && user.ID == c.Sub, nil
+	return session, user, session.Live(now) && user.Active() && user.ID == c.Sub, nil
 }
 
 func wireSession(s store.Session, current bool) wire.Session {

@@ -43,21 +43,22 @@ func millisecond(t time.Time) time.Time {
 	return time.UnixMilli(t.UnixMilli()).UTC()
 }
 
-const userColumns = `u.id, u.email, u.name, u.role::text, u.created_at, u.updated_at, u.deleted_at`
+const userColumns = `u.id, u.email, u.name, u.role::text, u.created_at, u.updated_at, u.deleted_at, u.disabled_at`
 
 // userRow is where Scan puts userColumns.
 type userRow struct {
-	user                      store.User
-	created, updated, deleted *time.Time
+	user                                store.User
+	created, updated, deleted, disabled *time.Time
 }
 
 func (r *userRow) into() []any {
-	return []any{&r.user.ID, &r.user.Email, &r.user.Name, &r.user.Role, &r.created, &r.updated, &r.deleted}
+	return []any{&r.user.ID, &r.user.Email, &r.user.Name, &r.user.Role, &r.created, &r.updated, &r.deleted, &r.disabled}
 }
 
 func (r *userRow) get() store.User {
 	u := r.user
-	u.CreatedAt, u.UpdatedAt, u.DeletedAt = instant(r.created), instant(r.updated), instant(r.deleted)
+	u.CreatedAt, u.UpdatedAt = instant(r.created), instant(r.updated)
+	u.DeletedAt, u.DisabledAt = instant(r.deleted), instant(r.disabled)
 	return u
 }
 

@@ -59,7 +59,9 @@ func (s *Store) rotate(ctx context.Context, r store.Rotation) (out store.Rotated
 		out.Sealed, done = sealed, true
 	case store.Reused:
 		out.Session.RevokedAt = r.Reuse.CreatedAt
-		done, err = s.revoke(ctx, `id = @which`, out.Session.ID, r.Reuse)
+		var ended []string
+		ended, err = s.revoke(ctx, r.Reuse, byID, pgx.NamedArgs{"id": out.Session.ID})
+		done = len(ended) == 1
 	default:
 		done = true
 	}
@@ -98,7 +100,7 @@ func (s *Store) present(ctx context.Context, token store.Digest) (store.Presente
 // sealed for the token before can no longer be asked for, and goes.
 const renewal = `WITH live AS (
 		SELECT s.id FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id
-		WHERE s.id = @session AND s.revoked_at IS NULL AND u.deleted_at IS NULL FOR UPDATE OF s
+		WHERE s.id = @session AND s.revoked_at IS NULL AND u.deleted_at IS NULL AND u.disabled_at IS NULL FOR UPDATE OF s
 	), spent AS (
 		UPDATE auth.refresh_tokens t SET spent_at = @now, successor_hash = @successor, sealed_successor = @sealed
 		FROM live WHERE t.hash = @spent AND t.session_id = live.id AND t.spent_at IS NULL

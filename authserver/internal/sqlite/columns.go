@@ -22,21 +22,22 @@ func instant(ms sql.NullInt64) time.Time {
 	return time.UnixMilli(ms.Int64).UTC()
 }
 
-const userColumns = `u.id, u.email, u.name, u.role, u.created_at, u.updated_at, u.deleted_at`
+const userColumns = `u.id, u.email, u.name, u.role, u.created_at, u.updated_at, u.deleted_at, u.disabled_at`
 
 // userRow is where Scan puts userColumns.
 type userRow struct {
-	user                      store.User
-	created, updated, deleted sql.NullInt64
+	user                                store.User
+	created, updated, deleted, disabled sql.NullInt64
 }
 
 func (r *userRow) into() []any {
-	return []any{&r.user.ID, &r.user.Email, &r.user.Name, &r.user.Role, &r.created, &r.updated, &r.deleted}
+	return []any{&r.user.ID, &r.user.Email, &r.user.Name, &r.user.Role, &r.created, &r.updated, &r.deleted, &r.disabled}
 }
 
 func (r *userRow) get() store.User {
 	u := r.user
-	u.CreatedAt, u.UpdatedAt, u.DeletedAt = instant(r.created), instant(r.updated), instant(r.deleted)
+	u.CreatedAt, u.UpdatedAt = instant(r.created), instant(r.updated)
+	u.DeletedAt, u.DisabledAt = instant(r.deleted), instant(r.disabled)
 	return u
 }
 

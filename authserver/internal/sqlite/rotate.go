@@ -33,7 +33,8 @@ func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Rotated, er
 			out.Sealed = sealed
 		case store.Reused:
 			out.Session.RevokedAt = r.Reuse.CreatedAt
-			return revoke(ctx, tx, `id = ?`, out.Session.ID, r.Reuse)
+			_, err := revoke(ctx, tx, r.Reuse, `id = ?`, out.Session.ID)
+			return err
 		}
 		return nil
 	})

@@ -4,13 +4,23 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
 // CreateSession implements store.Sessions.
 func (s *Store) CreateSession(ctx context.Context, session store.NewSession, event store.Event) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error { return createSession(ctx, tx, session, event) })
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		user, credential, err := credentialOf(ctx, tx, `u.id = ?2`, session.UserID)
+		switch {
+		case err != nil:
+			return err
+		case !user.Active(), session.PasswordHash != "" && session.PasswordHash != credential.PasswordHash:
+			return store.ErrNotFound
+		}
+		return createSession(ctx, tx, session, event)
+	})
 }
 
 func createSession(ctx context.Context, tx *sql.Tx, n store.NewSession, event store.Event) error {
@@ -49,29 +59,36 @@ func (s *Store) Session(ctx context.Context, id string) (store.Session, store.Us
 }
 
 // RevokeSession implements store.Sessions.
-func (s *Store) RevokeSession(ctx context.Context, id string, event store.Event) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		return revoke(ctx, tx, `id = ?`, id, event)
-	})
+func (s *Store) RevokeSession(ctx context.Context, id string, event store.Event) ([]string, error) {
+	return s.revoke(ctx, event, `id = ?`, id)
 }
 
 // RevokeByRefreshToken implements store.Sessions.
-func (s *Store) RevokeByRefreshToken(ctx context.Context, token store.Digest, event store.Event) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		return revoke(ctx, tx, `id = (SELECT session_id FROM refresh_tokens WHERE hash = ?)`, token[:], event)
+func (s *Store) RevokeByRefreshToken(ctx context.Context, token store.Digest, event store.Event) ([]string, error) {
+	return s.revoke(ctx, event, `id = (SELECT session_id FROM refresh_tokens WHERE hash = ?)`, token[:])
+}
+
+// LiveSessions implements store.UserSessions.
+func (s *Store) LiveSessions(ctx context.Context, userID string, now time.Time, limit int) ([]store.Session, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+sessionColumns+` FROM sessions s
+		WHERE s.user_id = ? AND s.revoked_at IS NULL AND s.expires_at > ?
+		ORDER BY s.last_activity_at DESC, s.rowid DESC LIMIT ?`, userID, millis(now), limit)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func() (store.Session, error) {
+		var session sessionRow
+		err := rows.Scan(session.into()...)
+		return session.get(), err
 	})
 }
 
-// revoke ends the session that where, a condition with one parameter, finds.
-func revoke(ctx context.Context, tx *sql.Tx, where string, arg any, event store.Event) error {
-	now := millis(event.CreatedAt)
-	err := tx.QueryRowContext(ctx, `UPDATE sessions SET revoked_at = ?, updated_at = ?
-		WHERE `+where+` AND revoked_at IS NULL RETURNING user_id`, now, now, arg).Scan(&event.UserID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return addEvent(ctx, tx, event)
+// RevokeUserSession implements store.UserSessions.
+func (s *Store) RevokeUserSession(ctx context.Context, userID, id string, event store.Event) ([]string, error) {
+	return s.revoke(ctx, event, `id = ? AND user_id = ?`, id, userID)
+}
+
+// RevokeUserSessions implements store.UserSessions.
+func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, event store.Event) ([]string, error) {
+	return s.revoke(ctx, event, allBut, userID, except, millis(event.CreatedAt))
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"crypto/sha256"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Digest is the SHA-256 of a refresh token: all that a database sees of one.
@@ -16,11 +18,19 @@ type User struct {
 	Role      string // "user", "admin" or "service"
 	CreatedAt time.Time
 	UpdatedAt time.Time
-	DeletedAt time.Time // zero: not deleted
+	// DeletedAt is when the user was soft-deleted, for good; zero: not.
+	DeletedAt time.Time
+	// DisabledAt is when an operator shut the user out, until it is zero
+	// again.
+	DisabledAt time.Time
 }
 
-// Deleted says whether the user was soft-deleted: no login, no valid token.
+// Deleted says whether the user was soft-deleted.
 func (u User) Deleted() bool { return !u.DeletedAt.IsZero() }
+
+// Active says whether the user may log in and be spoken for by a token:
+// neither deleted nor disabled.
+func (u User) Active() bool { return !u.Deleted() && u.DisabledAt.IsZero() }
 
 // Credential is how a user proves to be one: a hashed password.
 type Credential struct {
@@ -60,19 +70,36 @@ type Key struct {
 
 // The types of Event.
 const (
-	EventRegister     = "register"
-	EventLogin        = "login_success"
-	EventLogout       = "logout"
-	EventRefreshReuse = "refresh_token_reuse"
+	EventRegister        = "register"
+	EventLogin           = "login_success"
+	EventLogout          = "logout"
+	EventRefreshReuse    = "refresh_token_reuse"
+	EventSessionRevoked  = "session_revoked"
+	EventSessionsRevoked = "sessions_revoked"
+	EventPasswordChanged = "password_changed"
+	EventUserCreated     = "user_created" // by an operator
+	EventUserDeleted     = "account_deleted"
+	EventUserDisabled    = "account_disabled"
+	EventUserEnabled     = "account_enabled"
+	EventRoleChanged     = "role_changed"
 )
 
 // Event is a row of the security log. It is written in the transaction of
-// what it tells, so that neither is there without the other; the database
-// gives it its id.
+// what it tells, so that neither is there without the other.
 type Event struct {
+	ID        string // given by the database
 	UserID    string // where a method says so, filled in by the store
 	Type      string
-	IPAddress string // empty where unknown
-	UserAgent string // empty where unknown
+	IPAddress string         // empty where unknown
+	UserAgent string         // empty where unknown
+	Metadata  jsontext.Value // a JSON object without insignificant space; nil where there is none
 	CreatedAt time.Time
+}
+
+// Revocation says that a session ended before its time.
+type Revocation struct {
+	// Seq grows from one to the next, though rows of concurrent transactions
+	// may appear out of its order.
+	Seq       int64
+	SessionID string
 }

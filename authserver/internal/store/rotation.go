@@ -54,7 +54,7 @@ type Verdict int
 const (
 	Unknown  Verdict = iota // no such token
 	UserGone                // the user was deleted
-	Revoked                 // the session was ended
+	Revoked                 // the session was ended, or the user disabled
 	Expired                 // the session is over its expiry, idle or absolute
 	Reused                  // spent, and its successor in use or the grace over: revoke the session
 	Repeated                // spent within the grace, the successor unused: hand out the same successor
@@ -82,7 +82,7 @@ func Judge(p Presented, now time.Time, grace time.Duration) Verdict {
 	switch {
 	case p.User.Deleted():
 		return UserGone
-	case !p.Session.RevokedAt.IsZero():
+	case !p.Session.RevokedAt.IsZero(), !p.User.Active():
 		return Revoked
 	case !p.Session.Live(now):
 		return Expired

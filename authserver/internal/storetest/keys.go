@@ -3,7 +3,6 @@ package storetest
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
@@ -42,29 +41,5 @@ func firstKeyRace(t *testing.T, s store.Store) {
 	}
 	if keys := mustKeys(t, s); len(keys) != 1 {
 		t.Errorf("%d first keys", len(keys))
-	}
-}
-
-func events(t *testing.T, s store.Store) {
-	a := mustCreate(t, s, "ann")
-	mustCreate(t, s, "bob")
-	var want []store.Event
-	for i := range 3 {
-		event := store.Event{UserID: a.user.ID, Type: store.EventLogin, CreatedAt: start.Add(time.Duration(i+1) * time.Second)}
-		if i == 1 {
-			event.IPAddress, event.UserAgent = "192.0.2.1", "test/1"
-		}
-		if err := s.CreateSession(t.Context(), newSession(a.user.ID, fmt.Sprint("s", i)), event); err != nil {
-			t.Fatal(err)
-		}
-		want = append([]store.Event{event}, want...)
-	}
-	want = append(want, a.event)
-	for _, limit := range []int{2, 100} {
-		got, err := s.SecurityEvents(t.Context(), a.user.ID, limit)
-		if err != nil {
-			t.Fatal(err)
-		}
-		equal(t, fmt.Sprintf("newest %d events", limit), got, want[:min(limit, len(want))])
 	}
 }

@@ -101,20 +101,25 @@ func verdicts(t *testing.T, s store.Store) {
 	rotate(t, s, renewal(digest("e2"), "e3", renewed), store.Expired)
 
 	revoked := mustCreate(t, s, "revoked")
-	if err := s.RevokeSession(t.Context(), revoked.session.ID, store.Event{Type: store.EventLogout, CreatedAt: start}); err != nil {
+	if _, err := s.RevokeSession(t.Context(), revoked.session.ID, store.Event{Type: store.EventLogout, CreatedAt: start}); err != nil {
 		t.Fatal(err)
 	}
 	rotate(t, s, renewal(revoked.session.Refresh, "r2", start), store.Revoked)
 
-	gone := newAccount("gone")
-	gone.user.DeletedAt = start
-	if err := gone.create(t, s); err != nil {
-		t.Fatal(err)
+	for name, test := range map[string]struct {
+		change  store.Change
+		verdict store.Verdict
+	}{"gone": {store.Delete, store.UserGone}, "disabled": {store.Disable, store.Revoked}} {
+		a := newAccount(name)
+		test.change(&a.user, start)
+		if err := a.create(t, s); err != nil {
+			t.Fatal(err)
+		}
+		rotate(t, s, renewal(a.session.Refresh, name+"2", start), test.verdict)
 	}
-	rotate(t, s, renewal(gone.session.Refresh, "g2", start), store.UserGone)
 
 	// None of them stored a successor.
-	for _, successor := range []string{"x", "e3", "r2", "g2"} {
+	for _, successor := range []string{"x", "e3", "r2", "gone2", "disabled2"} {
 		rotate(t, s, renewal(digest(successor), "y", start), store.Unknown)
 	}
 }
@@ -165,13 +170,9 @@ func reuse(t *testing.T, s store.Store) {
 			rotate(t, s, renewal(digest(test.name+"x"), "y", start), store.Unknown)
 			rotate(t, s, renewal(other.Refresh, test.name+"other2", start), store.Renewed)
 
-			list, err := s.SecurityEvents(t.Context(), a.user.ID, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
 			event := r.Reuse
 			event.UserID = a.user.ID
-			equal(t, "newest event", list, []store.Event{event})
+			equal(t, "newest event", mustEvents(t, s, a.user.ID, 1), []store.Event{event})
 		})
 	}
 }

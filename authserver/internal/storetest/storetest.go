@@ -31,7 +31,14 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"e-mail taken", emailTaken},
 		{"registration race", registrationRace},
 		{"sessions", sessions},
+		{"sessions of a user", userSessions},
+		{"logins of those who may not", refusedSessions},
 		{"revocation", revocation},
+		{"revocations", revocations},
+		{"change of password", changePassword},
+		{"change of a user", changeUser},
+		{"A166 login against a change", loginRace},
+		{"directory", directory},
 		{"rotation", rotation},
 		{"rotation verdicts", verdicts},
 		{"rotation expiries", expiries},
@@ -109,19 +116,6 @@ func mustSession(t *testing.T, s store.Store, id string) store.Session {
 		t.Fatalf("Session(%s): %v", id, err)
 	}
 	return session
-}
-
-func eventTypes(t *testing.T, s store.Store, userID string) []string {
-	t.Helper()
-	list, err := s.SecurityEvents(t.Context(), userID, 100)
-	if err != nil {
-		t.Fatalf("SecurityEvents: %v", err)
-	}
-	var types []string
-	for _, event := range list {
-		types = append(types, event.Type)
-	}
-	return types
 }
 
 func users(t *testing.T, s store.Store) {
@@ -236,45 +230,5 @@ func sessions(t *testing.T, s store.Store) {
 	orphan := newSession("nobody", "orphan")
 	if err := s.CreateSession(t.Context(), orphan, store.Event{Type: store.EventLogin, CreatedAt: start}); err == nil {
 		t.Error("a session of no user was stored")
-	}
-}
-
-func revocation(t *testing.T, s store.Store) {
-	a, b := mustCreate(t, s, "ann"), mustCreate(t, s, "bob")
-	later := start.Add(time.Minute)
-	logout := store.Event{Type: store.EventLogout, CreatedAt: later, IPAddress: "192.0.2.9", UserAgent: "test/2"}
-
-	for range 2 { // the second time nothing happens
-		if err := s.RevokeSession(t.Context(), a.session.ID, logout); err != nil {
-			t.Fatal(err)
-		}
-		logout.CreatedAt = logout.CreatedAt.Add(time.Hour)
-	}
-	if got := mustSession(t, s, a.session.ID); !got.RevokedAt.Equal(later) || got.Live(later) {
-		t.Errorf("revoked at %v, want %v", got.RevokedAt, later)
-	}
-	equal(t, "events", eventTypes(t, s, a.user.ID), []string{store.EventLogout, store.EventRegister})
-	if got := mustSession(t, s, b.session.ID); !got.Live(later) {
-		t.Error("another user's session was revoked")
-	}
-
-	// A spent token ends its session as well as the one that followed it.
-	spent := b.session.Refresh
-	if out, err := s.Rotate(t.Context(), renewal(spent, "b2", start)); err != nil || out.Verdict != store.Renewed {
-		t.Fatalf("Rotate: %v, %v", out.Verdict, err)
-	}
-	if err := s.RevokeByRefreshToken(t.Context(), spent, logout); err != nil {
-		t.Fatal(err)
-	}
-	if mustSession(t, s, b.session.ID).Live(later) {
-		t.Error("RevokeByRefreshToken left the session alive")
-	}
-	equal(t, "events", eventTypes(t, s, b.user.ID), []string{store.EventLogout, store.EventRegister})
-
-	if err := s.RevokeByRefreshToken(t.Context(), digest("unknown"), logout); err != nil {
-		t.Errorf("unknown token: %v, want nil", err)
-	}
-	if err := s.RevokeSession(t.Context(), "unknown", logout); err != nil {
-		t.Errorf("unknown session: %v, want nil", err)
 	}
 }

@@ -1,0 +1,16 @@
+-- Ours: when an operator shut a user out, and which sessions ended before
+-- their time, for servers that remember verdicts. Rows are dropped when nobody
+-- remembers anything that old.
+
+-- +goose Up
+ALTER TABLE users ADD COLUMN disabled_at INTEGER;
+
+CREATE TABLE session_revocations (
+    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id TEXT NOT NULL,
+    at         INTEGER NOT NULL
+) STRICT;
+
+-- +goose Down
+DROP TABLE session_revocations;
+ALTER TABLE users DROP COLUMN disabled_at;
