@@ -82,8 +82,14 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Clock tells the time.
-type Clock interface{ Now() time.Time }
+// Clock tells the time. AfterFunc calls f on its own goroutine or from
+// whatever moves the clock once d has passed; stop says whether it prevented
+// the call, as [time.Timer.Stop] does. A clock that jumps over several d calls
+// once.
+type Clock interface {
+	Now() time.Time
+	AfterFunc(d time.Duration, f func()) (stop func() bool)
+}
 
 // RateLimits are limits for one client address each; IPv6 addresses count by
 // their /64. Token validation, the JWKS and health are never limited.
@@ -111,6 +117,10 @@ type Hashing struct {
 type systemClock struct{}
 
 func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) AfterFunc(d time.Duration, f func()) func() bool {
+	return time.AfterFunc(d, f).Stop
+}
 
 const day = 24 * time.Hour
 

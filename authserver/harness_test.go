@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,10 +31,57 @@ func TestMain(m *testing.M) {
 var begin = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
 
 // fakeClock is a Clock that goes when it is told to.
-type fakeClock struct{ elapsed atomic.Int64 }
+type fakeClock struct {
+	lock    sync.Mutex
+	elapsed time.Duration
+	timers  map[*fakeTimer]bool
+}
 
-func (c *fakeClock) Now() time.Time          { return begin.Add(time.Duration(c.elapsed.Load())) }
-func (c *fakeClock) advance(d time.Duration) { c.elapsed.Add(int64(d)) }
+type fakeTimer struct {
+	due time.Duration
+	f   func()
+}
+
+func (c *fakeClock) Now() time.Time {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	return begin.Add(c.elapsed)
+}
+
+func (c *fakeClock) AfterFunc(d time.Duration, f func()) func() bool {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.timers == nil {
+		c.timers = map[*fakeTimer]bool{}
+	}
+	timer := &fakeTimer{c.elapsed + d, f}
+	c.timers[timer] = true
+	return func() bool {
+		c.lock.Lock()
+		defer c.lock.Unlock()
+		waits := c.timers[timer]
+		delete(c.timers, timer)
+		return waits
+	}
+}
+
+// advance jumps ahead, as a machine does that was suspended, and returns when
+// each function that has come due was called, once.
+func (c *fakeClock) advance(d time.Duration) {
+	c.lock.Lock()
+	c.elapsed += d
+	var due []func()
+	for timer := range c.timers {
+		if timer.due <= c.elapsed {
+			delete(c.timers, timer)
+			due = append(due, timer.f)
+		}
+	}
+	c.lock.Unlock()
+	for _, f := range due {
+		f()
+	}
+}
 
 // logBuffer collects a log.
 type logBuffer struct {
