@@ -139,6 +139,11 @@ func (f *form) personName(name string) string {
 	return strings.TrimSpace(s)
 }
 
+// account takes what an account is made of.
+func (f *form) account(shortestPassword int) (email, password, name string) {
+	return f.email("email"), f.password("password", shortestPassword, maxPassword), f.personName("name")
+}
+
 // email takes a required e-mail address and returns it as it is stored.
 func (f *form) email(name string) string {
 	var s string

@@ -2,16 +2,15 @@ package authserver
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/token"
 	"github.com/manacore/manacore-go/internal/wire"
 )
-
-// roleUser is the role of everyone who registers.
-const roleUser = "user"
 
 // register opens an account and its first session.
 type register struct {
@@ -27,20 +26,14 @@ func (h register) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	email := f.email("email")
-	secret := f.password("password", h.shortestPassword, maxPassword)
-	name := f.personName("name")
+	email, secret, name := f.account(h.shortestPassword)
 	f.optional("referralCode")
 	f.optional("sourceAppId")
 	if err := f.finish(); err != nil {
 		return err
 	}
 
-	userID, err := token.NewID(h.issuer.random)
-	if err != nil {
-		return err
-	}
-	accountID, err := token.NewID(h.issuer.random)
+	user, credential, err := newAccount(h.issuer.random, h.out.now())
 	if err != nil {
 		return err
 	}
@@ -50,15 +43,13 @@ func (h register) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	session, refresh, event, err := h.issuer.open(r, userID, store.EventRegister, device{})
+	session, refresh, event, err := h.issuer.open(r, user.ID, store.EventRegister, device{})
 	if err != nil {
 		return err
 	}
-	user := store.User{
-		ID: userID, Email: email, Name: name, Role: roleUser,
-		CreatedAt: session.CreatedAt, UpdatedAt: session.CreatedAt,
-	}
-	err = h.users.CreateUser(r.Context(), user, store.Credential{ID: accountID, PasswordHash: hash}, session, event)
+	user.Email, user.Name = email, name
+	credential.PasswordHash = hash
+	err = h.users.CreateUser(r.Context(), user, credential, session, event)
 	if errors.Is(err, store.ErrEmailTaken) {
 		return fail(wire.EmailAlreadyExists, "User with this email already exists")
 	}
@@ -73,4 +64,19 @@ func (h register) serve(w http.ResponseWriter, r *http.Request) error {
 		Token: refresh,
 	})
 	return nil
+}
+
+// newAccount makes the ids of a user and of a credential; the user has the role
+// of everyone who registers.
+func newAccount(random io.Reader, now time.Time) (store.User, store.Credential, error) {
+	userID, err := token.NewID(random)
+	if err != nil {
+		return store.User{}, store.Credential{}, err
+	}
+	accountID, err := token.NewID(random)
+	if err != nil {
+		return store.User{}, store.Credential{}, err
+	}
+	user := store.User{ID: userID, Role: roleUser, CreatedAt: now, UpdatedAt: now}
+	return user, store.Credential{ID: accountID}, nil
 }
