@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -62,21 +61,8 @@ func (d *Denial) Write(w http.ResponseWriter, r *http.Request) {
 func (d *Denial) writeEnvelope(w http.ResponseWriter, r *http.Request) {
 	// The path as it was sent, without the query: that may hold a secret.
 	envelope := wire.NewEnvelope(wire.Code(d.Code), d.Message, r.URL.EscapedPath(), time.Now())
-	body, err := json.Marshal(envelope)
-	if err != nil {
-		panic(err) // strings and a number
-	}
-	h := w.Header()
-	d.SetHeader(h)
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(d.Status)
-	if r.Method == http.MethodHead {
-		return
-	}
-	// An error here means that the caller is gone: there is nobody to tell.
-	_, _ = w.Write(body)
+	d.SetHeader(w.Header())
+	wire.Reply(w, r, d.Status, envelope)
 }
 
 // answers is how a guard refuses. RequireRole and RequireUser find it in the

@@ -17,6 +17,14 @@ const (
 	AppIDHeader      = "X-App-Id"
 )
 
+// MaxCredits is the largest amount and balance: JSON numbers beyond it lose
+// digits in clients that read them as float64.
+const MaxCredits = 1<<53 - 1
+
+// NextCursorHeader carries the cursor of the following page of transactions.
+// It is absent after the last one.
+const NextCursorHeader = "X-Next-Cursor"
+
 // CreditBalance is the body of GET balance. Free credits are spent first; what
 // a user may spend is Balance + FreeCreditsRemaining.
 type CreditBalance struct {
@@ -168,6 +176,28 @@ type InsufficientDetails struct {
 type InsufficientEnvelope struct {
 	Envelope
 	Details InsufficientDetails `json:"details"`
+}
+
+// The states of a reservation.
+const (
+	ReservationOpen      = "open"
+	ReservationCommitted = "committed"
+	ReservationReleased  = "released"
+	ReservationExpired   = "expired"
+)
+
+// KeyReusedDetails stand in the 422 of a reserve whose key belongs to another
+// reservation, and say what has become of that one: who retries an operation
+// that came to nothing may then do so under the next key, and who retries one
+// that was charged is told.
+type KeyReusedDetails struct {
+	State string `json:"state"`
+}
+
+// KeyReusedEnvelope is that 422.
+type KeyReusedEnvelope struct {
+	Envelope
+	Details KeyReusedDetails `json:"details"`
 }
 
 // InsufficientCreditsBody is the 402 that a backend answers its end users
