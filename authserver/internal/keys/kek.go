@@ -8,7 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"github.com/manacore/manacore-go/authserver/internal/durable"
 )
 
 // KEKBytes is the length of a key-encryption key.
@@ -37,38 +38,19 @@ func ReadKEK(path string) ([]byte, error) {
 // CreateKEK makes a key-encryption key and stores it at path with mode 0600.
 // Where another process was faster, the key is that of the file it made. The
 // file is whole and on the disk before its name exists.
-func CreateKEK(path string, random io.Reader) (kek []byte, err error) {
-	kek = make([]byte, KEKBytes)
+func CreateKEK(path string, random io.Reader) ([]byte, error) {
+	kek := make([]byte, KEKBytes)
 	if _, err := io.ReadFull(random, kek); err != nil {
 		return nil, fmt.Errorf("random source: %w", err)
 	}
-	dir := filepath.Dir(path)
-	temp, err := os.CreateTemp(dir, filepath.Base(path)+".*.tmp") // mode 0600
-	if err != nil {
-		return nil, fmt.Errorf("key file: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.Remove(temp.Name())) }()
-	_, err = temp.WriteString(base64.StdEncoding.EncodeToString(kek) + "\n")
-	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
-		return nil, fmt.Errorf("key file: %w", err)
-	}
-	// A link, because unlike a rename it does not replace a file that is there.
-	if err := os.Link(temp.Name(), path); errors.Is(err, fs.ErrExist) {
+	err := durable.Create(path, func(temp string) error {
+		return os.WriteFile(temp, []byte(base64.StdEncoding.EncodeToString(kek)+"\n"), 0o600)
+	})
+	if errors.Is(err, fs.ErrExist) {
 		return ReadKEK(path)
-	} else if err != nil {
+	}
+	if err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
 	}
-	return kek, syncDir(dir)
-}
-
-// syncDir makes the names in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("key file: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("key file: %w", err)
-	}
-	return nil
+	return kek, nil
 }

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
 // migrations take the schema from one version to the next: the first file, in
@@ -22,16 +25,9 @@ var migrations embed.FS
 // for it finds that done. The lock ends with the transaction, so that it needs
 // no session of its own and none that died can keep it.
 func migrate(ctx context.Context, pool *pgxpool.Pool) error {
-	steps, err := fs.Glob(migrations, "migrations/*.sql") // sorted
-	if err != nil {
+	steps, version, err := pending(ctx, pool)
+	if err != nil || version == len(steps) {
 		return err
-	}
-	version, err := currentVersion(ctx, pool)
-	if err != nil {
-		return err
-	}
-	if version == len(steps) {
-		return nil
 	}
 	if version == 0 {
 		if err := makeLockRow(ctx, pool); err != nil {
@@ -41,6 +37,45 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	return retry(ctx, func() error {
 		return inTx(ctx, pool, func(tx pgx.Tx) error { return migrateIn(ctx, tx, steps) })
 	})
+}
+
+// Pending lists the migrations that Open would run on the database at
+// databaseURL, in their order, and changes nothing. One that Open refuses is an
+// error.
+func Pending(ctx context.Context, databaseURL string) (names []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	pool, err := connect(ctx, databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	steps, version, err := pending(ctx, pool)
+	if err != nil {
+		return nil, explain(err)
+	}
+	for _, step := range steps[version:] {
+		names = append(names, path.Base(step))
+	}
+	return names, nil
+}
+
+// pending are the names of all migrations, and how many of them were run.
+func pending(ctx context.Context, pool *pgxpool.Pool) (steps []string, version int, err error) {
+	if steps, err = fs.Glob(migrations, "migrations/*.sql"); err != nil { // sorted
+		return nil, 0, err
+	}
+	if version, err = currentVersion(ctx, pool); err != nil {
+		return nil, 0, err
+	}
+	return steps, version, checkVersion(version, steps)
+}
+
+func checkVersion(version int, steps []string) error {
+	if version > len(steps) {
+		return &store.NewerSchema{Version: int64(version), Known: int64(len(steps))}
+	}
+	return nil
 }
 
 // currentVersion is 0 where there is no lock row yet.
@@ -89,8 +124,8 @@ func migrateIn(ctx context.Context, tx pgx.Tx, steps []string) error {
 	if err := tx.QueryRow(ctx, `SELECT version FROM auth.manacore_schema FOR UPDATE`).Scan(&version); err != nil {
 		return err
 	}
-	if version > len(steps) {
-		return fmt.Errorf("schema version %d is from a newer program: this one knows versions up to %d", version, len(steps))
+	if err := checkVersion(version, steps); err != nil {
+		return err
 	}
 	if version == len(steps) {
 		return nil

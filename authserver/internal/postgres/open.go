@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
@@ -49,21 +50,56 @@ var _ store.Store = (*Store)(nil)
 // date. Several may do so at once. A schema that is newer than this program is
 // an error and is left as it is. No error shows the URL's password.
 func Open(ctx context.Context, databaseURL string) (*Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	pool, err := connect(ctx, databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, pool); err != nil {
+		pool.Close()
+		return nil, explain(err)
+	}
+	return &Store{pool: pool}, nil
+}
+
+// connect makes a pool, which connects when it is used.
+func connect(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	config, err := poolConfig(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, openTime)
-	defer cancel()
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	if err := migrate(ctx, pool); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("postgres: %w", err)
+	return pool, nil
+}
+
+// explain says what an operator can do about a failure to open the database.
+// SQLSTATEs: PostgreSQL, appendix A.
+func explain(err error) error {
+	var (
+		answer   *pgconn.PgError
+		unheard  *pgconn.ConnectError
+		todo     string
+		answered = errors.As(err, &answer)
+	)
+	switch {
+	case answered && (answer.Code == "28P01" || answer.Code == "28000"):
+		todo = "correct the user and the password in DATABASE_URL, or what pg_hba.conf lets in"
+	case answered && answer.Code == "3D000":
+		todo = "make the database first, with createdb, or correct its name in DATABASE_URL"
+	case answered && answer.Code == "42501":
+		todo = "grant the user of DATABASE_URL the right to create the schema auth, and its tables"
+	case answered && answer.Code == "53300":
+		todo = "lower pool_max_conns in DATABASE_URL, or raise max_connections of the server"
+	case !answered && errors.As(err, &unheard):
+		todo = "correct host, port and sslmode in DATABASE_URL, or start the server there"
+	default:
+		return fmt.Errorf("postgres: %w", err)
 	}
-	return &Store{pool: pool}, nil
+	return fmt.Errorf("postgres: %s: %w", todo, err)
 }
 
 func poolConfig(databaseURL string) (*pgxpool.Config, error) {

@@ -9,7 +9,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,15 +17,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // readers is how many connections read at once.
 const readers = 8
@@ -40,9 +35,14 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // Open opens the file at path, creates it with mode 0600 where there is none,
-// and brings its schema up to date. A file that is damaged, or whose schema
-// is newer than this program, is an error and is left as it is.
+// and brings its schema up to date. A file that is damaged, holds another
+// program's data or has a schema newer than this program is an error and is
+// left as it is.
 func Open(ctx context.Context, path string) (*Store, error) {
+	pending, err := Pending(ctx, path)
+	if err != nil {
+		return nil, err
+	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
@@ -51,35 +51,39 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	// files take the mode of the file itself.
 	file, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("sqlite: %w", err)
+		return nil, explain(path, err)
 	}
 	if err := file.Close(); err != nil {
-		return nil, fmt.Errorf("sqlite: %w", err)
+		return nil, explain(path, err)
 	}
 
+	// The busy timeout comes first: switching to WAL may already have to wait.
+	const options = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&"
 	s := &Store{}
-	if s.write, err = pool(abs, 1, "_txlock=immediate"); err != nil {
+	if s.write, err = pool(abs, 1, options+"_txlock=immediate"); err != nil {
 		return nil, err
 	}
-	if s.read, err = pool(abs, readers, "_pragma=query_only(1)"); err != nil {
+	if s.read, err = pool(abs, readers, options+"_pragma=query_only(1)"); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if err := s.migrate(ctx); err != nil {
+	if len(pending) > 0 {
+		err = s.migrate(ctx)
+	} else {
+		err = s.Ping(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(explain(path, err), s.Close())
 	}
 	return s, nil
 }
 
-func pool(abs string, connections int, option string) (*sql.DB, error) {
+func pool(abs string, connections int, options string) (*sql.DB, error) {
 	slashed := filepath.ToSlash(abs)
 	if !strings.HasPrefix(slashed, "/") { // a drive letter
 		slashed = "/" + slashed
 	}
-	// The busy timeout comes first: switching to WAL may already have to wait.
-	dsn := "file://" + (&url.URL{Path: slashed}).EscapedPath() +
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
-		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&" + option
-	connector, err := sqlite.NewConnector(dsn)
+	connector, err := sqlite.NewConnector("file://" + (&url.URL{Path: slashed}).EscapedPath() + "?" + options)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
@@ -89,42 +93,19 @@ func pool(abs string, connections int, option string) (*sql.DB, error) {
 	return db, nil
 }
 
-func (s *Store) migrate(ctx context.Context) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, s.write, dir, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	// Another process may be migrating too. Whoever comes second to a step
-	// fails on it and finds it done when it looks again.
-	for range len(provider.ListSources()) + 2 {
-		if err = migrateOnce(ctx, provider); err == nil {
-			return nil
-		}
-	}
-	return err
-}
-
-func migrateOnce(ctx context.Context, provider *goose.Provider) error {
-	current, target, err := provider.GetVersions(ctx)
-	if err != nil {
-		return err
-	}
-	if current > target {
-		return fmt.Errorf("schema version %d is from a newer program: this one knows versions up to %d", current, target)
-	}
-	_, err = provider.Up(ctx)
-	return err
-}
-
 // explain says what an operator can do about a failure to open path.
 func explain(path string, err error) error {
-	var e *sqlite.Error
-	if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_NOTADB || e.Code()&0xff == sqlite3.SQLITE_CORRUPT) {
+	code := -1
+	if e := (*sqlite.Error)(nil); errors.As(err, &e) {
+		code = e.Code() & 0xff
+	}
+	switch {
+	case code == sqlite3.SQLITE_NOTADB || code == sqlite3.SQLITE_CORRUPT:
 		return fmt.Errorf("sqlite: %s is damaged or not a SQLite database; it was left as it is, restore a backup or name another file: %w", path, err)
+	case code == sqlite3.SQLITE_CANTOPEN, code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_PERM, errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("sqlite: %s cannot be written; give this user the right to write to the file and to its folder, where SQLite keeps two more files: %w", path, err)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("sqlite: %s cannot be made; make its folder first, or name another file: %w", path, err)
 	}
 	return fmt.Errorf("sqlite: open %s: %w", path, err)
 }

@@ -131,7 +131,17 @@ func TestOpenRefuses(t *testing.T) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)
 			}
-		}, "is a directory"},
+		}, "is a folder"},
+		{"the database of another program", func(t *testing.T, path string) {
+			db, err := sql.Open("sqlite", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.Exec(`CREATE TABLE users (name TEXT)`); err != nil {
+				t.Fatal(err)
+			}
+		}, "tables of another program"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -145,6 +145,7 @@ type Store interface {
 	Revocations
 	Keys
 	Events
+	Statistics
 
 	// Ping asks whether the database answers.
 	Ping(ctx context.Context) error

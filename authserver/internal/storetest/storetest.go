@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"keys", signingKeys},
 		{"first key race", firstKeyRace},
 		{"events", events},
+		{"statistics", statistics},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

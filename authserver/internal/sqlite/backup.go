@@ -1,0 +1,52 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/manacore/manacore-go/authserver/internal/durable"
+)
+
+// Backup writes a consistent copy of the database at path to a new file with
+// mode 0600. Servers may be at work on the database meanwhile. A file that is
+// there is never replaced, and no half copy is left under the name.
+func Backup(ctx context.Context, path, to string) (err error) {
+	source, err := existing(path, "") // not query_only, which forbids VACUUM INTO
+	if err != nil {
+		return err
+	}
+	if source == nil {
+		return fmt.Errorf("sqlite: there is nothing in %s to back up", path)
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	return durable.Create(to, func(temp string) error {
+		if _, err := source.ExecContext(ctx, `VACUUM INTO ?`, temp); err != nil {
+			return explain(path, err)
+		}
+		return intact(ctx, temp)
+	})
+}
+
+// intact reads a copy back: a backup is wanted when it is too late to make
+// another.
+func intact(ctx context.Context, path string) (err error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	copied, err := pool(abs, 1, "mode=ro")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, copied.Close()) }()
+	var verdict string
+	if err := copied.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict); err != nil {
+		return fmt.Errorf("sqlite: the copy cannot be read back: %w", err)
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("sqlite: the copy is damaged, and so is the database perhaps: %s", verdict)
+	}
+	return nil
+}

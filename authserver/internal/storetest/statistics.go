@@ -1,0 +1,27 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+func statistics(t *testing.T, s store.Store) {
+	ann := mustCreate(t, s, "ann")
+	mustLogin(t, s, ann.user.ID, "second")
+	mustLogin(t, s, ann.user.ID, "third")
+	count := func(now time.Time, want int64) {
+		t.Helper()
+		if got, err := s.CountLiveSessions(t.Context(), now); err != nil || got != want {
+			t.Errorf("%d live sessions, %v, want %d", got, err, want)
+		}
+	}
+	count(start, 3)
+	if _, err := s.RevokeSession(t.Context(), "second", store.Event{Type: store.EventLogout, CreatedAt: start}); err != nil {
+		t.Fatal(err)
+	}
+	count(start, 2)
+	count(ann.session.ExpiresAt.Add(-time.Millisecond), 2)
+	count(ann.session.ExpiresAt, 0)
+}
