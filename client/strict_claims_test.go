@@ -158,9 +158,10 @@ func TestIdentityClaims(t *testing.T) {
 		`"manacore\u200b"`, `"\ufeffmanacore"`, `"other"`, `"*"`, `"manacore#"`, `"manacore?"`, `"manacore:443"`} {
 		attacks = append(attacks, attack{name: "D93 iss " + value, claim: set("iss", value), want: client.ErrClaims})
 	}
-	for _, value := range []string{`""`, "null", "5", "0", "true", `["alice"]`, "{}", `" "`, `" alice"`, `"alice "`, `"\u00a0alice"`, `"alice\u3000"`, `"` + strings.Repeat("a", 513) + `"`, `"` + strings.Repeat("\u00e4", 257) + `"`, "1.5", "1e400"} {
+	for _, value := range []string{`""`, "null", "5", "0", "true", `["alice"]`, "{}", `" "`, `" alice"`, `"alice "`, `"\u00a0alice"`, `"alice\u3000"`, `"alice\u200b"`, `"\ufeffalice"`, `"al\u00adice"`, `"alice\udb40\udc41"`, `"\u2060"`, `"` + strings.Repeat("a", 513) + `"`, `"` + strings.Repeat("\u00e4", 257) + `"`, "1.5", "1e400"} {
 		attacks = append(attacks, attack{name: fmt.Sprintf("D94 sub %.20s", value), claim: set("sub", value), want: client.ErrClaims})
 	}
+	attacks = append(attacks, attack{name: "D94 two sessions", claim: l.payloadWith(`"sessionId":"s2"`), want: client.ErrClaims})
 	for _, name := range []string{"email", "role"} {
 		attacks = append(attacks, attack{name: "D94 no " + name, claim: authtest.Without(name), want: client.ErrClaims},
 			attack{name: "D94 empty " + name, claim: authtest.Set(name, ""), want: client.ErrClaims})

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/manacore/manacore-go/client/internal/fault"
 )
@@ -114,7 +115,8 @@ func (c *Claims) member(r *reader, i int) (err error) {
 }
 
 // Session is the id of the session: sid, or sessionId, the other name under
-// which the auth server's answer carries it.
+// which the auth server's answer carries it. Policy.Check holds the two to be
+// the same.
 func (c *Claims) Session() string { return cmp.Or(c.sid, c.sessionID) }
 
 // audiences reads aud: one string or an array of nothing but strings
@@ -161,8 +163,9 @@ func (r *reader) numericDate(refusal error) (time.Time, error) {
 	return time.Unix(int64(whole), int64(fraction*1e9)).UTC(), nil
 }
 
-// validSubject refuses a subject that is empty or that surrounding white
-// space makes look like another.
+// validSubject refuses a subject that is empty or that looks like another one:
+// by white space around it, or by characters that nobody sees.
 func validSubject(sub string) bool {
-	return sub != "" && strings.TrimSpace(sub) == sub
+	return sub != "" && strings.TrimSpace(sub) == sub &&
+		!strings.ContainsFunc(sub, func(r rune) bool { return unicode.Is(unicode.Cf, r) })
 }

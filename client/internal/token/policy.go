@@ -27,6 +27,8 @@ func (p *Policy) Check(c *Claims, audiences []string, now time.Time) error {
 		return errSub
 	case !slices.ContainsFunc(c.Audiences, func(aud string) bool { return slices.Contains(audiences, aud) }):
 		return errAud
+	case c.sid != "" && c.sessionID != "" && c.sid != c.sessionID:
+		return errSid
 	case c.isClient():
 		return errKind
 	case c.Expires.Unix() <= 0: // absent, or the epoch itself
