@@ -244,7 +244,7 @@ func TestRequests(t *testing.T) {
 	}
 	bypassing := on(t, Config{})
 	for authorization, want := range map[string]string{
-		"": "200 dev", "Bearer good": "200 ", "Bearer bad": "401 ", "Bearer": "401 ", "Bearer a b": "400 ", "Bearer down": "503 ",
+		"": "200 dev", "Bearer good": "200 ", "Bearer bad": "401 ", "Bearer": "401 ", "Bearer,good": "401 ", "Basic YTpi": "401 ", "Bearer a b": "400 ", "Bearer down": "503 ",
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Authorization", authorization)

@@ -25,12 +25,13 @@
 // query and the body are never read; a cookie only with the option Cookie.
 // The rule, on the value with surrounding blanks removed:
 //
-//   - no line, an empty one, or another scheme: no credentials were sent.
+//   - no line, or an empty one: no credentials were sent.
 //   - two lines, the same or not: 400.
 //   - the scheme is what stands before the first space or tab, in any case
 //     (RFC 9110 section 11.1): "Bearer,x" and "BearerX" are other schemes.
-//   - "Bearer" alone: 401 "No token provided", on an optional route as well,
-//     and never the bypass of a developer's machine.
+//   - another scheme, or "Bearer" alone: 401 "No token provided", on an
+//     optional route as well, and never the bypass of a developer's machine.
+//     With the option Cookie a token in the cookie counts beside another scheme.
 //   - one or more spaces, then one word: the token. Which characters it may
 //     hold is the Verifier's business; a bad one is a bad token, 401.
 //   - a tab as the separator, or a second word: 400.

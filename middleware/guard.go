@@ -69,7 +69,7 @@ func (g *Guard) AdmitRoute(r *http.Request, template string) (*http.Request, *De
 func (g *Guard) verify(r *http.Request) (*http.Request, *Denial) {
 	token, err := g.token(r)
 	if err != nil {
-		return nil, g.answers.refuse(r, err, !errors.Is(err, errNoValue), "")
+		return nil, g.answers.refuse(r, err, false, "")
 	}
 	user, err := g.auth.Verify(r.Context(), token)
 	sent := token != ""

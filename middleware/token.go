@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -16,6 +17,7 @@ var (
 	errTwoCookies = fmt.Errorf("%w: several cookies with a token", client.ErrBadRequest)
 	errTwoSources = fmt.Errorf("%w: a token in the header and in a cookie", client.ErrBadRequest)
 	errNoValue    = fmt.Errorf("%w: scheme without a token", client.ErrUnauthenticated)
+	errScheme     = fmt.Errorf("%w: not the Bearer scheme", client.ErrUnauthenticated)
 )
 
 const blanks = " \t"
@@ -23,17 +25,17 @@ const blanks = " \t"
 // token finds the token that r sends; empty and no error when it sends none.
 func (g *Guard) token(r *http.Request) (string, error) {
 	token, err := bearer(r.Header["Authorization"])
-	if err != nil || g.cookie == "" {
+	if g.cookie == "" || err != nil && !errors.Is(err, errScheme) {
 		return token, err
 	}
-	baked, err := cookie(r.Header["Cookie"], g.cookie)
+	baked, bad := cookie(r.Header["Cookie"], g.cookie)
 	switch {
-	case err != nil:
-		return "", err
+	case bad != nil:
+		return "", bad
+	case baked == "":
+		return token, err
 	case token == "":
 		return baked, nil
-	case baked == "":
-		return token, nil
 	default:
 		return "", errTwoSources
 	}
@@ -49,9 +51,12 @@ func bearer(lines []string) (string, error) {
 		return "", errTwoHeaders
 	}
 	line := strings.Trim(lines[0], blanks)
+	if line == "" {
+		return "", nil
+	}
 	const scheme = "Bearer"
 	if len(line) < len(scheme) || !strings.EqualFold(line[:len(scheme)], scheme) {
-		return "", nil
+		return "", errScheme
 	}
 	rest := line[len(scheme):]
 	switch {
@@ -60,7 +65,7 @@ func bearer(lines []string) (string, error) {
 	case rest[0] == '\t':
 		return "", errSeparator
 	case rest[0] != ' ':
-		return "", nil // a longer word: another scheme
+		return "", errScheme // a longer word
 	}
 	token := strings.TrimLeft(rest, " ")
 	if strings.IndexByte(token, ' ') >= 0 || strings.IndexByte(token, '\t') >= 0 {
