@@ -520,6 +520,42 @@ func TestRefreshAndMaxAge(t *testing.T) {
 	}
 }
 
+// Freshness counts from when the request was sent, less the Age of an answer
+// out of a cache: a removed key does not live longer for a slow network or a
+// proxy.
+func TestFreshnessCountsFromTheRequest(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]func(r *rig, w http.ResponseWriter){
+		"slow answer": func(r *rig, _ http.ResponseWriter) { r.clock.Advance(time.Minute) },
+		"Age":         func(_ *rig, w http.ResponseWriter) { w.Header().Set("Age", "60") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, nil)
+			r.auth = r.newClient(func(c *client.Config) { c.Clock, c.Cache.Size = frozenTimers{r.clock}, -1 })
+			r.MaxAge(2 * time.Minute)
+			r.FaultJWKS(func(w http.ResponseWriter, req *http.Request) {
+				answer(r, w)
+				r.FaultJWKS(nil)
+				r.ServeHTTP(w, req)
+			})
+			token := r.Token()
+			r.wantOK(token)
+			before := r.JWKSRequests()
+			r.clock.Advance(time.Minute - time.Second)
+			r.wantOK(token)
+			if n := r.JWKSRequests(); n != before {
+				t.Error("fetched again before a minute was over")
+			}
+			r.clock.Advance(time.Second)
+			r.wantOK(token)
+			if n := r.JWKSRequests(); n != before+1 {
+				t.Errorf("%d fetches after two minutes, want 1", n-before)
+			}
+		})
+	}
+}
+
 // A 304 keeps the keys and makes them fresh again.
 func TestNotModifiedKeepsTheKeys(t *testing.T) {
 	t.Parallel()

@@ -73,8 +73,8 @@ func isJSON(contentType string) bool {
 }
 
 // maxAge is the freshness lifetime that the server gives its answer (RFC 9111
-// section 5.2.2), zero where it forbids caching, negative where it says
-// nothing.
+// section 5.2.2), less what a cache on the way has used of it (section 4.2.3),
+// zero where it forbids caching, negative where it says nothing.
 func maxAge(h http.Header) time.Duration {
 	age := time.Duration(-1)
 	for directive := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
@@ -88,6 +88,9 @@ func maxAge(h http.Header) time.Duration {
 				age = time.Duration(seconds) * time.Second
 			}
 		}
+	}
+	if spent, err := strconv.ParseUint(h.Get("Age"), 10, 31); err == nil && age > 0 {
+		age = max(age-time.Duration(spent)*time.Second, 0)
 	}
 	return age
 }
