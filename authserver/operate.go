@@ -1,0 +1,165 @@
+package authserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/manacore/manacore-go/authserver/internal/keys"
+	"github.com/manacore/manacore-go/authserver/internal/postgres"
+	"github.com/manacore/manacore-go/authserver/internal/sqlite"
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+// PendingMigrations lists the migrations that opening the database would run,
+// in their order, and changes nothing: a database that is not there is not
+// made.
+func PendingMigrations(ctx context.Context, config Config) ([]string, error) {
+	cfg, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	names, err := pendingMigrations(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("authserver: %w", err)
+	}
+	return names, nil
+}
+
+func pendingMigrations(ctx context.Context, cfg Config) ([]string, error) {
+	if cfg.DatabaseURL != "" {
+		return postgres.Pending(ctx, cfg.DatabaseURL)
+	}
+	return sqlite.Pending(ctx, cfg.SQLitePath)
+}
+
+// Migrate brings the database's schema up to date, as Open does, makes the
+// database where there is none, and returns the names of the migrations that
+// it found to be run. Servers may be running on the database meanwhile.
+func Migrate(ctx context.Context, config Config) ([]string, error) {
+	names, err := PendingMigrations(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := OpenAdmin(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	return names, admin.Close()
+}
+
+// ErrBackupElsewhere: a PostgreSQL database is backed up with PostgreSQL's own
+// programs, such as pg_dump.
+var ErrBackupElsewhere = errors.New("authserver: a PostgreSQL database is backed up with pg_dump or a base backup")
+
+// Backup writes a consistent copy of the SQLite database to a new file with
+// mode 0600. Servers may be running on the database meanwhile. It never
+// replaces a file: fs.ErrExist. The key-encryption key is not part of the copy,
+// and the signing keys in it are of no use without: keep it somewhere else.
+// ErrBackupElsewhere with Config.DatabaseURL.
+func Backup(ctx context.Context, config Config, file string) error {
+	cfg, err := config.withDefaults()
+	if err != nil {
+		return err
+	}
+	if cfg.DatabaseURL != "" {
+		return ErrBackupElsewhere
+	}
+	if err := sqlite.Backup(ctx, cfg.SQLitePath, file); err != nil {
+		return fmt.Errorf("authserver: backup: %w", err)
+	}
+	return nil
+}
+
+// Finding is what Check found out about one part.
+type Finding struct {
+	Part   string // "configuration", "database", "schema", "keys"
+	Detail string // for a reader; no secret is in it
+	Err    error  // nil: the part is good; else what is wrong and what to do
+}
+
+// Check looks at the configuration, the database, its schema and whether the
+// key-encryption key opens the signing keys. It changes nothing, and stops at
+// the first part that is not good, on which the rest depends.
+func Check(ctx context.Context, config Config) []Finding {
+	cfg, err := config.withDefaults()
+	if err != nil {
+		return []Finding{{"configuration", "", err}}
+	}
+	findings := []Finding{{"configuration", database(cfg), nil}}
+	pending, err := pendingMigrations(ctx, cfg)
+	var newer *store.NewerSchema
+	switch {
+	case errors.As(err, &newer):
+		return append(findings, Finding{"database", "answers", nil}, Finding{"schema", "", err})
+	case err != nil:
+		return append(findings, Finding{"database", "", err})
+	}
+	there, err := exists(cfg)
+	if err != nil {
+		return append(findings, Finding{"database", "", err})
+	}
+	if !there {
+		return append(findings, Finding{"database", "not there yet: serve makes it", nil})
+	}
+	findings = append(findings, Finding{"database", "answers", nil})
+	if len(pending) > 0 {
+		// Keys are looked at by the statements of the schema that is to come.
+		return append(findings, Finding{"schema", fmt.Sprintf("%d migrations to run: migrate or serve runs them", len(pending)), nil})
+	}
+	findings = append(findings, Finding{"schema", "up to date", nil})
+	detail, err := checkKeys(ctx, cfg)
+	return append(findings, Finding{"keys", detail, err})
+}
+
+// database names the database, without a password.
+func database(cfg Config) string {
+	if cfg.DatabaseURL == "" {
+		return "the SQLite file " + cfg.SQLitePath
+	}
+	u, err := url.Parse(cfg.DatabaseURL)
+	if err != nil {
+		return "PostgreSQL"
+	}
+	return "PostgreSQL at " + u.Host + u.Path
+}
+
+// exists says whether there is a database, or where it could not be made why.
+func exists(cfg Config) (bool, error) {
+	if cfg.DatabaseURL != "" {
+		return true, nil
+	}
+	if info, err := os.Stat(cfg.SQLitePath); err == nil && info.Size() > 0 {
+		return true, nil
+	}
+	if _, err := os.Stat(filepath.Dir(cfg.SQLitePath)); err != nil {
+		return false, fmt.Errorf("%s cannot be made; make its folder first, or name another file: %w", cfg.SQLitePath, err)
+	}
+	return false, nil
+}
+
+func checkKeys(ctx context.Context, cfg Config) (detail string, err error) {
+	db, err := openStore(ctx, cfg)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	rows, err := db.SigningKeys(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(rows) == 0 {
+		return "none yet: serve makes the first", nil
+	}
+	kek, from, err := keyEncryptionKey(cfg, false)
+	if err != nil {
+		return "", err
+	}
+	if _, err := keys.Load(rows, kek); err != nil {
+		return "", fmt.Errorf("%w (the key-encryption key is from %s)", err, from)
+	}
+	return fmt.Sprintf("%d, opened with the key-encryption key from %s", len(rows), from), nil
+}

@@ -1,0 +1,170 @@
+package authserver
+
+import (
+	"bytes"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/manacore/manacore-go/internal/pgtest"
+)
+
+// contents are the files of a folder.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, name := range directory(t, dir) {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(content)
+	}
+	return files
+}
+
+// TestCheck: what is wrong is found, said with what to do, and left as it is.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	execute := func(t *testing.T, path, statement string) {
+		t.Helper()
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		none   bool // no database is made first
+		change func(t *testing.T, c *Config)
+		want   string // the parts that are good
+		failed string // the part that is not
+		says   string
+	}{
+		{name: "good", change: func(*testing.T, *Config) {}, want: "configuration database schema keys", says: "1, opened with the key-encryption key from"},
+		{name: "nothing yet", none: true, change: func(*testing.T, *Config) {}, want: "configuration database", says: "serve makes it"},
+		{name: "configuration", none: true, change: func(_ *testing.T, c *Config) { c.PasswordMinLength = 1 }, failed: "configuration", says: "PasswordMinLength"},
+		{name: "no folder", none: true, change: func(_ *testing.T, c *Config) {
+			c.SQLitePath = filepath.Join(filepath.Dir(c.SQLitePath), "nowhere", "x.db")
+		},
+			want: "configuration", failed: "database", says: "make its folder first"},
+		{name: "damaged", change: func(t *testing.T, c *Config) {
+			if err := os.WriteFile(c.SQLitePath, bytes.Repeat([]byte("junk"), 2048), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, want: "configuration", failed: "database", says: "restore a backup"},
+		{name: "newer", change: func(t *testing.T, c *Config) {
+			execute(t, c.SQLitePath, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`)
+		}, want: "configuration database", failed: "schema", says: "run the newer program"},
+		{name: "older", change: func(t *testing.T, c *Config) {
+			execute(t, c.SQLitePath, `DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`)
+		}, want: "configuration database schema", says: "1 migrations to run"},
+		{name: "key file lost", change: func(t *testing.T, c *Config) {
+			if err := os.Remove(c.SQLitePath + ".key"); err != nil {
+				t.Fatal(err)
+			}
+		}, want: "configuration database schema", failed: "keys", says: "restore the file"},
+		{name: "another key", change: func(_ *testing.T, c *Config) { c.KeyEncryptionKey = make([]byte, 32) },
+			want: "configuration database schema", failed: "keys", says: "does not open"},
+		{name: "PostgreSQL is down", none: true, change: func(_ *testing.T, c *Config) {
+			c.DatabaseURL, c.KeyEncryptionKey = "postgres://user:secret@127.0.0.1:1/mana?sslmode=disable", testKEK
+		}, want: "configuration", failed: "database", says: "start the server there"},
+		{name: "PostgreSQL", none: true, change: func(t *testing.T, c *Config) {
+			c.DatabaseURL, c.KeyEncryptionKey = pgtest.New(t), testKEK
+		}, want: "configuration database schema", says: "migrations to run"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			config := Config{SQLitePath: filepath.Join(dir, "test.db")}
+			if !test.none {
+				openOnce(t, config.SQLitePath, config)
+			}
+			test.change(t, &config)
+			before := contents(t, dir)
+			var good, failed, said []string
+			for _, f := range Check(t.Context(), config) {
+				if said = append(said, f.Detail); f.Err == nil {
+					good = append(good, f.Part)
+				} else {
+					failed, said = append(failed, f.Part), append(said, f.Err.Error())
+				}
+			}
+			if got := strings.Join(good, " "); got != test.want || strings.Join(failed, " ") != test.failed {
+				t.Errorf("good: %s, failed: %s; want %s, %s", good, failed, test.want, test.failed)
+			}
+			if text := strings.Join(said, "\n"); !strings.Contains(text, test.says) || strings.Contains(text, "secret") {
+				t.Errorf("says %q, want %q in it", text, test.says)
+			}
+			if diff := cmp.Diff(before, contents(t, dir)); diff != "" {
+				t.Error("files have changed")
+			}
+		})
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	for name, config := range map[string]Config{
+		"SQLite":     {SQLitePath: filepath.Join(t.TempDir(), "test.db")},
+		"PostgreSQL": {DatabaseURL: pgtest.New(t), KeyEncryptionKey: testKEK},
+	} {
+		first, err := PendingMigrations(t.Context(), config)
+		if err != nil || len(first) == 0 {
+			t.Errorf("%s: %q, %v", name, first, err)
+		}
+		if again, err := PendingMigrations(t.Context(), config); err != nil || !cmp.Equal(first, again) {
+			t.Errorf("%s: looking has changed something: %q, %v", name, again, err)
+		}
+		if run, err := Migrate(t.Context(), config); err != nil || !cmp.Equal(first, run) {
+			t.Errorf("%s: run %q, %v", name, run, err)
+		}
+		if run, err := Migrate(t.Context(), config); err != nil || len(run) != 0 {
+			t.Errorf("%s: run again %q, %v", name, run, err)
+		}
+	}
+}
+
+// TestBackup restores a backup that was made of a running server.
+func TestBackup(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	h.register("ann")
+	token := h.login("ann").AccessToken
+	config := Config{SQLitePath: h.path}
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if err := Backup(t.Context(), config, copied); err != nil {
+		t.Fatal(err)
+	}
+	if err := Backup(t.Context(), config, copied); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("over another file: %v", err)
+	}
+	h.register("bob")
+
+	kek, err := os.ReadFile(h.path + ".key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(copied+".key", kek, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	restored := serverFor(t, func(c *Config) { c.SQLitePath = copied })
+	restored.valid(token, "")
+	restored.login("ann")
+	restored.register("bob") // who came after the backup
+
+	onPostgres := Config{DatabaseURL: "postgres://db/mana", KeyEncryptionKey: testKEK}
+	if err := Backup(t.Context(), onPostgres, copied+"2"); !errors.Is(err, ErrBackupElsewhere) {
+		t.Errorf("PostgreSQL: %v", err)
+	}
+}
