@@ -3,6 +3,10 @@ package authserver
 import (
 	"context"
 	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -10,12 +14,18 @@ import (
 const (
 	checkUp   = "up"
 	checkDown = "down"
+
+	// pingTime is how long the database may take to answer a look at it: less
+	// than probes usually wait.
+	pingTime = 900 * time.Millisecond
+	// pingFresh is for how long the result of a look serves.
+	pingFresh = 500 * time.Millisecond
 )
 
 // health tells probes how the server is.
 type health struct {
-	out  responder
-	ping func(context.Context) error // asks the database
+	out      responder
+	database *lookout
 }
 
 // plain says that the process answers.
@@ -35,20 +45,60 @@ func (h health) live(w http.ResponseWriter, r *http.Request) error {
 }
 
 // ready says whether requests may be sent here: whether the database answers.
+// The keys are in memory, or the server would not have started.
 func (h health) ready(w http.ResponseWriter, r *http.Request) error {
-	if err := h.ping(r.Context()); err != nil {
-		h.out.log.ErrorContext(r.Context(), "not ready: the database does not answer", "error", err)
+	checks := map[string]wire.Check{"database": {Status: checkUp}, "keys": {Status: checkUp}}
+	if err := h.database.look(r.Context()); err != nil {
+		checks["database"] = wire.Check{Status: checkDown}
 		h.out.respond(w, r, http.StatusServiceUnavailable, wire.Unready{
 			Envelope: wire.NewEnvelope(wire.ServiceUnavailable, textUnavailable, r.URL.EscapedPath(), h.out.now()),
 			Status:   "error",
-			Checks:   map[string]wire.Check{"database": {Status: checkDown}},
+			Checks:   checks,
 		})
 		return nil
 	}
-	h.out.respond(w, r, http.StatusOK, wire.Health{
-		Status:    "ok",
-		Timestamp: wire.Timestamp(h.out.now()),
-		Checks:    map[string]wire.Check{"database": {Status: checkUp}},
-	})
+	h.out.respond(w, r, http.StatusOK, wire.Health{Status: "ok", Timestamp: wire.Timestamp(h.out.now()), Checks: checks})
 	return nil
+}
+
+// lookout looks whether the database answers. However many ask, and however
+// often, it asks the database one question at a time and two a second: probes
+// do not pile up on one that is in trouble.
+type lookout struct {
+	out  responder
+	ping func(context.Context) error // asks the database
+
+	looking singleflight.Group
+	lock    sync.Mutex
+	at      time.Time // of the last look; zero: none yet
+	err     error     // what it found
+}
+
+func (l *lookout) look(ctx context.Context) error {
+	l.lock.Lock()
+	at, err := l.at, l.err
+	l.lock.Unlock()
+	if age := l.out.now().Sub(at); !at.IsZero() && age >= 0 && age < pingFresh {
+		return err
+	}
+	// On a context of its own: a caller that hangs up fails only itself.
+	found := l.looking.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTime)
+		defer cancel()
+		err := l.ping(ctx)
+		if err != nil {
+			l.out.metrics.storeError(partHealth)
+			l.out.log.ErrorContext(ctx, "not ready: the database does not answer", "error", err)
+		}
+		l.lock.Lock()
+		defer l.lock.Unlock()
+		l.at, l.err = l.out.now(), err
+		return nil, err
+	})
+	select {
+	case result := <-found:
+		return result.Err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

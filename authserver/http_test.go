@@ -310,7 +310,7 @@ func TestHealth(t *testing.T) {
 		for path, checks := range map[string]map[string]wire.Check{
 			"/health":       nil,
 			"/health/live":  {"process": {Status: "up"}},
-			"/health/ready": {"database": {Status: "up"}},
+			"/health/ready": {"database": {Status: "up"}, "keys": {Status: "up"}},
 		} {
 			got := decode[wire.Health](t, h.do("GET", prefix+path, ""), http.StatusOK)
 			want := wire.Health{Status: "ok", Timestamp: "2026-01-02T03:04:05.678Z", Checks: checks}
@@ -358,7 +358,7 @@ func TestStoreDown(t *testing.T) {
 	got := decode[wire.Unready](t, a, http.StatusServiceUnavailable)
 	want := wire.Unready{
 		Envelope: wire.NewEnvelope(wire.ServiceUnavailable, "Request failed: service unavailable, retry later", "/health/ready", begin),
-		Status:   "error", Checks: map[string]wire.Check{"database": {Status: "down"}},
+		Status:   "error", Checks: map[string]wire.Check{"database": {Status: "down"}, "keys": {Status: "up"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("ready (-want +got):\n%s", diff)

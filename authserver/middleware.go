@@ -120,7 +120,7 @@ func (w *recorder) Write(b []byte) (int, error) {
 
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// logged writes a line for each request: the route's pattern and never the
+// logged counts each request and writes a line for it: the route's pattern and never the
 // path, the query, a header or a body, which may hold secrets. What nothing
 // but a prober asks for is logged at debug level.
 func logged(o responder, next http.Handler) http.Handler {
@@ -132,11 +132,13 @@ func logged(o responder, next http.Handler) http.Handler {
 			if strings.Contains(r.Pattern, "/health") {
 				level = slog.LevelDebug
 			}
+			took := o.now().Sub(began)
+			o.metrics.request(r.Pattern, rec.status, took) // the pattern is set by the ServeMux
 			o.log.LogAttrs(r.Context(), level, "request",
 				slog.String("method", r.Method),
-				slog.String("route", r.Pattern), // set by the ServeMux
+				slog.String("route", r.Pattern),
 				slog.Int("status", rec.status),
-				slog.Duration("duration", o.now().Sub(began)),
+				slog.Duration("duration", took),
 				slog.String("ip", o.addr(r).String()))
 		}()
 		next.ServeHTTP(rec, r)

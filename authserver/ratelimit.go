@@ -17,16 +17,17 @@ const maxClients = 1 << 16
 
 // limiter holds one token bucket for each client address.
 type limiter struct {
+	name    string // for the metrics
 	limit   Limit
 	buckets *lru.Cache[netip.Addr, *rate.Limiter]
 }
 
-func newLimiter(limit Limit) (*limiter, error) {
+func newLimiter(name string, limit Limit) (*limiter, error) {
 	buckets, err := lru.New[netip.Addr, *rate.Limiter](maxClients)
 	if err != nil {
 		return nil, err
 	}
-	return &limiter{limit, buckets}, nil
+	return &limiter{name, limit, buckets}, nil
 }
 
 // take admits a request or says how long to wait for the next one. A request
@@ -58,6 +59,7 @@ func (l *limiter) middleware(o responder) func(endpoint) endpoint {
 	return func(serve endpoint) endpoint {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			if wait := l.take(o.addr(r), o.now()); wait > 0 {
+				o.metrics.rateLimited(l.name)
 				return &failure{wire.RateLimited, textRateLimited, wait}
 			}
 			return serve(w, r)

@@ -13,7 +13,7 @@ import (
 func TestRefusedRequestsCostNothing(t *testing.T) {
 	t.Parallel()
 	limit, addr := Limit{Requests: 5, Per: time.Minute}, netip.MustParseAddr("192.0.2.1")
-	l, err := newLimiter(limit)
+	l, err := newLimiter("test", limit)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,6 +73,7 @@ func (h refresh) refused(r *http.Request, rotated store.Rotated) error {
 	case store.Expired:
 		return fail(wire.TokenExpired, "Refresh token expired")
 	case store.Reused:
+		h.out.metrics.event(store.EventRefreshReuse)
 		h.out.log.WarnContext(r.Context(), "spent refresh token presented again: session revoked",
 			"session", rotated.Session.ID, "user", rotated.User.ID, "ip", h.out.addr(r).String())
 	}

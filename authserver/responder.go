@@ -23,6 +23,7 @@ type responder struct {
 	log     *slog.Logger
 	clock   Clock
 	trusted []netip.Prefix
+	metrics *metrics
 }
 
 func (o responder) now() time.Time { return o.clock.Now() }
@@ -68,6 +69,7 @@ func (o responder) respondError(w http.ResponseWriter, r *http.Request, err erro
 		// the server.
 		if r.Context().Err() == nil {
 			o.log.ErrorContext(r.Context(), "request could not be decided", "path", r.URL.EscapedPath(), "error", err)
+			o.metrics.storeError(partRequests)
 		}
 		f = unavailable()
 	}

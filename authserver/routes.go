@@ -15,15 +15,15 @@ func newLimits(cfg Config, o responder) (limits, error) {
 	if cfg.RateLimitDisabled {
 		return limits{unlimited, unlimited, unlimited}, nil
 	}
-	login, err := newLimiter(cfg.RateLimits.Login)
+	login, err := newLimiter("login", cfg.RateLimits.Login)
 	if err != nil {
 		return limits{}, err
 	}
-	register, err := newLimiter(cfg.RateLimits.Register)
+	register, err := newLimiter("register", cfg.RateLimits.Register)
 	if err != nil {
 		return limits{}, err
 	}
-	usual, err := newLimiter(cfg.RateLimits.Default)
+	usual, err := newLimiter("default", cfg.RateLimits.Default)
 	if err != nil {
 		return limits{}, err
 	}

@@ -19,6 +19,7 @@ import (
 type Server struct {
 	store   store.Store
 	handler http.Handler
+	metrics *metrics
 }
 
 // Open opens the database, makes one where there is none, and loads the
@@ -57,7 +58,11 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		accessTTL: cfg.AccessTokenTTL,
 		lifetimes: store.Lifetimes{Idle: cfg.RefreshTokenTTL, Remembered: cfg.RememberMeTTL, Absolute: cfg.SessionTTL},
 	}
-	out := responder{log: cfg.Logger, clock: cfg.Clock, trusted: cfg.TrustedProxies}
+	counted := newMetrics()
+	counted.watchKeys(cfg.Clock, access.Ring)
+	counted.watchHashing(hasher)
+	counted.watchSessions(cfg.Clock, cfg.Logger, db)
+	out := responder{log: cfg.Logger, clock: cfg.Clock, trusted: cfg.TrustedProxies, metrics: counted}
 	handler, err := endpoints{
 		register: register{out, db, hasher, tokens, cfg.PasswordMinLength},
 		login:    login{out, db, db, hasher, tokens},
@@ -66,12 +71,12 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		session:  session{out, db, access},
 		validate: validate{out, db, access},
 		jwks:     jwks{access.Ring},
-		health:   health{out, db.Ping},
+		health:   health{out, &lookout{out: out, ping: db.Ping}},
 	}.handler(cfg, out)
 	if err != nil {
 		return nil, err
 	}
-	return &Server{store: db, handler: handler}, nil
+	return &Server{store: db, handler: handler, metrics: counted}, nil
 }
 
 // openKeys loads the signing keys, and makes the first one where the database
@@ -131,6 +136,11 @@ func firstKey(ctx context.Context, cfg Config, db store.Keys, kek []byte) ([]sto
 
 // Handler answers the server's routes. It is the same one at every call.
 func (s *Server) Handler() http.Handler { return s.handler }
+
+// Metrics answers any request with the server's metrics in the exposition
+// format of Prometheus. Handler has no route to it: what it tells is for an
+// operator and not for whoever reaches the server.
+func (s *Server) Metrics() http.Handler { return s.metrics.handler() }
 
 // Close releases the database. Shut the HTTP server down first: requests under
 // way are answered with 503 from here on.

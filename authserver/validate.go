@@ -29,6 +29,7 @@ func (h validate) serve(w http.ResponseWriter, r *http.Request) error {
 	now := h.out.now()
 	claims, err := h.access.Verify(text, now)
 	if err != nil {
+		h.out.metrics.verdict(verdictOf(err))
 		h.out.respond(w, r, http.StatusOK, wire.ValidateResponse{Error: verdictText(err)})
 		return nil
 	}
@@ -37,9 +38,11 @@ func (h validate) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !live {
+		h.out.metrics.verdict(verdictInvalid)
 		h.out.respond(w, r, http.StatusOK, wire.ValidateResponse{Error: wire.ValidateInvalidPrefix + "session has ended"})
 		return nil
 	}
+	h.out.metrics.verdict(verdictValid)
 	h.out.respond(w, r, http.StatusOK, wire.ValidateResponse{Valid: true, Payload: &wire.ValidatePayload{
 		Sub: claims.Sub,
 		// As they are now: a role that was taken away is gone at once.
@@ -60,4 +63,12 @@ func verdictText(reason error) string {
 		return wire.ValidateExpired
 	}
 	return wire.ValidateInvalidPrefix + reason.Error()
+}
+
+// verdictOf is the label of a refusal in the metrics.
+func verdictOf(reason error) string {
+	if errors.Is(reason, token.ErrExpired) {
+		return verdictExpired
+	}
+	return verdictInvalid
 }

@@ -20,16 +20,17 @@ import (
 type cluster struct {
 	dir        string
 	supervisor *exec.Cmd
-	alive      io.Closer // closed: the supervisor ends the server
+	orders     io.WriteCloser // closed: the supervisor ends the server
+	said       *bufio.Scanner
 }
 
 // supervise makes a cluster in $2 with the programs of $1, starts it, says so,
-// and waits for the end of its input: the end of the test binary, be it by
-// exit, panic or kill -9. Then it stops the server and removes the folder.
+// and stops and starts it as it is told to until the end of its input: the end
+// of the test binary, be it by exit, panic or kill -9. Then it stops the server
+// and removes the folder.
 const supervise = `
 log=$2/log data=$2/data
-if "$1/initdb" -D "$data" -U postgres -E UTF8 --no-locale --no-sync --auth-local=trust >"$log" 2>&1; then
-	printf 'local all postgres trust\nlocal all all scram-sha-256\n' >"$data/pg_hba.conf"
+start() {
 	"$1/postgres" -D "$data" -c listen_addresses= -c unix_socket_directories="$2" \
 		-c max_connections=400 -c fsync=on >>"$log" 2>&1 &
 	server=$!
@@ -37,10 +38,22 @@ if "$1/initdb" -D "$data" -U postgres -E UTF8 --no-locale --no-sync --auth-local
 		kill -0 $server 2>/dev/null || break
 		sleep 0.05
 	done
+	if grep -qs '^ready' "$data/postmaster.pid"; then echo ready; else cat "$log"; echo failed; fi
+}
+if "$1/initdb" -D "$data" -U postgres -E UTF8 --no-locale --no-sync --auth-local=trust >"$log" 2>&1; then
+	printf 'local all postgres trust\nlocal all all scram-sha-256\n' >"$data/pg_hba.conf"
+	start "$1" "$2"
+else
+	cat "$log"
+	echo failed
 fi
-if grep -qs '^ready' "$data/postmaster.pid"; then echo ready; else cat "$log"; echo failed; fi
+while read -r order; do
+	case $order in
+	stop) kill -INT $server; wait $server; server=; echo stopped ;;
+	start) start "$1" "$2" ;;
+	esac
+done
 exec >/dev/null
-while read -r _; do :; done
 if [ -n "$server" ]; then kill -QUIT $server; wait $server; fi
 cd / && rm -rf "$2"
 `
@@ -63,8 +76,7 @@ func startCluster() (*cluster, error) {
 			return nil, errors.Join(err, os.Remove(dir))
 		}
 	}
-	alive, err := c.supervisor.StdinPipe()
-	if err != nil {
+	if c.orders, err = c.supervisor.StdinPipe(); err != nil {
 		return nil, errors.Join(err, os.Remove(dir))
 	}
 	said, err := c.supervisor.StdoutPipe()
@@ -74,24 +86,40 @@ func startCluster() (*cluster, error) {
 	if err := c.supervisor.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("pgtest: %w", err), os.Remove(dir))
 	}
-	c.alive = alive
+	c.said = bufio.NewScanner(said)
+	if err := c.await("ready"); err != nil {
+		return nil, errors.Join(err, c.stop())
+	}
+	return c, nil
+}
 
+// await reads until the supervisor says word.
+func (c *cluster) await(word string) error {
 	var log []string
-	for lines := bufio.NewScanner(said); lines.Scan(); {
-		switch line := lines.Text(); line {
-		case "ready":
-			return c, nil
+	for c.said.Scan() {
+		switch line := c.said.Text(); line {
+		case word:
+			return nil
 		case "failed":
-			return nil, errors.Join(fmt.Errorf("pgtest: PostgreSQL does not start:\n%s", strings.Join(log, "\n")), c.stop())
+			return fmt.Errorf("pgtest: PostgreSQL does not start:\n%s", strings.Join(log, "\n"))
 		default:
 			log = append(log, line)
 		}
 	}
-	return nil, errors.Join(errors.New("pgtest: the supervisor ended"), c.stop())
+	return errors.New("pgtest: the supervisor ended")
 }
 
+// tell gives the supervisor an order and waits until it is done.
+func (c *cluster) tell(order, done string) error {
+	if _, err := io.WriteString(c.orders, order+"\n"); err != nil {
+		return fmt.Errorf("pgtest: %w", err)
+	}
+	return c.await(done)
+}
+
+// stop ends the cluster for good.
 func (c *cluster) stop() error {
-	if err := errors.Join(c.alive.Close(), c.supervisor.Wait()); err != nil {
+	if err := errors.Join(c.orders.Close(), c.supervisor.Wait()); err != nil {
 		return fmt.Errorf("end PostgreSQL in %s: %w", c.dir, err)
 	}
 	return nil

@@ -94,6 +94,52 @@ func New(t testing.TB) string {
 	return u.String()
 }
 
+// Server is a PostgreSQL server for one test, which can be stopped and started.
+type Server struct {
+	t       testing.TB
+	cluster *cluster
+}
+
+// NewServer starts a server, which ends with the test. TEST_DATABASE_URL does
+// not count: nobody else's server is stopped. The test is skipped, or fails, as
+// by New.
+func NewServer(t testing.TB) *Server {
+	t.Helper()
+	c, err := startCluster()
+	if errors.Is(err, errNoServer) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.stop(); err != nil {
+			t.Errorf("pgtest: %v", err)
+		}
+	})
+	return &Server{t, c}
+}
+
+// URL is that of the superuser's database, which is empty at first.
+func (s *Server) URL() string { return s.cluster.url() }
+
+// Stop stops the server as an operator does: open connections are broken off,
+// and what was committed is kept.
+func (s *Server) Stop() {
+	s.t.Helper()
+	if err := s.cluster.tell("stop", "stopped"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Start starts a stopped server and returns when it takes connections.
+func (s *Server) Start() {
+	s.t.Helper()
+	if err := s.cluster.tell("start", "ready"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // Exec runs statements, one or several, on the database at url.
 func Exec(t testing.TB, url, statements string) {
 	t.Helper()

@@ -26,6 +26,8 @@ type Key struct {
 	ID      string
 	Header  string
 	Private ed25519.PrivateKey
+	// CreatedAt is when the key was made.
+	CreatedAt time.Time
 }
 
 // Ring is a set of keys at one moment. It does not change.
@@ -105,7 +107,7 @@ func Load(rows []store.Key, kek []byte) (*Ring, error) {
 		}
 		ring.byHeader[header] = private.Public().(ed25519.PublicKey)
 		if i == 0 {
-			ring.signing = Key{ID: row.ID, Header: header, Private: private}
+			ring.signing = Key{ID: row.ID, Header: header, Private: private, CreatedAt: row.CreatedAt}
 		}
 	}
 	document, err := json.Marshal(set)

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
@@ -42,7 +43,22 @@ var (
 type Hasher struct {
 	admitted chan struct{} // everyone inside, at work or waiting
 	working  chan struct{}
+	refused  atomic.Uint64
 	random   io.Reader
+}
+
+// Load is the work of a Hasher at one moment.
+type Load struct {
+	Working int    // passwords being hashed
+	Waiting int    // callers that wait for their turn
+	Refused uint64 // callers that got ErrBusy, since New
+}
+
+// Load looks at the work. Working and Waiting are not of exactly the same
+// moment.
+func (h *Hasher) Load() Load {
+	working := len(h.working)
+	return Load{Working: working, Waiting: max(len(h.admitted)-working, 0), Refused: h.refused.Load()}
 }
 
 // New makes a Hasher with concurrency > 0 and queue ≥ 0; salts come from
@@ -94,6 +110,7 @@ func (h *Hasher) derive(ctx context.Context, password string, salt []byte) ([]by
 	case h.admitted <- struct{}{}:
 		defer func() { <-h.admitted }()
 	default:
+		h.refused.Add(1)
 		return nil, ErrBusy
 	}
 	select {

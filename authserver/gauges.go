@@ -1,0 +1,76 @@
+package authserver
+
+import (
+	"context"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/manacore/manacore-go/authserver/internal/keys"
+	"github.com/manacore/manacore-go/authserver/internal/password"
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+const (
+	// countFresh is for how long a count of the sessions serves: however often
+	// and by however many the metrics are read, the table is read that seldom.
+	countFresh = time.Minute
+	// countTime bounds one count.
+	countTime = 2 * time.Second
+)
+
+// watchKeys shows the age of the key that signs.
+func (m *metrics) watchKeys(clock Clock, ring func() *keys.Ring) {
+	m.gauge("signing_key_age_seconds", "Age of the key that signs.", func() float64 {
+		return clock.Now().Sub(ring().Signing().CreatedAt).Seconds()
+	})
+}
+
+// watchHashing shows the work on passwords.
+func (m *metrics) watchHashing(h *password.Hasher) {
+	m.gauge("hashing_working", "Passwords being hashed.", func() float64 { return float64(h.Load().Working) })
+	m.gauge("hashing_waiting", "Requests that wait for their turn to hash a password.", func() float64 { return float64(h.Load().Waiting) })
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: metricsNamespace, Name: "hashing_refused_total", Help: "Requests refused with 503 because the queue was full.",
+	}, func() float64 { return float64(h.Load().Refused) }))
+}
+
+// watchSessions shows how many sessions are live.
+func (m *metrics) watchSessions(clock Clock, log *slog.Logger, sessions store.Statistics) {
+	c := &sessionCount{clock: clock, log: log, metrics: m, sessions: sessions}
+	m.gauge("sessions_live", "Sessions that are neither revoked nor expired, counted once a minute at most; NaN: the database did not answer.", c.read)
+}
+
+// sessionCount remembers a count of the live sessions, and that there was none.
+type sessionCount struct {
+	clock    Clock
+	log      *slog.Logger
+	metrics  *metrics
+	sessions store.Statistics
+
+	lock  sync.Mutex // held while counting: others wait for the one count
+	at    time.Time
+	count float64
+}
+
+func (c *sessionCount) read() float64 {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	now := c.clock.Now()
+	if !c.at.IsZero() && now.Sub(c.at) < countFresh {
+		return c.count
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), countTime)
+	defer cancel()
+	count, err := c.sessions.CountLiveSessions(ctx, now)
+	c.at, c.count = now, float64(count)
+	if err != nil {
+		c.count = math.NaN()
+		c.metrics.storeError(partSessions)
+		c.log.Error("live sessions could not be counted", "error", err)
+	}
+	return c.count
+}
