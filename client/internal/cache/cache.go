@@ -3,6 +3,7 @@ package cache
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -71,8 +72,9 @@ func (c *Cache[V]) Get(text string) *V {
 }
 
 // Add stores value and drops what was used least recently where there is no
-// room.
+// room. It copies text, which may be a part of something large.
 func (c *Cache[V]) Add(text string, value V) {
+	text = strings.Clone(text)
 	s := c.shard(text)
 	s.mu.Lock()
 	defer s.mu.Unlock()
