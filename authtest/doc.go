@@ -44,6 +44,16 @@
 //
 // Revoke ends a session for /validate. JWKSRequests and ValidateRequests count.
 //
+// # Credits
+//
+// The issuer has a credit ledger as well, on the routes of services. Every user
+// begins with SignupBonus, Grant gives more, and the outages are those of the
+// rest:
+//
+//	ledger, err := credits.New(credits.Config{URL: issuer.URL(), AppID: "chat", ServiceKey: authtest.ServiceKey})
+//	...
+//	available, reserved := issuer.Credits("ada")
+//
 // # Time
 //
 // WithClock runs the issuer on a Clock that moves only by Advance and Set; give

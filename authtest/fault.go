@@ -11,8 +11,9 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// Fault is a way for an auth server to fail, on both endpoints at once. Break
-// brings it about.
+// Fault is a way for an auth server to fail, on all endpoints at once. Break
+// brings it about. On the routes of the ledger an operation takes place all
+// the same where the fault is in the answer: half of one, wrong JSON, a lie.
 type Fault string
 
 // The faults, each with what a client sees.
@@ -25,10 +26,10 @@ const (
 	HTMLPage        Fault = "HTML"           // 200, a proxy's page
 	Redirected      Fault = "redirect"       // 307 to another origin, which would give the true answer
 	WrongJSON       Fault = "wrong JSON"     // the true answer with a member of the wrong type
-	LyingAnswer     Fault = "lying answer"   // well formed and false: foreign keys under the true kids, any token valid and an admin's
+	LyingAnswer     Fault = "lying answer"   // well formed and false: foreign keys under the true kids, any token valid and an admin's, other users' credits
 	TLSError        Fault = "TLS error"      // a certificate that nobody vouches for; the issuer must be made WithTLS
 	SlowDrip        Fault = "slow drip"      // white space, a byte every 10 ms of real time, without end
-	EmptyKeySet     Fault = "empty key set"  // no keys; a verdict without a word: {}
+	EmptyKeySet     Fault = "empty key set"  // no keys; a verdict, or an answer of the ledger, without a word: {}
 )
 
 // Faults are all of them, for a matrix.
@@ -55,45 +56,47 @@ func (i *Issuer) Break(f Fault) {
 		i.become(mode{brokenTLS: true})
 		i.net.drop()
 	default:
-		jwks, validate := i.handlers(f)
-		i.become(mode{jwks: jwks, validate: validate})
+		i.become(i.handlers(f))
 	}
 }
 
 // handlers are the faults that an answer shows.
-func (i *Issuer) handlers(f Fault) (jwks, validate http.HandlerFunc) {
-	both := func(h http.HandlerFunc) (http.HandlerFunc, http.HandlerFunc) { return h, h }
+func (i *Issuer) handlers(f Fault) mode {
+	all := func(h http.HandlerFunc) mode { return mode{jwks: h, validate: h, credits: h} }
 	switch f {
 	case ServerError:
-		return both(func(w http.ResponseWriter, r *http.Request) {
+		return all(func(w http.ResponseWriter, r *http.Request) {
 			i.deny(w, r, wire.Internal, "Internal server error")
 		})
 	case TooManyRequests:
-		return both(func(w http.ResponseWriter, r *http.Request) {
+		return all(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", "1")
 			i.deny(w, r, wire.RateLimited, "Request failed: rate limit exceeded, retry later")
 		})
 	case HalfAnswer:
-		return both(i.half)
+		return all(i.half)
 	case HTMLPage:
-		return both(page)
+		return all(page)
 	case Redirected:
 		target := i.net.redirectTarget()
-		return both(func(w http.ResponseWriter, r *http.Request) {
+		return all(func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, target+r.URL.Path, http.StatusTemporaryRedirect)
 		})
 	case WrongJSON:
-		return i.retype(`{"keys":[`, `{"keys":{"0":[`, "]}", "]}}"),
-			i.retype(`"valid":true`, `"valid":"true"`, `"valid":false`, `"valid":"false"`)
+		return mode{
+			jwks:     i.retype(`{"keys":[`, `{"keys":{"0":[`, "]}", "]}}"),
+			validate: i.retype(`"valid":true`, `"valid":"true"`, `"valid":false`, `"valid":"false"`),
+			credits:  i.retype(`"balance":`, `"balance":[],"x":`, `"success":true`, `"success":"true"`, `"amount":`, `"amount":"x","was":`),
+		}
 	case LyingAnswer:
-		return i.foreignKeys, i.flatter
+		return mode{jwks: i.foreignKeys, validate: i.flatter, credits: i.retype(lies...)}
 	case SlowDrip:
-		return both(drip)
+		return all(drip)
 	case EmptyKeySet:
-		return constant(`{"keys":[]}`), constant(`{}`)
+		return mode{jwks: constant(`{"keys":[]}`), validate: constant(`{}`), credits: constant(`{}`)}
 	}
 	i.fatalf("authtest: Break: no fault %q", f)
-	return nil, nil
+	return mode{}
 }
 
 // truth is the whole answer that a healthy issuer would give: never the 304 of

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/manacore/manacore-go/internal/memledger"
 )
 
 // The user whom Token speaks for unless told otherwise, and the names that
@@ -34,6 +36,7 @@ type Issuer struct {
 
 	jwksRequests     atomic.Int64
 	validateRequests atomic.Int64
+	creditRequests   atomic.Int64
 	redirected       atomic.Int64
 
 	mu       sync.Mutex
@@ -45,7 +48,8 @@ type Issuer struct {
 	revoked  map[string]bool // session ids, and whole tokens that have none
 	mode     *mode
 
-	net network
+	ledger *memledger.Ledger
+	net    network
 }
 
 // Option changes how an issuer is made.
@@ -98,6 +102,7 @@ func newIssuer(fatalf func(string, ...any), opts []Option) *Issuer {
 		o(i)
 	}
 	i.keys = []*key{newKey(i.seed, 0)}
+	i.ledger = memledger.New(memledger.Config{Free: SignupBonus, ServiceKey: ServiceKey, Now: i.now})
 	if err := i.net.open(i); err != nil {
 		i.fatalf("authtest: %v", err)
 	}

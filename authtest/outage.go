@@ -8,11 +8,12 @@ import (
 // mode is how the issuer answers at the moment; its zero value is healthy. A
 // mode does not change: another one replaces it.
 type mode struct {
-	down           bool
-	hang           bool
-	slow           time.Duration
-	brokenTLS      bool
-	jwks, validate http.HandlerFunc // in place of the endpoint, where not nil
+	down      bool
+	hang      bool
+	slow      time.Duration
+	brokenTLS bool
+	// In place of the endpoint, or of all routes of the ledger, where not nil.
+	jwks, validate, credits http.HandlerFunc
 
 	ended chan struct{} // closed when another mode replaces this one
 }
@@ -62,6 +63,11 @@ func (i *Issuer) FaultJWKS(handler http.HandlerFunc) {
 // FaultValidate lets handler answer for verdicts; nil ends that.
 func (i *Issuer) FaultValidate(handler http.HandlerFunc) {
 	i.change(func(m *mode) { m.validate = handler })
+}
+
+// FaultCredits lets handler answer for the credit ledger; nil ends that.
+func (i *Issuer) FaultCredits(handler http.HandlerFunc) {
+	i.change(func(m *mode) { m.credits = handler })
 }
 
 // Up ends every outage and every fault, at the same URL. Keys, revocations and

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/manacore/manacore-go/internal/memledger"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -27,6 +28,9 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case wire.ValidatePath:
 		i.validateRequests.Add(1)
 	}
+	if memledger.Serves(path) {
+		i.creditRequests.Add(1)
+	}
 	m, answerable := i.hold(r)
 	if !answerable {
 		panic(http.ErrAbortHandler)
@@ -39,6 +43,8 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.jwks(w, r)
 	case path == wire.ValidatePath && m.validate != nil:
 		m.validate(w, r)
+	case memledger.Serves(path) && m.credits != nil:
+		m.credits(w, r)
 	default:
 		i.answer(w, r)
 	}
@@ -52,6 +58,9 @@ func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) {
 		i.serveJWKS(w, r)
 	case path == wire.ValidatePath && r.Method == http.MethodPost:
 		i.serveValidate(w, r)
+	case memledger.Serves(path):
+		secure(w.Header())
+		i.ledger.ServeHTTP(w, r)
 	default:
 		i.deny(w, r, wire.NotFound, "Cannot "+r.Method+" "+r.URL.Path)
 	}

@@ -1,0 +1,94 @@
+package credits
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+	"golang.org/x/time/rate"
+
+	"github.com/manacore/manacore-go/internal/httpcall"
+)
+
+// Client of a credit ledger. It is safe for concurrent use; a process needs
+// one.
+type Client struct {
+	config  Config
+	base    string // URL and prefix
+	http    *http.Client
+	own     bool            // the transport is the client's
+	ctx     context.Context // ends with Close
+	stop    context.CancelFunc
+	breaker *gobreaker.CircuitBreaker[*answer]
+	warn    rate.Sometimes
+
+	calls, repeated, unavailable atomic.Uint64
+}
+
+// New makes a Client. It does no I/O. The error is ErrNotConfigured and says
+// everything that is wrong with the configuration.
+func New(config Config) (*Client, error) {
+	if config.standsIn() {
+		return newStubClient(config)
+	}
+	return newClient(config)
+}
+
+func newClient(config Config) (*Client, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		config: config,
+		base:   config.URL + config.Prefix,
+		http:   httpcall.Client(config.HTTPClient),
+		own:    config.HTTPClient == nil,
+		warn:   rate.Sometimes{First: 1, Interval: time.Minute},
+	}
+	if transport, ok := c.http.Transport.(*http.Transport); ok && c.own && strings.HasPrefix(c.base, "http:") {
+		transport.Proxy = nil // a proxy would read the key
+	}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	c.breaker = httpcall.NewBreaker[*answer](httpcall.BreakerConfig{
+		Failures: config.Breaker.Failures,
+		OpenFor:  config.Breaker.OpenFor,
+		Judge:    c.judge,
+		OnChange: func(from, to string) {
+			config.Logger.Warn("the circuit breaker of the credit ledger changed", "url", config.URL, "from", from, "to", to)
+		},
+	})
+	return c, nil
+}
+
+// Close ends the calls under way, with ErrUnavailable, and refuses every other
+// one. It never fails; the error is there for io.Closer.
+func (c *Client) Close() error {
+	c.stop()
+	if c.own {
+		c.http.CloseIdleConnections()
+	}
+	return nil
+}
+
+// Stats is what a Client has done since New.
+type Stats struct {
+	Calls       uint64 // calls of its methods that reached out to the ledger
+	Repeated    uint64 // requests beyond the first of a call
+	Unavailable uint64 // calls that ended with ErrUnavailable
+	Breaker     string // closed, half-open or open
+}
+
+// Stats reads the counters; each is exact, and the whole is no snapshot of one
+// instant.
+func (c *Client) Stats() Stats {
+	return Stats{
+		Calls:       c.calls.Load(),
+		Repeated:    c.repeated.Load(),
+		Unavailable: c.unavailable.Load(),
+		Breaker:     c.breaker.State().String(),
+	}
+}

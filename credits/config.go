@@ -1,0 +1,153 @@
+package credits
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/httpcall"
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// The prefixes under which ledgers have the routes of services.
+const (
+	// InternalPrefix: our auth server and the standalone credits service.
+	InternalPrefix = wire.InternalCreditsPath
+	// LegacyPrefix: our auth server, as older packages call it.
+	LegacyPrefix = wire.CreditsPath
+)
+
+// Config of a Client. AppID and ServiceKey are required, outside of a
+// developer's machine; every other zero value is a working one. A negative
+// number is an error unless its field says what it means.
+type Config struct {
+	// URL of the ledger, without the /api/v1: the auth server, or the credits
+	// service where that stands apart. "": http://localhost:3001. Over http://
+	// it must be this machine or one of PlaintextHosts.
+	URL string
+	// Prefix of the routes. "": InternalPrefix.
+	Prefix string
+	// AppID names the app that charges, as the service key was made for it:
+	// letters, digits, ".", "_" and "-", at most 64.
+	AppID string
+	// ServiceKey lets the app charge. It gets into no log and no error.
+	ServiceKey string
+	// PlaintextHosts are host names, without a port, that may be called over
+	// plain http although they are not this machine: those of a network, such
+	// as a cluster's, that nobody else listens to. They are called without a
+	// proxy. None: https is required.
+	PlaintextHosts []string
+
+	// Timeout of one call as a whole, its repetitions included. 0: 5 s.
+	Timeout time.Duration
+	// Attempt is the timeout of one request of a call. 0: 2 s. At most
+	// Timeout.
+	Attempt time.Duration
+	// Retries is how often a call is repeated that may have failed on its way.
+	// 0: twice. Negative: never.
+	Retries int
+	// Backoff bounds the wait before the first repetition, which is random
+	// below it; it doubles each time, up to 1 s. A ledger that asks for more
+	// gets it, within Timeout. 0: 100 ms.
+	Backoff time.Duration
+	Breaker client.BreakerConfig
+
+	// HTTPClient is copied for the calls; redirects are never followed. nil: a
+	// client of its own that Close tears down.
+	HTTPClient *http.Client
+	// Clock times the waits between repetitions. nil: the system's.
+	Clock client.Clock
+	// Logger hears of outages, never of keys. nil: slog.Default.
+	Logger *slog.Logger
+
+	// Dev stands in for the ledger on a developer's machine: where AppID or
+	// ServiceKey is missing, NodeEnv is exactly "development" and
+	// DevBypassAuth exactly "true". A program that is built with the tag
+	// nodevbypass never lets it. nil: nothing does.
+	Dev *Stub
+	// NodeEnv and DevBypassAuth are NODE_ENV and DEV_BYPASS_AUTH.
+	NodeEnv, DevBypassAuth string
+}
+
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+func (systemClock) AfterFunc(d time.Duration, f func()) func() bool {
+	return time.AfterFunc(d, f).Stop
+}
+
+// withDefaults fills what is not set, or says what is wrong.
+func (c Config) withDefaults() (Config, error) {
+	c.URL = strings.TrimRight(cmp.Or(c.URL, "http://localhost:3001"), "/")
+	c.Prefix = strings.TrimRight(cmp.Or(c.Prefix, InternalPrefix), "/")
+	c.Timeout = cmp.Or(c.Timeout, 5*time.Second)
+	c.Attempt = min(cmp.Or(c.Attempt, 2*time.Second), c.Timeout)
+	c.Retries = max(cmp.Or(c.Retries, 2), 0)
+	c.Backoff = cmp.Or(c.Backoff, 100*time.Millisecond)
+	c.Breaker.Failures = cmp.Or(c.Breaker.Failures, 5)
+	c.Breaker.OpenFor = cmp.Or(c.Breaker.OpenFor, 2*time.Second)
+	if c.Clock == nil {
+		c.Clock = systemClock{}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, c.validate()
+}
+
+func (c Config) validate() error {
+	var errs []error
+	reject := func(bad bool, text string) {
+		if bad {
+			errs = append(errs, fmt.Errorf("%w: %s", ErrNotConfigured, text))
+		}
+	}
+	reject(c.AppID == "", "AppID (APP_ID) is missing")
+	reject(c.AppID != "" && !isAppID(c.AppID), "AppID (APP_ID) may hold letters, digits, \".\", \"_\" and \"-\", at most 64")
+	reject(c.ServiceKey == "", "ServiceKey (MANA_CORE_SERVICE_KEY) is missing")
+	reject(strings.IndexFunc(c.ServiceKey, notVisible) >= 0, "ServiceKey (MANA_CORE_SERVICE_KEY) holds a character that a header can't carry")
+	if err := httpcall.CheckBaseURL(c.URL); err != nil {
+		reject(true, "the ledger's URL "+err.Error())
+	} else {
+		reject(!c.mayCarryKey(), "the ledger's URL is plain http to another machine, where anybody on the way could read the service key: use https, or name the host in PlaintextHosts (MANA_CREDITS_PLAINTEXT_HOSTS)")
+	}
+	reject(!strings.HasPrefix(c.Prefix, "/") || strings.ContainsAny(c.Prefix, "?#%"), "Prefix is no path")
+	reject(c.Timeout < 0, "Timeout is negative")
+	reject(c.Attempt < 0, "Attempt is negative")
+	reject(c.Backoff < 0, "Backoff is negative")
+	reject(c.Breaker.OpenFor < 0, "Breaker.OpenFor is negative")
+	return errors.Join(errs...)
+}
+
+// mayCarryKey tells whether the URL may see the service key: over TLS, on this
+// machine, or on a host that the configuration names.
+func (c Config) mayCarryKey() bool {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return false
+	}
+	host := strings.ToLower(u.Hostname())
+	if u.Scheme == "https" || host == "localhost" {
+		return true
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+		return true
+	}
+	return slices.ContainsFunc(c.PlaintextHosts, func(named string) bool { return strings.EqualFold(named, host) })
+}
+
+func isAppID(id string) bool {
+	return len(id) <= 64 && strings.IndexFunc(id, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("._-", c))
+	}) < 0
+}
+
+func notVisible(c rune) bool { return c <= 0x20 || c >= 0x7f }

@@ -1,0 +1,72 @@
+package credits
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/manacore/manacore-go/internal/httpcall"
+)
+
+// The kinds of failure. Every error of this package is at least one of them by
+// errors.Is, told by the status and the code of the answer and never by its
+// text. Error texts are fixed words for the operator's log: they hold no key
+// and nothing that a server or a caller sent.
+var (
+	// ErrInsufficient: the balance is too low. The error is an
+	// *InsufficientError, which has the figures.
+	ErrInsufficient = errors.New("insufficient credits")
+	// ErrUnavailable: the ledger gave no answer that can be trusted. Whether an
+	// operation took place is not known: try again with the same key.
+	ErrUnavailable = errors.New("credits unavailable")
+	// ErrConflict: the ledger holds something that speaks against the
+	// operation: another operation under the same key, one that is still
+	// running, or a reservation that was settled the other way or has expired.
+	ErrConflict = errors.New("credits conflict")
+	// ErrKeyReused: the key was used for another operation. It is an
+	// ErrConflict.
+	ErrKeyReused = fmt.Errorf("%w: the idempotency key was used for another operation", ErrConflict)
+	// ErrInvalid: the operation itself is not good, here or in the ledger's
+	// eyes. Nothing took place.
+	ErrInvalid = errors.New("invalid credits operation")
+	// ErrNotFound: the ledger knows no such reservation or transaction, or no
+	// such route: a URL or a Prefix that is wrong looks the same.
+	ErrNotFound = errors.New("not known to the credit ledger")
+	// ErrForbidden: the ledger does not take this service key, or not for this
+	// app or operation.
+	ErrForbidden = errors.New("refused by the credit ledger")
+	// ErrNotConfigured: the configuration lacks the app or the service key, or
+	// is not usable.
+	ErrNotConfigured = errors.New("credits are not configured")
+)
+
+// InsufficientError is an ErrInsufficient with its figures, in credits.
+type InsufficientError struct {
+	Required  int64
+	Available int64
+	Operation string // as the caller named it
+}
+
+func (e *InsufficientError) Error() string {
+	return fmt.Sprintf("insufficient credits: %d required, %d available", e.Required, e.Available)
+}
+
+// Is makes the error an ErrInsufficient.
+func (e *InsufficientError) Is(target error) bool { return target == ErrInsufficient }
+
+// callError is what one request came to that did not succeed.
+type callError struct {
+	kind    error
+	text    string
+	outcome httpcall.Outcome // what it says about the ledger's health
+	retry   bool             // another try may end better
+	after   time.Duration    // how long the ledger asked to wait; 0: it did not say
+}
+
+func (e *callError) Error() string { return e.kind.Error() + ": " + e.text }
+
+func (e *callError) Unwrap() error { return e.kind }
+
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrInvalid}, args...)...)
+}

@@ -1,0 +1,102 @@
+package credits
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// Transaction is a row of a user's ledger.
+type Transaction struct {
+	ID            string
+	Type          string // usage, refund, purchase or bonus
+	Amount        int64  // below zero where it took
+	BalanceBefore int64
+	BalanceAfter  int64
+	AppID         string
+	Operation     string
+	Metadata      jsontext.Value // a JSON object; nil: none
+	Key           string
+	CreatedAt     time.Time
+}
+
+// Page asks for a part of a user's transactions.
+type Page struct {
+	Limit  int    // 1 to 200. 0: 50
+	Cursor string // Next of the page before. "": the newest
+}
+
+// Transactions lists a user's transactions, newest first. next is the cursor
+// of the following page, empty after the last. Our own server has the route,
+// the standalone service does not: there it is ErrNotFound.
+func (c *Client) Transactions(ctx context.Context, userID string, p Page) (list []Transaction, next string, err error) {
+	if err := checkUser(userID); err != nil {
+		return nil, "", err
+	}
+	if p.Limit < 0 || p.Limit > 200 {
+		return nil, "", invalid("the limit of a page is 1 to 200")
+	}
+	if len(p.Cursor) > maxText || strings.IndexFunc(p.Cursor, notVisible) >= 0 {
+		return nil, "", invalid("the cursor is not one of a page")
+	}
+	query := url.Values{}
+	if p.Limit > 0 {
+		query.Set("limit", strconv.Itoa(p.Limit))
+	}
+	if p.Cursor != "" {
+		query.Set("cursor", p.Cursor)
+	}
+	path := "/transactions/" + url.PathEscape(userID)
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	err = c.do(ctx, call{
+		method: http.MethodGet,
+		path:   path,
+		limit:  maxPage,
+		read: func(a *answer) error {
+			list, err = readPage(a.body, userID)
+			next = a.header.Get(wire.NextCursorHeader)
+			return err
+		},
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return list, next, nil
+}
+
+func readPage(doc []byte, userID string) ([]Transaction, error) {
+	var rows []wire.CreditTransaction
+	if err := json.Unmarshal(doc, &rows); err != nil || rows == nil {
+		return nil, errAnswer
+	}
+	list := make([]Transaction, 0, len(rows))
+	for _, row := range rows {
+		at, err := time.Parse(time.RFC3339, row.CreatedAt)
+		if err != nil || !isID(row.ID) || row.UserID != userID || row.Amount == 0 || row.Type == "" ||
+			sane(row.BalanceBefore, row.BalanceAfter, max(row.Amount, -row.Amount)) != nil {
+			return nil, errAnswer
+		}
+		t := Transaction{
+			ID: row.ID, Type: row.Type, Amount: row.Amount, BalanceBefore: row.BalanceBefore, BalanceAfter: row.BalanceAfter,
+			AppID: row.AppID, Operation: row.Description, CreatedAt: at,
+		}
+		if row.Metadata.Kind() == '{' {
+			t.Metadata = row.Metadata
+		}
+		if row.IdempotencyKey != nil {
+			t.Key = *row.IdempotencyKey
+		}
+		list = append(list, t)
+	}
+	return list, nil
+}

@@ -1,0 +1,135 @@
+package credits
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// Spend is what Consume takes.
+type Spend struct {
+	UserID    string
+	Amount    int64          // 1 to MaxAmount
+	Operation string         // what for; the transaction's description
+	Metadata  map[string]any // kept with the transaction; nil: none
+	// Key under which the operation takes place once: the same operation again
+	// has the same result, another one is an ErrKeyReused. It belongs to the
+	// user and the app. "": one is made for this call, so that the client can
+	// repeat it, and the caller can't.
+	Key string
+}
+
+// GiveBack is what Refund returns.
+type GiveBack struct {
+	UserID    string
+	Amount    int64  // 1 to MaxAmount
+	Operation string // why; the transaction's description
+	// TransactionID of what was taken: never more than that comes back. "": the
+	// ledger takes the newest spending of this app that covers it.
+	TransactionID string
+	Metadata      map[string]any // nil: none
+	Key           string         // as Spend's
+}
+
+// Receipt is a transaction that took place, by this call or an earlier one
+// with the same key.
+type Receipt struct {
+	TransactionID string
+	Paid, Free    int64 // what the user had after it
+	Replayed      bool  // by an earlier call
+}
+
+// Consume takes credits at once. Where something can fail afterwards, Reserve
+// is right.
+func (c *Client) Consume(ctx context.Context, s Spend) (Receipt, error) {
+	metadata, err := checkSpend(s.UserID, s.Amount, s.Operation, s.Metadata)
+	if err != nil {
+		return Receipt{}, err
+	}
+	key, err := keyOr(s.Key)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return c.transact(ctx, -s.Amount, s.UserID, key, call{
+		method: http.MethodPost,
+		path:   "/use",
+		body: wire.CreditUseRequest{
+			UserID: s.UserID, Amount: s.Amount, AppID: c.config.AppID, Description: s.Operation,
+			IdempotencyKey: key, Metadata: metadata,
+		},
+		required: s.Amount, operation: s.Operation,
+		conflictPasses: true,
+	})
+}
+
+// Refund gives credits back that were taken by this app.
+func (c *Client) Refund(ctx context.Context, g GiveBack) (Receipt, error) {
+	metadata, err := checkSpend(g.UserID, g.Amount, g.Operation, g.Metadata)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if g.TransactionID != "" {
+		if err := checkID(g.TransactionID); err != nil {
+			return Receipt{}, err
+		}
+	}
+	key, err := keyOr(g.Key)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return c.transact(ctx, g.Amount, g.UserID, key, call{
+		method: http.MethodPost,
+		path:   "/refund",
+		body: wire.CreditRefundRequest{
+			UserID: g.UserID, Amount: g.Amount, AppID: c.config.AppID, Description: g.Operation,
+			TransactionID: g.TransactionID, IdempotencyKey: key, Metadata: metadata,
+		},
+		conflictPasses: true,
+	})
+}
+
+// transact runs a call that answers with a transaction of that change.
+func (c *Client) transact(ctx context.Context, change int64, userID, key string, op call) (Receipt, error) {
+	var r Receipt
+	op.read = func(a *answer) error {
+		var body wire.CreditUseResponse
+		if err := a.into(&body, "success", "transaction", "newBalance"); err != nil {
+			return err
+		}
+		t := body.Transaction
+		if !body.Success || !isID(t.ID) || t.UserID != userID || t.AppID != c.config.AppID || t.Amount != change ||
+			t.IdempotencyKey != nil && *t.IdempotencyKey != key {
+			return errAnswer
+		}
+		r = Receipt{t.ID, body.NewBalance.Balance, body.NewBalance.FreeCreditsRemaining, body.Message == wire.CreditReplayed}
+		return sane(r.Paid, r.Free, r.Paid+r.Free, t.BalanceBefore, t.BalanceAfter)
+	}
+	if err := c.do(ctx, op); err != nil {
+		return Receipt{}, err
+	}
+	return r, nil
+}
+
+func checkSpend(userID string, amount int64, operation string, metadata map[string]any) (jsontext.Value, error) {
+	if err := checkUser(userID); err != nil {
+		return nil, err
+	}
+	if err := checkAmount(amount); err != nil {
+		return nil, err
+	}
+	if operation == "" {
+		return nil, invalid("the operation has no name")
+	}
+	if metadata == nil {
+		return nil, nil
+	}
+	doc, err := json.Marshal(metadata, json.Deterministic(true))
+	if err != nil {
+		return nil, invalid("the metadata is not JSON")
+	}
+	return doc, nil
+}

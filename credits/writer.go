@@ -1,0 +1,110 @@
+package credits
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+)
+
+// writer watches how far an answer gets. It keeps what http.ResponseController
+// finds in the one below.
+type writer struct {
+	http.ResponseWriter
+	request *http.Request
+
+	begun  bool // something of the answer was handed on
+	status int  // its status; 0 before it began
+	gone   bool // the caller was found gone before that, and gets nothing
+	lost   bool // a write failed on its way to the caller
+	trails bool // a trailer was announced
+}
+
+// begin is called before anything is handed on. A caller that has gone by then
+// gets nothing: it may have closed its side alone and go on reading, and what
+// it reads would not be charged.
+func (w *writer) begin(status int) error {
+	if w.begun {
+		return nil
+	}
+	if w.left() {
+		return errGone
+	}
+	w.begun, w.status = true, status
+	h := w.Header()
+	body := w.request.Method != http.MethodHead && status != http.StatusNoContent && status != http.StatusNotModified
+	if body && h.Get("Content-Length") == "" {
+		w.trails = true
+		h.Add("Trailer", TransactionTrailer)
+	}
+	return nil
+}
+
+// left tells whether the caller has gone, and stays so.
+func (w *writer) left() bool {
+	w.gone = w.gone || errors.Is(w.request.Context().Err(), context.Canceled)
+	return w.gone
+}
+
+func (w *writer) WriteHeader(status int) {
+	// An informational status is not the answer yet (RFC 9110 section 15.2).
+	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		w.ResponseWriter.WriteHeader(status)
+		return
+	}
+	if w.begin(status) == nil {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	if err := w.begin(http.StatusOK); err != nil {
+		return 0, err
+	}
+	n, err := w.ResponseWriter.Write(p)
+	return n, w.note(err)
+}
+
+// note remembers that the way to the caller is broken. What the handler itself
+// did wrong, or what a time limit of the server cut off, is no such thing.
+func (w *writer) note(err error) error {
+	if err != nil && !errors.Is(err, http.ErrBodyNotAllowed) && !errors.Is(err, http.ErrContentLength) &&
+		!errors.Is(err, http.ErrHandlerTimeout) && !errors.Is(err, http.ErrNotSupported) {
+		w.lost = true
+	}
+	return err
+}
+
+// Flush is there for handlers that ask for an http.Flusher.
+func (w *writer) Flush() { _ = w.FlushError() }
+
+// FlushError is there for http.ResponseController.
+func (w *writer) FlushError() error {
+	if err := w.begin(http.StatusOK); err != nil {
+		return err
+	}
+	return w.note(http.NewResponseController(w.ResponseWriter).Flush())
+}
+
+// Hijack hands the connection over, which is an answer.
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !w.begun && w.left() {
+		return nil, nil, errGone
+	}
+	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil {
+		w.begun, w.status = true, http.StatusSwitchingProtocols
+	}
+	return conn, buffered, err
+}
+
+// Unwrap is there for http.ResponseController.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// name tells the caller the transaction, in whatever way is still open.
+func (w *writer) name(transactionID string) {
+	if w.trails || !w.begun {
+		w.Header().Set(TransactionTrailer, transactionID)
+	}
+}

@@ -1,0 +1,182 @@
+package memledger
+
+import (
+	"crypto/subtle"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// maxBody is the largest request body, in bytes.
+const maxBody = 100 << 10
+
+// Serves tells whether a path is one of the ledger's.
+func Serves(path string) bool {
+	_, ok := route(path)
+	return ok
+}
+
+// route is a path below either prefix of the routes of services.
+func route(path string) (string, bool) {
+	for _, prefix := range []string{wire.InternalCreditsPath, wire.CreditsPath} {
+		if below, ok := strings.CutPrefix(path, prefix+"/"); ok {
+			return below, true
+		}
+	}
+	return "", false
+}
+
+// ServeHTTP answers the routes of services, under both prefixes.
+func (l *Ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	status, body, err := l.answer(w, r)
+	if err == nil {
+		wire.Reply(w, r, status, body)
+		return
+	}
+	refused, ok := errors.AsType[*refusal](err)
+	if !ok {
+		refused = &refusal{code: wire.Internal, message: "Internal server error"}
+	}
+	envelope := wire.NewEnvelope(refused.code, refused.message, r.URL.Path, l.config.Now())
+	switch details := refused.details.(type) {
+	case wire.InsufficientDetails:
+		wire.Reply(w, r, envelope.StatusCode, wire.InsufficientEnvelope{Envelope: envelope, Details: details})
+	case wire.KeyReusedDetails:
+		wire.Reply(w, r, envelope.StatusCode, wire.KeyReusedEnvelope{Envelope: envelope, Details: details})
+	default:
+		wire.Reply(w, r, envelope.StatusCode, envelope)
+	}
+}
+
+func (l *Ledger) answer(w http.ResponseWriter, r *http.Request) (status int, body any, err error) {
+	below, _ := route(r.URL.EscapedPath())
+	name, userID, _ := strings.Cut(below, "/")
+	appID := r.Header.Get(wire.AppIDHeader)
+	if appID == "" || l.config.ServiceKey != "" &&
+		subtle.ConstantTimeCompare([]byte(r.Header.Get(wire.ServiceKeyHeader)), []byte(l.config.ServiceKey)) != 1 {
+		return 0, nil, &refusal{code: wire.Unauthorized, message: "Invalid service key"}
+	}
+	doc, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return 0, nil, &refusal{code: wire.PayloadTooLarge, message: "request entity too large"}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	status = http.StatusOK
+	switch r.Method + " " + name {
+	case "GET balance":
+		body = l.open(userID).balance()
+	case "GET transactions":
+		body, err = l.page(w, r, userID)
+	case "POST use":
+		status = http.StatusCreated
+		body, err = decode(doc, l.use, appID)
+	case "POST refund":
+		status = http.StatusCreated
+		body, err = decode(doc, l.refund, appID)
+	case "POST reserve":
+		body, err = decode(doc, l.reserve, appID)
+	case "POST commit":
+		body, err = decode(doc, l.commit, appID)
+	case "POST refund-reservation":
+		body, err = decode(doc, l.release, appID)
+	default:
+		err = &refusal{code: wire.NotFound, message: "Cannot " + r.Method + " " + r.URL.EscapedPath()}
+	}
+	return status, body, err
+}
+
+// decode reads a request strictly and runs it.
+func decode[T any](doc []byte, run func(appID string, request T) (any, error), appID string) (any, error) {
+	var request T
+	if err := json.Unmarshal(doc, &request, json.RejectUnknownMembers(true)); err != nil {
+		return nil, &refusal{code: wire.ValidationFailed, message: []string{"the body is not one of this route"}}
+	}
+	if faults := check(any(request)); faults != nil {
+		return nil, &refusal{code: wire.ValidationFailed, message: faults}
+	}
+	if named := appOf(any(request)); named != "" && named != appID {
+		return nil, &refusal{code: wire.Forbidden, message: "The service key is not one of that app"}
+	}
+	return run(appID, request)
+}
+
+// check says what is wrong with a request.
+func check(request any) (faults []string) {
+	require := func(ok bool, fault string) {
+		if !ok {
+			faults = append(faults, fault)
+		}
+	}
+	amount := func(n int64) { require(n > 0 && n <= wire.MaxCredits, "amount must be a positive number") }
+	text := func(name, value string) { require(value != "", name+" should not be empty") }
+	switch q := request.(type) {
+	case wire.CreditUseRequest:
+		amount(q.Amount)
+		text("userId", q.UserID)
+		text("description", q.Description)
+		text("appId", q.AppID)
+	case wire.CreditRefundRequest:
+		amount(q.Amount)
+		text("userId", q.UserID)
+		text("description", q.Description)
+		text("appId", q.AppID)
+	case wire.CreditReserveRequest:
+		amount(q.Amount)
+		text("userId", q.UserID)
+		text("reason", q.Reason)
+		require(q.ExpiresIn >= 0 && q.ExpiresIn <= 86400, "expiresIn must be between 1 and 86400")
+	case wire.CreditCommitRequest:
+		text("reservationId", q.ReservationID)
+		if q.Amount != nil {
+			amount(*q.Amount)
+		}
+	case wire.CreditReleaseRequest:
+		text("reservationId", q.ReservationID)
+	}
+	return faults
+}
+
+// appOf is the app that a request names, if its route takes one.
+func appOf(request any) string {
+	switch q := request.(type) {
+	case wire.CreditUseRequest:
+		return q.AppID
+	case wire.CreditRefundRequest:
+		return q.AppID
+	}
+	return ""
+}
+
+// page is a page of a user's transactions. Its cursor is how many to leave out
+// of the oldest.
+func (l *Ledger) page(w http.ResponseWriter, r *http.Request, userID string) ([]wire.CreditTransaction, error) {
+	rows := l.open(userID).rows
+	limit, end := 50, len(rows)
+	query := r.URL.Query()
+	if text := query.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 200 {
+			return nil, &refusal{code: wire.ValidationFailed, message: []string{"limit must be between 1 and 200"}}
+		}
+		limit = n
+	}
+	if text := query.Get("cursor"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > end {
+			return nil, &refusal{code: wire.ValidationFailed, message: []string{"cursor is malformed"}}
+		}
+		end = n
+	}
+	begin := max(0, end-limit)
+	if begin > 0 {
+		w.Header().Set(wire.NextCursorHeader, strconv.Itoa(begin))
+	}
+	return newestFirst(rows[begin:end]), nil
+}
