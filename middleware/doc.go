@@ -45,7 +45,8 @@
 //
 // Headers by which proxies name a user are removed from every request that
 // passes, since nobody verified them: Remote-User, X-Remote-User, X-User,
-// X-User-{Email,Id,Role,Roles}, X-Auth-User, X-Auth-Bypass,
+// X-User-{Email,Id,Name,Role,Roles}, X-Userid, X-Username, X-Webauth-User,
+// X-Auth-User, X-Auth-Bypass,
 // X-Auth-Request-{Email,Groups,Preferred-Username,User},
 // X-Authenticated-{User,Userid} and
 // X-Forwarded-{Email,Groups,Preferred-Username,User}.

@@ -221,7 +221,8 @@ func TestAdmitLeavesTheRequestAlone(t *testing.T) {
 func TestIdentityHeadersAreRemoved(t *testing.T) {
 	t.Parallel()
 	names := []string{
-		"Remote-User", "x-remote-user", "X-USER-ID", "X-User", "X-User-Email", "X-User-Role", "X-User-Roles", "X-Auth-User", "X-Auth-Bypass",
+		"Remote-User", "x-remote-user", "X-USER-ID", "X-User", "X-User-Email", "X-User-Role", "X-User-Roles", "X-User-Name", "X-Userid", "X-Username",
+		"X-Webauth-User", "X-Auth-User", "X-Auth-Bypass",
 		"X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Groups", "X-Auth-Request-Preferred-Username",
 		"X-Authenticated-User", "X-Authenticated-Userid",
 		"X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username",

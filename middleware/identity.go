@@ -31,7 +31,8 @@ func isIdentity(name string) bool {
 		"X-Auth-User", "X-Authenticated-User", "X-Authenticated-Userid",
 		"X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username", "X-Forwarded-User",
 		"X-Remote-User",
-		"X-User", "X-User-Email", "X-User-Id", "X-User-Role", "X-User-Roles":
+		"X-User", "X-User-Email", "X-User-Id", "X-User-Name", "X-User-Role", "X-User-Roles", "X-Userid", "X-Username",
+		"X-Webauth-User":
 		return true
 	}
 	return false
