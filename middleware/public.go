@@ -19,9 +19,10 @@ import (
 //     redirect (//x, /a/../b, a missing slash) is not public; nor is a path
 //     with an encoded slash or dot segment, on which routers disagree, nor
 //     CONNECT. When the guard stands right before a *http.ServeMux, the route
-//     of that one has to agree: a more specific one is not public. Before any
-//     other handler the guard cannot see the routes, and a pattern covers all
-//     that it matches, "/quotes/private" included.
+//     of that one, and of a ServeMux that is its handler, has to agree: a more
+//     specific one is not public. Behind any other handler, http.StripPrefix
+//     included, the guard cannot see the routes, and a pattern covers all that
+//     it matches, "/quotes/private" included.
 //   - Echo, Gin: the path of the pattern is compared with the template of the
 //     matched route, ":id" standing for {id} and "*" or "*path" for the rest
 //     of the path. The framework's own spelling is accepted as well. No
@@ -76,11 +77,14 @@ func (s *publicSet) matches(r *http.Request) bool {
 	if _, ok := handler.(public); !ok {
 		return false
 	}
-	if s.router == nil {
-		return true
+	for router := s.router; router != nil; {
+		handler, routed := router.Handler(r)
+		if routed == "" || moreSpecific(parseRoute(routed), parseRoute(pattern)) {
+			return false
+		}
+		router, _ = handler.(*http.ServeMux)
 	}
-	_, routed := s.router.Handler(r)
-	return routed != "" && !moreSpecific(parseRoute(routed), parseRoute(pattern))
+	return true
 }
 
 // moreSpecific tells that the router's route, which matches the same request

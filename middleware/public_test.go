@@ -123,6 +123,27 @@ func TestPublicAsksTheRouter(t *testing.T) {
 	}
 }
 
+// G138: a mux that is a route of the guard's own is asked as well.
+func TestPublicAsksTheMuxInside(t *testing.T) {
+	t.Parallel()
+	mux := func(pattern string, handler http.Handler) *http.ServeMux {
+		m := http.NewServeMux()
+		m.Handle(pattern, handler)
+		return m
+	}
+	quotes := mux("GET /api/quotes/{id}", public{})
+	quotes.Handle("GET /api/quotes/private", public{})
+	router := mux("/api/", mux("/api/quotes/", quotes))
+	for target, want := range map[string]bool{
+		"/api/quotes/1": true, "/api/quotes/private": false, "/api/quotes/": false, "/api/quotes/1/notes": false, "/api/other": false,
+	} {
+		g := New(oneToken, Public("/api/quotes/{id}")).Behind(router)
+		if got := g.public.matches(request(t, "GET", target)); got != want {
+			t.Errorf("GET %s: %v; want %v", target, got, want)
+		}
+	}
+}
+
 func TestPublicTemplates(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
