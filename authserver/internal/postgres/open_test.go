@@ -137,7 +137,8 @@ func TestMigrationsOnlyAdd(t *testing.T) {
 	open(t, url)
 	pgtest.Exec(t, url, "ALTER TABLE auth.users DROP COLUMN disabled_at")
 	after := dump(t, url)
-	for _, ours := range []string{"auth.manacore_schema", "auth.refresh_tokens", "auth.signing_keys", "auth.session_revocations"} {
+	for _, ours := range []string{"auth.manacore_schema", "auth.refresh_tokens", "auth.signing_keys", "auth.session_revocations",
+		"auth.service_keys", "auth.credit_accounts", "auth.credit_transactions", "auth.credit_reservations", "auth.credit_usage"} {
 		if _, ok := after[ours]; !ok {
 			t.Errorf("%s is missing", ours)
 		}

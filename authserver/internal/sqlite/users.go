@@ -63,6 +63,7 @@ func (s *Store) Credential(ctx context.Context, userID string) (store.User, stor
 
 // querier is a pool or a transaction.
 type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 

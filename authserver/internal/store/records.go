@@ -7,7 +7,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Digest is the SHA-256 of a refresh token: all that a database sees of one.
+// Digest is the SHA-256 of a refresh token or a service key: all that a
+// database sees of one.
 type Digest [sha256.Size]byte
 
 // User is an account's person.
@@ -66,6 +67,23 @@ type Key struct {
 	PublicKey  string // JSON of the public JWK
 	PrivateKey string // sealed
 	CreatedAt  time.Time
+}
+
+// ServiceKey is the key by which a service of an app shows who it is. An app
+// may have several, so that one can follow the other.
+type ServiceKey struct {
+	ID         string
+	AppID      string
+	Hash       Digest // of the key
+	Operations []string
+	CreatedAt  time.Time
+	ExpiresAt  time.Time // zero: never
+	RevokedAt  time.Time // zero: not revoked
+}
+
+// Live says whether the key is neither revoked nor, at now, expired.
+func (k ServiceKey) Live(now time.Time) bool {
+	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
 }
 
 // The types of Event.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/ledger"
 )
 
 // The errors that callers tell apart. Every other error means that the
@@ -135,6 +137,20 @@ type Events interface {
 	SecurityEvents(ctx context.Context, userID string, limit int) ([]Event, error)
 }
 
+// ServiceKeys keeps the keys of services.
+type ServiceKeys interface {
+	// AddServiceKey stores a key.
+	AddServiceKey(ctx context.Context, key ServiceKey) error
+
+	// ServiceKeys lists all keys, the revoked and the expired too, by app and
+	// age.
+	ServiceKeys(ctx context.Context) ([]ServiceKey, error)
+
+	// RevokeServiceKey ends a key at an instant, unless it was revoked before.
+	// ErrNotFound where there is none.
+	RevokeServiceKey(ctx context.Context, id string, at time.Time) error
+}
+
 // Store is a whole database. Code that uses one asks for the role it needs.
 type Store interface {
 	Users
@@ -146,6 +162,10 @@ type Store interface {
 	Keys
 	Events
 	Statistics
+	ServiceKeys
+
+	// Ledger is the part that keeps credits.
+	Ledger() ledger.Store
 
 	// Ping asks whether the database answers.
 	Ping(ctx context.Context) error

@@ -23,7 +23,7 @@ const grace = 30 * time.Second
 // Run runs the suite. open makes an empty store and closes it when the test
 // ends.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	for _, test := range []struct {
+	for _, test := range append(ledgerTests, []struct {
 		name string
 		run  func(t *testing.T, s store.Store)
 	}{
@@ -48,7 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"first key race", firstKeyRace},
 		{"events", events},
 		{"statistics", statistics},
-	} {
+	}...) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			test.run(t, open(t))

@@ -1,0 +1,93 @@
+package ledger
+
+// touch gives what is due and answers the account.
+func (b *Book) touch(op Op) (Result, error) {
+	if op.Kind == Sweep {
+		if a := b.accounts[op.UserID]; a != nil {
+			b.expire(a)
+		}
+		return Result{}, nil
+	}
+	a, err := b.open(op.UserID, true)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Account: a.Account}, nil
+}
+
+// open finds the account of a user, makes it where there is none, and gives
+// it what is due. Where spender is asked for, a user who is deleted or disabled is
+// refused; else what was begun before may end.
+func (b *Book) open(userID string, spender bool) (*account, error) {
+	active, a := b.active[userID], b.accounts[userID]
+	if !active && (spender || a == nil) {
+		return nil, ErrNoUser
+	}
+	if a == nil {
+		return b.create(userID), nil
+	}
+	b.expire(a)
+	if active {
+		b.daily(a)
+	}
+	return a, nil
+}
+
+// create makes an account with the signup bonus.
+func (b *Book) create(userID string) *account {
+	a := &account{Account: Account{UserID: userID, Day: DayOf(b.now), CreatedAt: b.now, UpdatedAt: b.now}, changed: true}
+	b.accounts[userID] = a
+	b.bonus(a, b.policy.SignupBonus, "Signup bonus")
+	return a
+}
+
+// daily gives the daily credits of a new day, as many as the cap allows.
+// Days that nobody touched the account are not made up for, and a clock that
+// goes back brings no day anew.
+func (b *Book) daily(a *account) {
+	today := DayOf(b.now)
+	if today <= a.Day {
+		return
+	}
+	a.Day = today
+	a.UpdatedAt = b.now
+	a.changed = true
+	b.bonus(a, min(b.policy.Daily, b.policy.DailyCap-a.Free-a.HeldFree), "Daily credits")
+}
+
+// bonus gives free credits, as far as the account can take them.
+func (b *Book) bonus(a *account, amount int64, description string) {
+	amount = min(amount, MaxCredits-a.Total(), MaxCredits-a.Given)
+	if amount <= 0 {
+		return
+	}
+	a.Free += amount
+	a.Given += amount
+	a.UpdatedAt = b.now
+	b.write(a, Transaction{
+		Type: Bonus, Source: FromSystem, Amount: amount, Free: amount, AppID: SystemApp, Description: description,
+	})
+}
+
+// expire returns what overdue reservations hold. The reaper does so as well;
+// that it may be late changes nothing, because every operation on the account
+// comes by here first.
+func (b *Book) expire(a *account) {
+	for _, h := range b.holdsByUser[a.UserID] {
+		if h.Overdue(b.now) {
+			b.settle(a, h, Expired)
+		}
+	}
+}
+
+// settle takes what a reservation holds back into the account.
+func (b *Book) settle(a *account, h *hold, state State) {
+	a.HeldFree -= h.Free
+	a.HeldPaid -= h.Amount - h.Free
+	a.Free += h.Free
+	a.Paid += h.Amount - h.Free
+	a.UpdatedAt = b.now
+	a.changed = true
+	h.State, h.SettledAt, h.SettledBalance = state, b.now, a.Spendable()
+	h.changed = true
+}

@@ -1,0 +1,157 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Config is what a Ledger is made of.
+type Config struct {
+	Store  Store
+	Policy Policy
+	Now    func() time.Time
+	Random io.Reader // of ids; safe for concurrent use
+	Log    *slog.Logger
+	// Committers is how many transactions run at once, each for the accounts
+	// that fall to it. Zero: 1.
+	Committers int
+	// Queue is how many operations may wait for one committer; the next gets
+	// ErrBusy. Zero: 4096.
+	Queue int
+	// Batch is how many operations a transaction takes at most. Zero: 512.
+	Batch int
+	// SweepEvery is how often overdue reservations are looked for. Zero: each
+	// second. Negative: never.
+	SweepEvery time.Duration
+}
+
+// Ledger runs operations and answers questions. It is safe for concurrent use.
+type Ledger struct {
+	config     Config
+	seed       maphash.Seed
+	committers []chan *waiting
+	running    sync.WaitGroup
+	stop       context.CancelFunc // of the sweeper
+
+	lock   sync.RWMutex // held for reading while an operation is queued
+	closed bool
+}
+
+// New starts a ledger over a store, which has to stay open until Close.
+func New(config Config) *Ledger {
+	config.Committers = cmp.Or(config.Committers, 1)
+	config.Queue = cmp.Or(config.Queue, 4096)
+	config.Batch = cmp.Or(config.Batch, 512)
+	config.SweepEvery = cmp.Or(config.SweepEvery, time.Second)
+	ctx, stop := context.WithCancel(context.Background())
+	l := &Ledger{config: config, seed: maphash.MakeSeed(), stop: stop}
+	for range config.Committers {
+		queue := make(chan *waiting, config.Queue)
+		l.committers = append(l.committers, queue)
+		l.running.Go(func() { l.commitAll(queue) })
+	}
+	if config.SweepEvery > 0 {
+		l.running.Go(func() { l.sweepAll(ctx) })
+	}
+	return l
+}
+
+// Close lets the operations that wait end, and refuses every other one.
+func (l *Ledger) Close() {
+	l.stop()
+	l.lock.Lock()
+	if !l.closed {
+		l.closed = true
+		for _, queue := range l.committers {
+			close(queue)
+		}
+	}
+	l.lock.Unlock()
+	l.running.Wait()
+}
+
+func (l *Ledger) now() time.Time { return l.config.Now() }
+
+func (l *Ledger) newID() (string, error) {
+	id, err := uuid.NewV7FromReader(l.config.Random) // RFC 9562 section 5.7
+	if err != nil {
+		return "", fmt.Errorf("random source: %w", err)
+	}
+	return id.String(), nil
+}
+
+// Do runs an operation. Its error is a refusal, ErrBusy or ErrClosed, that of
+// ctx if it ended before the operation began, or one of the database. After
+// the last it is not certain whether the operation had its effect: who sent a
+// key may simply send it again.
+func (l *Ledger) Do(ctx context.Context, op Op) (Result, error) {
+	var err error
+	if op.body, err = op.digest(); err != nil {
+		return Result{}, err
+	}
+	w := &waiting{op: op, done: make(chan struct{})}
+	if err := l.enqueue(w); err != nil {
+		return Result{}, err
+	}
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+		if w.begin() { // and so nobody else will
+			return Result{}, ctx.Err()
+		}
+		<-w.done // under way: the outcome is near, and better known than not
+	}
+	return w.result, w.err
+}
+
+func (l *Ledger) enqueue(w *waiting) error {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	if l.closed {
+		return ErrClosed
+	}
+	// By the account, so that its operations are judged in the order of their
+	// arrival. Where that is not yet known, the reservation stands in: two
+	// that wait on one account together have no order that anyone could know.
+	who := cmp.Or(w.op.UserID, w.op.ReservationID)
+	queue := l.committers[maphash.String(l.seed, who)%uint64(len(l.committers))]
+	select {
+	case queue <- w:
+		return nil
+	default:
+		return ErrBusy
+	}
+}
+
+// Balance answers the account of a user, after what was due to it. Of a
+// deleted user it is what was left.
+func (l *Ledger) Balance(ctx context.Context, userID string) (Account, error) {
+	now := l.now()
+	a, found, due, err := l.config.Store.Account(ctx, userID, now)
+	if err != nil {
+		return Account{}, err
+	}
+	if found && !due && DayOf(now) <= a.Day {
+		return a, nil
+	}
+	r, err := l.Do(ctx, Op{Kind: Touch, Source: FromSystem, UserID: userID})
+	if found && errors.Is(err, ErrNoUser) {
+		return a, nil
+	}
+	return r.Account, err
+}
+
+// DayUsages lists what a user spent on the days from first to last, by day and
+// app.
+func (l *Ledger) DayUsages(ctx context.Context, userID string, first, last Day) ([]DayUsage, error) {
+	return l.config.Store.DayUsages(ctx, userID, first, last)
+}

@@ -1,0 +1,88 @@
+package ledger
+
+import (
+	"context"
+	"time"
+)
+
+// Store is a database of accounts. Package storetest holds the suite that an
+// implementation passes.
+type Store interface {
+	// Execute loads what need names, hands it to decide and writes what that
+	// returns, in one transaction that keeps every other one away from the
+	// accounts concerned. Where a concurrent transaction got in between, it
+	// begins anew and calls decide again. See ErrRejected.
+	Execute(ctx context.Context, need Need, decide func(Loaded) Changes) error
+
+	// Account reads an account, without a lock. found is false where there is
+	// none. due says whether a reservation of it is overdue at now.
+	Account(ctx context.Context, userID string, now time.Time) (account Account, found, due bool, err error)
+
+	// Transactions lists those of a user with an Entry from last downwards,
+	// newest first, at most limit.
+	Transactions(ctx context.Context, userID string, last int64, limit int) ([]Transaction, error)
+
+	// DayUsages lists what a user spent on the days from first to last, by day
+	// and app.
+	DayUsages(ctx context.Context, userID string, first, last Day) ([]DayUsage, error)
+
+	// Overdue lists users, at most limit, that have a reservation overdue at
+	// now.
+	Overdue(ctx context.Context, now time.Time, limit int) ([]string, error)
+}
+
+// Need is what a batch of operations has to know, without repetitions.
+type Need struct {
+	Now          time.Time
+	Users        []string
+	Keys         []KeyRef
+	Reservations []string    // ids; their users are concerned too
+	Transactions []string    // ids, with what was refunded of them
+	Grants       []GrantRef  // grants made before
+	Recent       []RecentRef // the newest usages, with what was refunded of them
+}
+
+// KeyRef names the transaction or reservation that has an idempotency key.
+type KeyRef struct{ UserID, AppID, Key string }
+
+// GrantRef names a grant.
+type GrantRef struct{ AppID, Reference string }
+
+// RecentRef names the newest usages of a user that an app reported, at most
+// MaxRecent.
+type RecentRef struct{ UserID, AppID string }
+
+// MaxRecent is how far a refund that names no usage looks back.
+const MaxRecent = 50
+
+// Loaded is what a database knows of a Need. The order does not matter, and
+// nothing is amiss if a row is there twice.
+type Loaded struct {
+	// Accounts of the users and of the reservations' users, locked.
+	Accounts []Account
+	// Active are those of the same users that exist and are neither deleted
+	// nor disabled.
+	Active []string
+	// Transactions are all that were asked for, in whatever way.
+	Transactions []Transaction
+	// Refunded is how much was refunded of a transaction, by its id.
+	Refunded map[string]int64
+	// Reservations are those asked for, those that have one of the keys, and
+	// those of the accounts that are overdue.
+	Reservations []Reservation
+}
+
+// Changes is what a batch writes.
+type Changes struct {
+	NewAccounts     []Account // by user
+	Accounts        []Account // by user
+	Transactions    []Transaction
+	NewReservations []Reservation
+	Settled         []Reservation // no longer open
+	Usages          []DayUsage    // to be added; by user, app and day
+}
+
+// None says whether there is nothing to write.
+func (c Changes) None() bool {
+	return len(c.NewAccounts)+len(c.Accounts)+len(c.Transactions)+len(c.NewReservations)+len(c.Settled)+len(c.Usages) == 0
+}

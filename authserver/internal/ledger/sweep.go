@@ -1,0 +1,52 @@
+package ledger
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// sweepAtOnce is how many accounts a sweep looks for at a time.
+const sweepAtOnce = 256
+
+// sweepAll returns what overdue reservations hold, from time to time.
+func (l *Ledger) sweepAll(ctx context.Context) {
+	ticker := time.NewTicker(l.config.SweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if _, err := l.Sweep(ctx); err != nil && ctx.Err() == nil {
+			l.config.Log.ErrorContext(ctx, "expired reservations could not be returned", "error", err)
+		}
+	}
+}
+
+// Sweep returns what reservations hold that are overdue now, and says of how
+// many accounts. Any number of servers may do so at once.
+func (l *Ledger) Sweep(ctx context.Context) (swept int, err error) {
+	for {
+		users, err := l.config.Store.Overdue(ctx, l.now(), sweepAtOnce)
+		if err != nil {
+			return swept, err
+		}
+		errs := make([]error, len(users))
+		var all sync.WaitGroup
+		for i, user := range users {
+			all.Go(func() { _, errs[i] = l.Do(ctx, Op{Kind: Sweep, Source: FromSystem, UserID: user}) })
+		}
+		all.Wait()
+		for _, err := range errs {
+			if err != nil {
+				return swept, err
+			}
+			swept++
+		}
+		if len(users) < sweepAtOnce {
+			return swept, nil
+		}
+	}
+}

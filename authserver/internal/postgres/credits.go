@@ -1,0 +1,128 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/manacore/manacore-go/authserver/internal/ledger"
+)
+
+// credits is the ledger.Store in the database of a Store.
+type credits struct{ pool *pgxpool.Pool }
+
+var _ ledger.Store = credits{}
+
+// Ledger implements store.Store.
+func (s *Store) Ledger() ledger.Store { return credits{s.pool} }
+
+// Execute implements ledger.Store. It takes two round trips: one that begins
+// the transaction, locks the accounts and reads, and one that writes and
+// commits. What is read comes after the locks, in statements of their own, and
+// so is the newest there is (PostgreSQL documentation, section 13.2.1). The
+// locks are taken in the order of the users, so that batches of several
+// replicas wait for each other and never in a circle.
+func (s credits) Execute(ctx context.Context, need ledger.Need, decide func(ledger.Loaded) ledger.Changes) error {
+	err := call(ctx, func(ctx context.Context) error {
+		connection, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer connection.Release() // closes one that is still in a transaction
+		loaded, err := load(ctx, connection, need)
+		if err == nil {
+			err = writeChanges(ctx, connection, decide(loaded))
+		}
+		if err != nil && connection.Conn().PgConn().TxStatus() != 'I' {
+			_, _ = connection.Exec(ctx, `ROLLBACK`) // or else Release ends it
+		}
+		return err
+	})
+	if rejected(err) {
+		return fmt.Errorf("%w: %w", ledger.ErrRejected, err)
+	}
+	return err
+}
+
+// rejected says whether it was for its content that a transaction was undone:
+// classes 22 (data exception), 23 (constraint violation) and 40 (rollback,
+// after the last attempt) of the SQLSTATEs.
+func rejected(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code != "40003" && // completion unknown
+		(strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "23") || strings.HasPrefix(e.Code, "40"))
+}
+
+// Account implements ledger.Store.
+func (s credits) Account(ctx context.Context, userID string, now time.Time) (account ledger.Account, found, due bool, err error) {
+	var row creditAccountRow
+	err = call(ctx, func(ctx context.Context) error {
+		return s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM auth.credit_reservations r
+				WHERE r.user_id = a.user_id AND r.state = 'open' AND r.expires_at <= $2), `+creditAccountColumns+`
+			FROM auth.credit_accounts a WHERE a.user_id = $1`, userID, at(now)).Scan(append([]any{&due}, row.into()...)...)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ledger.Account{}, false, false, nil
+	}
+	if err != nil {
+		return ledger.Account{}, false, false, err
+	}
+	return row.get(), true, due, nil
+}
+
+// Transactions implements ledger.Store.
+func (s credits) Transactions(ctx context.Context, userID string, last int64, limit int) (list []ledger.Transaction, err error) {
+	err = call(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, `SELECT `+transactionColumns+` FROM auth.credit_transactions t
+			WHERE t.user_id = $1 AND t.entry <= $2 ORDER BY t.entry DESC LIMIT $3`, userID, last, limit)
+		if err != nil {
+			return err
+		}
+		list, err = pgx.AppendRows(list[:0], rows, func(rows pgx.CollectableRow) (ledger.Transaction, error) {
+			var row transactionRow
+			err := rows.Scan(row.into()...)
+			return row.get(), err
+		})
+		return err
+	})
+	return list, err
+}
+
+// DayUsages implements ledger.Store.
+func (s credits) DayUsages(ctx context.Context, userID string, first, last ledger.Day) (list []ledger.DayUsage, err error) {
+	err = call(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, `SELECT app_id, day - DATE '1970-01-01', used, refunded, uses FROM auth.credit_usage
+			WHERE user_id = $1 AND day BETWEEN DATE '1970-01-01' + $2::int AND DATE '1970-01-01' + $3::int
+			ORDER BY day, app_id COLLATE "C"`, userID, int32(first), int32(last))
+		if err != nil {
+			return err
+		}
+		list, err = pgx.AppendRows(list[:0], rows, func(row pgx.CollectableRow) (ledger.DayUsage, error) {
+			u := ledger.DayUsage{UserID: userID}
+			err := row.Scan(&u.AppID, (*int32)(&u.Day), &u.Used, &u.Refunded, &u.Uses)
+			return u, err
+		})
+		return err
+	})
+	return list, err
+}
+
+// Overdue implements ledger.Store.
+func (s credits) Overdue(ctx context.Context, now time.Time, limit int) (users []string, err error) {
+	err = call(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, `SELECT DISTINCT user_id FROM auth.credit_reservations
+			WHERE state = 'open' AND expires_at <= $1 LIMIT $2`, at(now), limit)
+		if err != nil {
+			return err
+		}
+		users, err = pgx.AppendRows(users[:0], rows, pgx.RowTo[string])
+		return err
+	})
+	return users, err
+}

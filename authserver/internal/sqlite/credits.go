@@ -1,0 +1,115 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/manacore/manacore-go/authserver/internal/ledger"
+)
+
+// credits is the ledger.Store in the file of a Store.
+type credits struct{ *Store }
+
+var _ ledger.Store = credits{}
+
+// Ledger implements store.Store.
+func (s *Store) Ledger() ledger.Store { return credits{s} }
+
+// Execute implements ledger.Store. The write lock keeps everyone else away, in
+// this process and in others.
+func (s credits) Execute(ctx context.Context, need ledger.Need, decide func(ledger.Loaded) ledger.Changes) error {
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		loaded, err := load(ctx, tx, need)
+		if err != nil {
+			return err
+		}
+		return writeChanges(ctx, tx, decide(loaded))
+	})
+	if rejected(err) {
+		return fmt.Errorf("%w: %w", ledger.ErrRejected, err)
+	}
+	return err
+}
+
+// rejected says whether it was for its content that a transaction was undone.
+func rejected(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && slices.Contains([]int{sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG,
+		sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE}, e.Code()&0xff)
+}
+
+// each scans the rows of a query.
+func each(ctx context.Context, q querier, query string, args []any, scan func(*sql.Rows) error) (err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Account implements ledger.Store.
+func (s credits) Account(ctx context.Context, userID string, now time.Time) (account ledger.Account, found, due bool, err error) {
+	var row creditAccountRow
+	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM credit_reservations r
+			WHERE r.user_id = a.user_id AND r.state = 'open' AND r.expires_at <= ?), `+creditAccountColumns+`
+		FROM credit_accounts a WHERE a.user_id = ?`, now.UnixMilli(), userID).Scan(append([]any{&due}, row.into()...)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ledger.Account{}, false, false, nil
+	}
+	if err != nil {
+		return ledger.Account{}, false, false, err
+	}
+	return row.get(), true, due, nil
+}
+
+// Transactions implements ledger.Store.
+func (s credits) Transactions(ctx context.Context, userID string, last int64, limit int) (list []ledger.Transaction, err error) {
+	err = each(ctx, s.read, `SELECT `+transactionColumns+` FROM credit_transactions t
+		WHERE t.user_id = ? AND t.entry <= ? ORDER BY t.entry DESC LIMIT ?`, []any{userID, last, limit},
+		func(rows *sql.Rows) error {
+			var row transactionRow
+			err := rows.Scan(row.into()...)
+			list = append(list, row.get())
+			return err
+		})
+	return list, err
+}
+
+// DayUsages implements ledger.Store.
+func (s credits) DayUsages(ctx context.Context, userID string, first, last ledger.Day) (list []ledger.DayUsage, err error) {
+	err = each(ctx, s.read, `SELECT app_id, day, used, refunded, uses FROM credit_usage
+		WHERE user_id = ? AND day BETWEEN ? AND ? ORDER BY day, app_id`, []any{userID, first, last},
+		func(rows *sql.Rows) error {
+			u := ledger.DayUsage{UserID: userID}
+			err := rows.Scan(&u.AppID, &u.Day, &u.Used, &u.Refunded, &u.Uses)
+			list = append(list, u)
+			return err
+		})
+	return list, err
+}
+
+// Overdue implements ledger.Store.
+func (s credits) Overdue(ctx context.Context, now time.Time, limit int) (users []string, err error) {
+	err = each(ctx, s.read, `SELECT DISTINCT user_id FROM credit_reservations
+		WHERE state = 'open' AND expires_at <= ? LIMIT ?`, []any{now.UnixMilli(), limit},
+		func(rows *sql.Rows) error {
+			var user string
+			err := rows.Scan(&user)
+			users = append(users, user)
+			return err
+		})
+	return users, err
+}
