@@ -42,7 +42,12 @@ type form struct {
 // readForm reads the body of a request. No body at all is an empty object, so
 // that the answer names what is missing.
 func readForm(w http.ResponseWriter, r *http.Request) (*form, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	return readFormUpTo(w, r, maxBody)
+}
+
+// readFormUpTo is readForm for a body of another size, in bytes.
+func readFormUpTo(w http.ResponseWriter, r *http.Request, most int64) (*form, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {

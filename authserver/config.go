@@ -72,6 +72,13 @@ type Config struct {
 	// Hashing bounds the work on passwords.
 	Hashing Hashing
 
+	// Credits says what users are given.
+	Credits Credits
+	// ServiceKey is a key that opens the credit routes for every app and
+	// operation, beside the keys that an Admin makes for single apps. Empty:
+	// there is none.
+	ServiceKey string
+
 	// Clock tells the time. Nil: the system's.
 	Clock Clock
 	// Random is the source of keys, tokens and ids; it must be safe for
@@ -114,6 +121,19 @@ type Hashing struct {
 	Queue int
 }
 
+// Credits says what users are given, in free credits, which are spent before
+// paid ones.
+type Credits struct {
+	// SignupBonus is what an account begins with. Zero: 150. Negative: none.
+	SignupBonus int64
+	// DailyFree is what an account gets at its first touch on a day (UTC)
+	// after that on which it was made. Zero: 5. Negative: none.
+	DailyFree int64
+	// DailyCap is how many free credits an account may reach by daily ones.
+	// Zero: SignupBonus and 30 days of DailyFree.
+	DailyCap int64
+}
+
 type systemClock struct{}
 
 func (systemClock) Now() time.Time { return time.Now() }
@@ -140,6 +160,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.RateLimits.Default = cmp.Or(c.RateLimits.Default, Limit{100, time.Minute})
 	c.Hashing.Concurrency = cmp.Or(c.Hashing.Concurrency, runtime.GOMAXPROCS(0))
 	c.Hashing.Queue = max(cmp.Or(c.Hashing.Queue, 128), 0)
+	c.Credits = c.Credits.withDefaults()
 	if c.Clock == nil {
 		c.Clock = systemClock{}
 	}
@@ -151,6 +172,18 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	return c, c.check()
 }
+
+func (c Credits) withDefaults() Credits {
+	c.SignupBonus = max(cmp.Or(c.SignupBonus, 150), 0)
+	c.DailyFree = max(cmp.Or(c.DailyFree, 5), 0)
+	if c.DailyCap == 0 && c.SignupBonus <= maxGift && c.DailyFree <= maxGift {
+		c.DailyCap = c.SignupBonus + 30*c.DailyFree
+	}
+	return c
+}
+
+// maxGift is the largest of the numbers in Credits.
+const maxGift = 1_000_000_000_000
 
 func (c Config) check() error {
 	var errs []error
@@ -176,6 +209,9 @@ func (c Config) check() error {
 	require(c.Hashing.Concurrency > 0, "Hashing.Concurrency %d is negative", c.Hashing.Concurrency)
 	for _, l := range []Limit{c.RateLimits.Login, c.RateLimits.Register, c.RateLimits.Default} {
 		require(l.Requests > 0 && l.Per > 0, "rate limit of %d requests per %v: both must be above zero", l.Requests, l.Per)
+	}
+	for _, n := range []int64{c.Credits.SignupBonus, c.Credits.DailyFree, c.Credits.DailyCap} {
+		require(n >= 0 && n <= 31*maxGift, "Credits: %d is not within 0 and %d", n, int64(maxGift))
 	}
 	for _, origin := range c.CORSOrigins {
 		require(isOrigin(origin), "CORS origin %q is not of the form scheme://host[:port]", origin)

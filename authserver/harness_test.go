@@ -299,7 +299,8 @@ func (h *harness) rows() map[string]int {
 	h.Helper()
 	db := h.database()
 	counts := map[string]int{}
-	for _, table := range []string{"users", "accounts", "sessions", "refresh_tokens", "jwks", "security_events"} {
+	for _, table := range []string{"users", "accounts", "sessions", "refresh_tokens", "jwks", "security_events",
+		"credit_accounts", "credit_transactions", "credit_reservations", "credit_usage"} {
 		var n int
 		if err := db.QueryRowContext(h.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil {
 			h.Fatal(err)

@@ -49,6 +49,7 @@ func crossOrigin(origins []string) func(http.Handler) http.Handler {
 		AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch,
 			http.MethodDelete, http.MethodOptions},
 		AllowedHeaders:       []string{"Content-Type", "Authorization", "X-Requested-With", "X-App-Id"},
+		ExposedHeaders:       []string{wire.NextCursorHeader},
 		AllowCredentials:     true,
 		OptionsSuccessStatus: http.StatusNoContent,
 	}).Handler
@@ -59,13 +60,14 @@ func crossOrigin(origins []string) func(http.Handler) http.Handler {
 // redirect to another are given to odd.
 func plainPath(next, odd http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		trimmed := r.URL.Path
-		if strings.HasSuffix(r.URL.EscapedPath(), "/") { // and not %2F, which is none
-			trimmed = strings.TrimSuffix(trimmed, "/")
+		trimmed, escaped := r.URL.Path, r.URL.EscapedPath()
+		if strings.HasSuffix(escaped, "/") { // and not %2F, which is none
+			trimmed, escaped = strings.TrimSuffix(trimmed, "/"), strings.TrimSuffix(escaped, "/")
 		}
-		trimmed = cmp.Or(trimmed, "/")
+		trimmed, escaped = cmp.Or(trimmed, "/"), cmp.Or(escaped, "/")
 		inner := r.WithContext(r.Context())
-		if trimmed != path.Clean(trimmed) || trimmed[0] != '/' {
+		// As the ServeMux does, by the escaped path: %2F..%2F is a name.
+		if escaped != path.Clean(escaped) || escaped[0] != '/' {
 			odd.ServeHTTP(w, inner)
 			return
 		}
@@ -129,8 +131,11 @@ func logged(o responder, next http.Handler) http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			level := slog.LevelInfo
-			if strings.Contains(r.Pattern, "/health") {
+			switch {
+			case strings.Contains(r.Pattern, "/health"):
 				level = slog.LevelDebug
+			case strings.Contains(r.Pattern, "/credits") && rec.status < http.StatusBadRequest:
+				level = slog.LevelDebug // thousands a second, and the ledger tells of each
 			}
 			took := o.now().Sub(began)
 			o.metrics.request(r.Pattern, rec.status, took) // the pattern is set by the ServeMux

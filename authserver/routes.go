@@ -40,6 +40,16 @@ type endpoints struct {
 	validate validate
 	jwks     jwks
 	health   health
+	credits  credits
+	person   person
+	service  *serviceAuth
+}
+
+// route is one of the server's. A pattern with GET answers HEAD too.
+type route struct {
+	pattern string
+	limit   func(endpoint) endpoint
+	serve   endpoint
 }
 
 // handler is the whole server as one handler.
@@ -49,11 +59,7 @@ func (e endpoints) handler(cfg Config, o responder) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	for _, route := range []struct {
-		pattern string // one with GET answers HEAD too
-		limit   func(endpoint) endpoint
-		serve   endpoint
-	}{
+	routes := []route{
 		{"POST " + wire.RegisterPath, limit.register, e.register.serve},
 		{"POST " + wire.LoginPath, limit.login, e.login.serve},
 		{"POST " + wire.RefreshPath, limit.usual, e.refresh.serve},
@@ -67,7 +73,8 @@ func (e endpoints) handler(cfg Config, o responder) (http.Handler, error) {
 		{"GET /health", unlimited, e.health.plain},
 		{"GET /health/live", unlimited, e.health.live},
 		{"GET /health/ready", unlimited, e.health.ready},
-	} {
+	}
+	for _, route := range append(routes, e.creditRoutes(limit.usual)...) {
 		mux.Handle(route.pattern, o.answer(route.limit(route.serve)))
 	}
 	// Everything else, a known path with another method included: the

@@ -18,6 +18,7 @@ import (
 // Server is an open auth server.
 type Server struct {
 	store   store.Store
+	books   books
 	handler http.Handler
 	metrics *metrics
 }
@@ -63,6 +64,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	counted.watchHashing(hasher)
 	counted.watchSessions(cfg.Clock, cfg.Logger, db)
 	out := responder{log: cfg.Logger, clock: cfg.Clock, trusted: cfg.TrustedProxies, metrics: counted}
+	books := openBooks(cfg, db)
 	handler, err := endpoints{
 		register: register{out, db, hasher, tokens, cfg.PasswordMinLength},
 		login:    login{out, db, db, hasher, tokens},
@@ -72,11 +74,15 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		validate: validate{out, db, access},
 		jwks:     jwks{access.Ring},
 		health:   health{out, &lookout{out: out, ping: db.Ping}},
+		credits:  credits{out, books.Ledger, cfg.Credits.DailyFree},
+		person:   person{out, db, access},
+		service:  newServiceAuth(cfg, db),
 	}.handler(cfg, out)
 	if err != nil {
+		books.close()
 		return nil, err
 	}
-	return &Server{store: db, handler: handler, metrics: counted}, nil
+	return &Server{store: db, books: books, handler: handler, metrics: counted}, nil
 }
 
 // openKeys loads the signing keys, and makes the first one where the database
@@ -144,6 +150,9 @@ func (s *Server) Metrics() http.Handler { return s.metrics.handler() }
 
 // Close releases the database. Shut the HTTP server down first: requests under
 // way are answered with 503 from here on.
-func (s *Server) Close() error { return s.store.Close() }
+func (s *Server) Close() error {
+	s.books.close()
+	return s.store.Close()
+}
 
 var _ io.Closer = (*Server)(nil)

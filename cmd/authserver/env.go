@@ -91,6 +91,18 @@ var variables = []variable{
 		}
 		return nil
 	}},
+	{"CREDITS_SIGNUP_BONUS", "free credits that a user begins with", "150", func(s *settings, v string) (err error) {
+		s.server.Credits.SignupBonus, err = gift(v)
+		return err
+	}},
+	{"CREDITS_DAILY_FREE", "free credits that a user gets on each day (UTC) of use", "5", func(s *settings, v string) (err error) {
+		s.server.Credits.DailyFree, err = gift(v)
+		return err
+	}},
+	{"MANA_CORE_SERVICE_KEY", "a key that opens the credit routes for every app; better: one for each app", "none", func(s *settings, v string) error {
+		s.server.ServiceKey = v
+		return nil
+	}},
 	{"NODE_ENV", "production refuses what is for tests alone", "", func(*settings, string) error { return nil }},
 }
 
@@ -127,6 +139,16 @@ func integer(v string, least, most int) (int, error) {
 		return 0, fmt.Errorf("%q is not a number from %d to %d", v, least, most)
 	}
 	return n, nil
+}
+
+// gift reads a number of credits. None is said by a negative number, as zero
+// stands for the default.
+func gift(v string) (int64, error) {
+	n, err := integer(v, 0, 1_000_000_000)
+	if n == 0 {
+		n = -1
+	}
+	return int64(n), err
 }
 
 // duration reads a Go duration, or days as in 7d. A bare number is refused:

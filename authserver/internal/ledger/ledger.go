@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -20,7 +19,6 @@ type Config struct {
 	Policy Policy
 	Now    func() time.Time
 	Random io.Reader // of ids; safe for concurrent use
-	Log    *slog.Logger
 	// Committers is how many transactions run at once, each for the accounts
 	// that fall to it. Zero: 1.
 	Committers int
@@ -29,9 +27,6 @@ type Config struct {
 	Queue int
 	// Batch is how many operations a transaction takes at most. Zero: 512.
 	Batch int
-	// SweepEvery is how often overdue reservations are looked for. Zero: each
-	// second. Negative: never.
-	SweepEvery time.Duration
 }
 
 // Ledger runs operations and answers questions. It is safe for concurrent use.
@@ -40,7 +35,6 @@ type Ledger struct {
 	seed       maphash.Seed
 	committers []chan *waiting
 	running    sync.WaitGroup
-	stop       context.CancelFunc // of the sweeper
 
 	lock   sync.RWMutex // held for reading while an operation is queued
 	closed bool
@@ -51,23 +45,17 @@ func New(config Config) *Ledger {
 	config.Committers = cmp.Or(config.Committers, 1)
 	config.Queue = cmp.Or(config.Queue, 4096)
 	config.Batch = cmp.Or(config.Batch, 512)
-	config.SweepEvery = cmp.Or(config.SweepEvery, time.Second)
-	ctx, stop := context.WithCancel(context.Background())
-	l := &Ledger{config: config, seed: maphash.MakeSeed(), stop: stop}
+	l := &Ledger{config: config, seed: maphash.MakeSeed()}
 	for range config.Committers {
 		queue := make(chan *waiting, config.Queue)
 		l.committers = append(l.committers, queue)
 		l.running.Go(func() { l.commitAll(queue) })
-	}
-	if config.SweepEvery > 0 {
-		l.running.Go(func() { l.sweepAll(ctx) })
 	}
 	return l
 }
 
 // Close lets the operations that wait end, and refuses every other one.
 func (l *Ledger) Close() {
-	l.stop()
 	l.lock.Lock()
 	if !l.closed {
 		l.closed = true

@@ -3,11 +3,12 @@ package ledger
 import (
 	"crypto/sha256"
 	"time"
+
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// MaxCredits is the largest amount, balance and total. JSON numbers beyond it
-// lose digits in the clients that read them as float64.
-const MaxCredits = 1<<53 - 1
+// MaxCredits is the largest amount, balance and total.
+const MaxCredits = wire.MaxCredits
 
 // Digest is the SHA-256 of an operation: see Op.digest.
 type Digest [sha256.Size]byte
@@ -120,10 +121,10 @@ type State string
 
 // The states of Reservation. All but Open are final.
 const (
-	Open      State = "open"
-	Committed State = "committed"
-	Released  State = "released"
-	Expired   State = "expired"
+	Open      State = wire.ReservationOpen
+	Committed State = wire.ReservationCommitted
+	Released  State = wire.ReservationReleased
+	Expired   State = wire.ReservationExpired
 )
 
 // Reservation is an amount set aside for one use.

@@ -3,27 +3,10 @@ package ledger
 import (
 	"context"
 	"sync"
-	"time"
 )
 
 // sweepAtOnce is how many accounts a sweep looks for at a time.
 const sweepAtOnce = 256
-
-// sweepAll returns what overdue reservations hold, from time to time.
-func (l *Ledger) sweepAll(ctx context.Context) {
-	ticker := time.NewTicker(l.config.SweepEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if _, err := l.Sweep(ctx); err != nil && ctx.Err() == nil {
-			l.config.Log.ErrorContext(ctx, "expired reservations could not be returned", "error", err)
-		}
-	}
-}
 
 // Sweep returns what reservations hold that are overdue now, and says of how
 // many accounts. Any number of servers may do so at once.
