@@ -44,9 +44,10 @@ func Read(text string, p *Policy) (*Token, error) {
 		return nil, errParts
 	}
 	body, sig, ok := bytes.Cut(rest, dot)
-	if !ok || bytes.Contains(sig, dot) {
+	if !ok {
 		return nil, errParts
 	}
+	// What holds a fourth part is no base64url of this length.
 	if len(sig) != base64.RawURLEncoding.EncodedLen(ed25519.SignatureSize) {
 		return nil, errSigLength
 	}
