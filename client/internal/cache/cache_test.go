@@ -24,3 +24,24 @@ func TestAddKeepsTheTextAlone(t *testing.T) {
 		t.Errorf("Get = %v; want 7", v)
 	}
 }
+
+// What Get found last is not found again once another value took its place.
+func TestLastFoundIsNotStale(t *testing.T) {
+	t.Parallel()
+	c := New[int](shardCount)
+	for want := range 3 {
+		c.Add("token", want)
+		for range 2 {
+			if v := c.Get("token"); v == nil || *v != want {
+				t.Errorf("Get = %v; want %d", v, want)
+			}
+		}
+	}
+	c.Drop("token")
+	if v := c.Get("token"); v != nil {
+		t.Errorf("Get = %d after Drop", *v)
+	}
+	if hits, misses, length := c.Counts(); hits != 5 || misses != 2 || length != 0 {
+		t.Errorf("%d hits, %d misses, %d held; want 5, 2, none", hits, misses, length)
+	}
+}

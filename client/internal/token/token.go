@@ -47,7 +47,7 @@ func Read(text string, p *Policy) (*Token, error) {
 	if !ok {
 		return nil, errParts
 	}
-	// What holds a fourth part is no base64url of this length.
+	// A fourth part is a dot in sig, and that no base64url.
 	if len(sig) != base64.RawURLEncoding.EncodedLen(ed25519.SignatureSize) {
 		return nil, errSigLength
 	}
