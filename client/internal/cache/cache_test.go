@@ -21,7 +21,7 @@ func TestAddKeepsTheTextAlone(t *testing.T) {
 		t.Error("the header is held")
 	}
 	if v := c.Get("token"); v == nil || *v != 7 {
-		t.Errorf("Get = %v; want 7", v)
+		t.Error("Get does not find the token")
 	}
 }
 
@@ -33,7 +33,7 @@ func TestLastFoundIsNotStale(t *testing.T) {
 		c.Add("token", want)
 		for range 2 {
 			if v := c.Get("token"); v == nil || *v != want {
-				t.Errorf("Get = %v; want %d", v, want)
+				t.Errorf("Get does not find %d", want)
 			}
 		}
 	}
