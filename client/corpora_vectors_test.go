@@ -225,7 +225,10 @@ func rekeyPart(part, theirs, ours string) string {
 		at := strings.IndexByte(part, '?')
 		return ours[:at] + strings.Repeat("?", strings.Count(part, "?")) + ours[at+strings.Count(part, "?"):]
 	case len(part) == len(theirs) && part[2:] == theirs[2:]: // another beginning
-		return ours[1:2] + ours[:1] + ours[2:]
+		if ours[0] == 'A' {
+			return "B" + ours[1:]
+		}
+		return "A" + ours[1:]
 	}
 	return ours // another message or MAC, as good as ours
 }
