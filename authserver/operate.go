@@ -115,13 +115,14 @@ func Check(ctx context.Context, config Config) []Finding {
 	return append(findings, Finding{"keys", detail, err})
 }
 
-// database names the database, without a password.
+// database names the database. Of a URL it shows what is no password for
+// sure.
 func database(cfg Config) string {
 	if cfg.DatabaseURL == "" {
 		return "the SQLite file " + cfg.SQLitePath
 	}
 	u, err := url.Parse(cfg.DatabaseURL)
-	if err != nil {
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
 		return "PostgreSQL"
 	}
 	return "PostgreSQL at " + u.Host + u.Path

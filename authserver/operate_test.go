@@ -79,6 +79,9 @@ func TestCheck(t *testing.T) {
 		{name: "PostgreSQL is down", none: true, change: func(_ *testing.T, c *Config) {
 			c.DatabaseURL, c.KeyEncryptionKey = "postgres://user:secret@127.0.0.1:1/mana?sslmode=disable", testKEK
 		}, want: "configuration", failed: "database", says: "start the server there"},
+		{name: "not a URL", none: true, change: func(_ *testing.T, c *Config) {
+			c.DatabaseURL, c.KeyEncryptionKey = "host=db password=secret", testKEK
+		}, want: "configuration", failed: "database", says: "does not begin with postgres://"},
 		{name: "PostgreSQL", none: true, change: func(t *testing.T, c *Config) {
 			c.DatabaseURL, c.KeyEncryptionKey = pgtest.New(t), testKEK
 		}, want: "configuration database schema", says: "migrations to run"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -15,9 +16,13 @@ import (
 
 // settings are what the environment configures.
 type settings struct {
-	port   int // 0: a free one
-	server authserver.Config
+	port    int    // 0: a free one
+	metrics string // address; empty: on the port, for this machine; metricsOff: nowhere
+	server  authserver.Config
 }
+
+// metricsOff is the value of METRICS_ADDR for no metrics.
+const metricsOff = "off"
 
 // variable is one that the server reads. set gets its value, never empty.
 type variable struct {
@@ -103,6 +108,13 @@ var variables = []variable{
 		s.server.ServiceKey = v
 		return nil
 	}},
+	{"METRICS_ADDR", "host:port that serves /metrics to everybody who reaches it, such as 127.0.0.1:9464; off: nowhere; unset: on PORT, to programs on this machine alone", "", func(s *settings, v string) error {
+		if _, _, err := net.SplitHostPort(v); err != nil && v != metricsOff {
+			return fmt.Errorf("%q is neither host:port nor %s", v, metricsOff)
+		}
+		s.metrics = v
+		return nil
+	}},
 	{"NODE_ENV", "production refuses what is for tests alone", "", func(*settings, string) error { return nil }},
 }
 
@@ -174,20 +186,17 @@ func list(v string) []string {
 	return items
 }
 
-// help answers a command line with arguments, of which -h is the only one,
-// and returns the exit status.
-func help(args []string, out, errs io.Writer) int {
-	if len(args) != 1 || (args[0] != "-h" && args[0] != "-help" && args[0] != "--help") {
-		fmt.Fprintf(errs, "authserver: takes no arguments, got %q; -h lists the variables that configure it\n", args)
-		return 2
-	}
-	fmt.Fprint(out, "authserver serves the Mana Core auth server. The environment configures it;\nan empty variable counts as unset.\n\n")
+// printVariables says what the environment configures.
+func printVariables(out io.Writer) error {
+	var b strings.Builder
+	b.WriteString("\nThe environment configures every command; an empty variable counts as unset:\n")
 	for _, v := range variables {
-		fmt.Fprintf(out, "  %s\n      %s", v.name, v.usage)
+		fmt.Fprintf(&b, "  %s\n      %s", v.name, v.usage)
 		if v.preset != "" {
-			fmt.Fprintf(out, " (default %s)", v.preset)
+			fmt.Fprintf(&b, " (default %s)", v.preset)
 		}
-		fmt.Fprintln(out)
+		b.WriteByte('\n')
 	}
-	return 0
+	_, err := io.WriteString(out, b.String())
+	return err
 }

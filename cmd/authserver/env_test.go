@@ -30,9 +30,10 @@ func TestFromEnv(t *testing.T) {
 			"KEY_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString(key),
 			"JWT_ISSUER":         "https://auth.example.com", "JWT_AUDIENCE": "mana",
 			"JWT_ACCESS_TOKEN_EXPIRY": "5m", "JWT_REFRESH_TOKEN_EXPIRY": "14d",
+			"METRICS_ADDR": "127.0.0.1:9464",
 			"CORS_ORIGINS": "https://a.example.com, http://localhost:5173,", "TRUSTED_PROXIES": "10.0.0.7/8",
 			"RATE_LIMIT_TTL": "30", "RATE_LIMIT_MAX": "50", "RATE_LIMIT_DISABLED": "true", "NODE_ENV": "development",
-		}, settings{port: 0, server: authserver.Config{
+		}, settings{port: 0, metrics: "127.0.0.1:9464", server: authserver.Config{
 			DatabaseURL: "postgres://db", SQLitePath: "/data/mana.db", KeyEncryptionKey: key,
 			Issuer: "https://auth.example.com", Audience: "mana",
 			AccessTokenTTL: 5 * time.Minute, RefreshTokenTTL: 14 * 24 * time.Hour,
@@ -72,6 +73,7 @@ func TestFromEnvRefuses(t *testing.T) {
 		{"RATE_LIMIT_TTL", "0", "is not a number"},
 		{"RATE_LIMIT_MAX", "0", "is not a number"},
 		{"RATE_LIMIT_DISABLED", "yes", "is neither true nor false"},
+		{"METRICS_ADDR", "9464", "is neither host:port nor off"},
 		{"KEY_ENCRYPTION_KEY", "c2VjcmV0", "not the base64 of 32 bytes"},
 		{"KEY_ENCRYPTION_KEY", "secret%", "not the base64 of 32 bytes"},
 	} {

@@ -1,31 +1,111 @@
-// Command authserver serves the auth server, configured by the environment.
-// Without any configuration it listens on port 3001 and keeps its data in
-// ./manacore.db. Run it with -h for the variables.
+// Command authserver serves the auth server and gives its operator a hand:
+// migrations, backups, a check of the configuration, users, sessions and keys.
+// The environment configures it. Without any configuration and without
+// arguments it listens on port 3001 and keeps its data in ./manacore.db. Run it
+// with -h for the commands and the variables.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
+	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/manacore/manacore-go/authserver"
 )
 
+// The exit statuses.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// commands is the command line.
+type commands struct {
+	Serve   serveCommand   `cmd:"" default:"1" help:"Serve until SIGINT or SIGTERM. What is done without a command."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date, as serve does when it starts."`
+	Check   checkCommand   `cmd:"" help:"Look at configuration, database, schema and keys, and change nothing."`
+	Backup  backupCommand  `cmd:"" help:"Copy the SQLite database to a new file, also while servers run on it."`
+
+	Users    usersCommands    `cmd:"" help:"See and change users."`
+	Sessions sessionsCommands `cmd:"" help:"See and end sessions."`
+}
+
+// program is what every command works with.
+type program struct {
+	ctx      context.Context
+	settings func() (settings, error)
+	in       io.Reader
+	out      io.Writer
+	errs     io.Writer
+}
+
 func main() {
-	if len(os.Args) > 1 {
-		os.Exit(help(os.Args[1:], os.Stdout, os.Stderr))
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	settings, err := fromEnv(os.Getenv)
-	if err == nil {
-		err = serve(ctx, settings, log)
+	p := &program{
+		ctx:      ctx,
+		settings: func() (settings, error) { return fromEnv(os.Getenv) },
+		in:       os.Stdin, out: os.Stdout, errs: os.Stderr,
 	}
+	command, err := parse(p, os.Args[1:])
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "authserver: %v\n", err)
-		os.Exit(1)
+		fmt.Fprintf(p.errs, "authserver: %v; -h shows the commands\n", err)
+		os.Exit(exitUsage)
 	}
+	if err := command.Run(p); err != nil {
+		fmt.Fprintf(p.errs, "authserver: %s\n", explain(err))
+		os.Exit(exitFailed)
+	}
+}
+
+// parse reads the command line. With -h it prints the help and exits.
+func parse(p *program, args []string) (*kong.Context, error) {
+	parser, err := kong.New(&commands{},
+		kong.Name("authserver"),
+		kong.Description("The Mana Core auth server."),
+		kong.Writers(p.out, p.errs),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
+		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {
+			if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+				return err
+			}
+			for _, at := range ctx.Path {
+				if at.Command != nil && at.Command.Name != "serve" {
+					_, err := fmt.Fprint(ctx.Stdout, "\nThe environment configures it: authserver -h lists the variables.\n")
+					return err
+				}
+			}
+			return printVariables(ctx.Stdout)
+		}),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return parser.Parse(args)
+}
+
+// explain is the text of an error, and what to do where that depends on the
+// command line.
+func explain(err error) string {
+	text := strings.TrimPrefix(err.Error(), "authserver: ")
+	switch {
+	case errors.Is(err, authserver.ErrUserNotFound):
+		return text + `; "authserver users list" shows them`
+	case errors.Is(err, authserver.ErrSessionNotFound):
+		return text + `; "authserver sessions list USER" shows a user's`
+	case errors.Is(err, authserver.ErrBackupElsewhere):
+		return text + `, such as: pg_dump --format=custom --file=FILE "$DATABASE_URL"; keep KEY_ENCRYPTION_KEY somewhere else, the keys in the dump are of no use without`
+	case errors.Is(err, fs.ErrExist):
+		return text + "; name another file, a backup replaces none"
+	}
+	return text
 }

@@ -40,11 +40,13 @@ func TestReplicaKilled(t *testing.T) {
 		rotated  atomic.Int64
 		failures atomic.Int64
 	)
+	var users [clients]wire.RegisterResponse // all of them before the first client may kill
+	for n := range users {
+		replicas[n%3].call(wire.RegisterPath, fmt.Sprintf(`{"email":"u%d@example.com","password":"correct horse","name":"Ann"}`, n), http.StatusCreated, &users[n])
+	}
 	for n := range clients {
-		var user wire.RegisterResponse
-		replicas[n%3].call(wire.RegisterPath, fmt.Sprintf(`{"email":"u%d@example.com","password":"correct horse","name":"Ann"}`, n), http.StatusCreated, &user)
 		all.Go(func() {
-			token, failed := user.Token, 0
+			token, failed := users[n].Token, 0
 			for asked := n; rotated.Load() < clients*rotations; asked++ {
 				at := asked % 3
 				if at == victim && killed.Load() {

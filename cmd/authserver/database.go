@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/manacore/manacore-go/authserver"
+)
+
+type migrateCommand struct {
+	DryRun bool `help:"Print what would run, and change nothing."`
+}
+
+// Run prints the names of the migrations, one a line.
+func (c *migrateCommand) Run(p *program) error {
+	s, err := p.settings()
+	if err != nil {
+		return err
+	}
+	act := authserver.Migrate
+	if c.DryRun {
+		act = authserver.PendingMigrations
+	}
+	names, err := act(p.ctx, s.server)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		fmt.Fprintln(p.out, name)
+	}
+	switch {
+	case len(names) == 0:
+		fmt.Fprintln(p.errs, "the schema is up to date")
+	case c.DryRun:
+		fmt.Fprintf(p.errs, "%d to run, nothing was changed\n", len(names))
+	default:
+		fmt.Fprintf(p.errs, "%d run\n", len(names))
+	}
+	return nil
+}
+
+type checkCommand struct {
+	JSON bool `name:"json" help:"Print a line of JSON for each part."`
+}
+
+// finding is a line of check --json.
+type finding struct {
+	Part   string `json:"part"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+}
+
+// errNotGood: check has said what is wrong.
+var errNotGood = errors.New("not good: see above")
+
+func (c *checkCommand) Run(p *program) error {
+	var findings []authserver.Finding
+	if s, err := p.settings(); err != nil {
+		findings = []authserver.Finding{{Part: "configuration", Err: err}}
+	} else {
+		findings = authserver.Check(p.ctx, s.server)
+	}
+	l := newListing(p.out, c.JSON)
+	good := true
+	for _, f := range findings {
+		line := finding{Part: f.Part, OK: f.Err == nil, Detail: f.Detail}
+		verdict := "ok"
+		if f.Err != nil {
+			good, verdict, line.Detail = false, "failed", explain(f.Err)
+		}
+		if err := l.add(line, line.Part, verdict, line.Detail); err != nil {
+			return err
+		}
+	}
+	if err := l.end(); err != nil {
+		return err
+	}
+	if !good {
+		return errNotGood
+	}
+	return nil
+}
+
+type backupCommand struct {
+	File string `arg:"" help:"The file to make."`
+}
+
+func (c *backupCommand) Run(p *program) error {
+	s, err := p.settings()
+	if err != nil {
+		return err
+	}
+	if err := authserver.Backup(p.ctx, s.server, c.File); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.errs, "copied to %s; the signing keys in it are of no use without the key-encryption key, "+
+		"KEY_ENCRYPTION_KEY or the file beside the database with .key at its end: back that up too, somewhere else\n", c.File)
+	return nil
+}
+
+// openAdmin opens the database for a command that works on what is in it. One
+// that is not there is not made, and one that is older is not changed for the
+// sake of a look.
+func (p *program) openAdmin() (*authserver.Admin, error) {
+	s, err := p.settings()
+	if err != nil {
+		return nil, err
+	}
+	pending, err := authserver.PendingMigrations(p.ctx, s.server)
+	if err != nil {
+		return nil, err
+	}
+	if len(pending) > 0 {
+		return nil, errors.New(`the database is not there, or its schema is older than this program: see "authserver check", and run "authserver migrate" if it is the right one`)
+	}
+	return authserver.OpenAdmin(p.ctx, s.server)
+}
+
+// administer runs f on the open database.
+func (p *program) administer(f func(*authserver.Admin) error) (err error) {
+	admin, err := p.openAdmin()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, admin.Close()) }()
+	return f(admin)
+}

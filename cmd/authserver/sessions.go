@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver"
+)
+
+type sessionsCommands struct {
+	List   sessionsListCommand   `cmd:"" help:"List the live sessions of a user."`
+	Revoke sessionsRevokeCommand `cmd:"" help:"End a session."`
+}
+
+// sessionLine is a session in JSON. Its fields are those of
+// authserver.Session.
+type sessionLine struct {
+	ID             string    `json:"id"`
+	UserID         string    `json:"userId"`
+	CreatedAt      time.Time `json:"createdAt"`
+	LastActivityAt time.Time `json:"lastActivityAt"`
+	ExpiresAt      time.Time `json:"expiresAt"`
+	RememberMe     bool      `json:"rememberMe"`
+	IPAddress      string    `json:"ipAddress,omitzero"`
+	UserAgent      string    `json:"userAgent,omitzero"`
+	DeviceID       string    `json:"deviceId,omitzero"`
+	DeviceName     string    `json:"deviceName,omitzero"`
+}
+
+type sessionsListCommand struct {
+	userArgument
+	JSON bool `name:"json" help:"Print a line of JSON for each session."`
+}
+
+func (c *sessionsListCommand) Run(p *program) error {
+	return p.administer(func(admin *authserver.Admin) error {
+		sessions, err := admin.Sessions(p.ctx, c.User)
+		if err != nil {
+			return err
+		}
+		l := newListing(p.out, c.JSON, "ID", "CREATED (UTC)", "LAST ACTIVITY", "EXPIRES", "IP ADDRESS", "DEVICE", "USER AGENT")
+		for _, s := range sessions {
+			if err := l.add(sessionLine(s), s.ID, instant(s.CreatedAt), instant(s.LastActivityAt), instant(s.ExpiresAt),
+				s.IPAddress, s.DeviceName, s.UserAgent); err != nil {
+				return err
+			}
+		}
+		return l.end()
+	})
+}
+
+type sessionsRevokeCommand struct {
+	ID string `arg:"" help:"The session's id, the sid of its access tokens."`
+}
+
+func (c *sessionsRevokeCommand) Run(p *program) error {
+	return p.administer(func(admin *authserver.Admin) error {
+		if err := admin.RevokeSession(p.ctx, c.ID); err != nil {
+			return err
+		}
+		fmt.Fprintln(p.out, "ended")
+		return nil
+	})
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bufio"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver"
+)
+
+type usersCommands struct {
+	List           usersListCommand           `cmd:"" help:"List all users, the deleted among them."`
+	Create         usersCreateCommand         `cmd:"" help:"Make an account."`
+	SetRole        usersSetRoleCommand        `cmd:"" help:"Give a user a role. If it is another one, the user's sessions end."`
+	Disable        usersDisableCommand        `cmd:"" help:"Shut a user out: no login, and the sessions end."`
+	Enable         usersEnableCommand         `cmd:"" help:"Let a user in again who was disabled."`
+	Delete         usersDeleteCommand         `cmd:"" help:"Delete a user for good; the address stays taken."`
+	RevokeSessions usersRevokeSessionsCommand `cmd:"" help:"End all sessions of a user, who may log in again."`
+}
+
+// userLine is a user in JSON. Its fields are those of authserver.User.
+type userLine struct {
+	ID         string    `json:"id"`
+	Email      string    `json:"email"`
+	Name       string    `json:"name"`
+	Role       string    `json:"role"`
+	CreatedAt  time.Time `json:"createdAt"`
+	UpdatedAt  time.Time `json:"updatedAt"`
+	DeletedAt  time.Time `json:"deletedAt,omitzero"`
+	DisabledAt time.Time `json:"disabledAt,omitzero"`
+}
+
+func userState(u authserver.User) string {
+	switch {
+	case !u.DeletedAt.IsZero():
+		return "deleted"
+	case !u.DisabledAt.IsZero():
+		return "disabled"
+	}
+	return "active"
+}
+
+func addUser(l *listing, u authserver.User) error {
+	return l.add(userLine(u), u.ID, u.Email, u.Role, userState(u), instant(u.CreatedAt), u.Name)
+}
+
+type usersListCommand struct {
+	JSON bool `name:"json" help:"Print a line of JSON for each user."`
+}
+
+func (c *usersListCommand) Run(p *program) error {
+	return p.administer(func(admin *authserver.Admin) error {
+		const page = 1000
+		l := newListing(p.out, c.JSON, "ID", "E-MAIL", "ROLE", "STATE", "CREATED (UTC)", "NAME")
+		for after := ""; ; {
+			users, err := admin.Users(p.ctx, after, page)
+			if err != nil {
+				return err
+			}
+			for _, u := range users {
+				if err := addUser(l, u); err != nil {
+					return err
+				}
+				after = u.ID
+			}
+			if len(users) < page {
+				return l.end()
+			}
+		}
+	})
+}
+
+type usersCreateCommand struct {
+	Email         string `arg:"" help:"E-mail address."`
+	Name          string `required:"" help:"The user's name."`
+	Role          string `default:"user" help:"user, admin or service (default ${default})."`
+	PasswordStdin bool   `help:"Read the password from the first line of standard input. Without it one is made, and printed once."`
+	JSON          bool   `name:"json" help:"Print a line of JSON."`
+}
+
+func (c *usersCreateCommand) Run(p *program) error {
+	made := ""
+	password := rand.Text() // 130 bits
+	if c.PasswordStdin {
+		var err error
+		if password, err = firstLine(p.in); err != nil {
+			return err
+		}
+	} else {
+		made = password
+	}
+	return p.administer(func(admin *authserver.Admin) error {
+		user, err := admin.CreateUser(p.ctx, authserver.NewUser{Email: c.Email, Name: c.Name, Password: password, Role: c.Role})
+		if err != nil {
+			return err
+		}
+		line := struct {
+			userLine `json:",inline"`
+			Password string `json:"password,omitzero"`
+		}{userLine(user), made}
+		cells := []string{user.ID, user.Email, user.Role}
+		if made != "" {
+			cells = append(cells, "password: "+made)
+		}
+		l := newListing(p.out, c.JSON)
+		if err := l.add(line, cells...); err != nil {
+			return err
+		}
+		return l.end()
+	})
+}
+
+// firstLine reads a password that another program wrote.
+func firstLine(in io.Reader) (string, error) {
+	const most = 4096
+	line, err := bufio.NewReader(io.LimitReader(in, most)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("password: %w", err)
+	}
+	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	if line == "" || len(line) >= most-2 {
+		return "", errors.New("--password-stdin: standard input has no password in its first line; pipe one in")
+	}
+	return line, nil
+}
+
+// userArgument is how commands name a user.
+type userArgument struct {
+	User string `arg:"" help:"Id or e-mail address."`
+}
+
+// change changes the user and prints what became of it.
+func (a userArgument) change(p *program, f func(*authserver.Admin) (authserver.User, error)) error {
+	return p.administer(func(admin *authserver.Admin) error {
+		user, err := f(admin)
+		if err != nil {
+			return err
+		}
+		l := newListing(p.out, false)
+		if err := addUser(l, user); err != nil {
+			return err
+		}
+		return l.end()
+	})
+}
+
+type usersSetRoleCommand struct {
+	userArgument
+	Role string `arg:"" help:"user, admin or service."`
+}
+
+func (c *usersSetRoleCommand) Run(p *program) error {
+	return c.change(p, func(admin *authserver.Admin) (authserver.User, error) { return admin.SetRole(p.ctx, c.User, c.Role) })
+}
+
+type usersDisableCommand struct{ userArgument }
+
+func (c *usersDisableCommand) Run(p *program) error {
+	return c.change(p, func(admin *authserver.Admin) (authserver.User, error) { return admin.Disable(p.ctx, c.User) })
+}
+
+type usersEnableCommand struct{ userArgument }
+
+func (c *usersEnableCommand) Run(p *program) error {
+	return c.change(p, func(admin *authserver.Admin) (authserver.User, error) { return admin.Enable(p.ctx, c.User) })
+}
+
+type usersDeleteCommand struct{ userArgument }
+
+func (c *usersDeleteCommand) Run(p *program) error {
+	return c.change(p, func(admin *authserver.Admin) (authserver.User, error) { return admin.Delete(p.ctx, c.User) })
+}
+
+type usersRevokeSessionsCommand struct{ userArgument }
+
+func (c *usersRevokeSessionsCommand) Run(p *program) error {
+	return p.administer(func(admin *authserver.Admin) error {
+		ended, err := admin.RevokeSessions(p.ctx, c.User)
+		if err == nil {
+			fmt.Fprintf(p.out, "%d sessions ended\n", ended)
+		}
+		return err
+	})
+}
