@@ -21,6 +21,7 @@ const (
 	opReserve = "reserve"
 	opCommit  = "commit"
 	opRelease = "refund-reservation"
+	opHistory = "transactions"
 )
 
 // credits are the routes of the ledger.
@@ -52,6 +53,7 @@ func (e endpoints) creditRoutes(limit func(endpoint) endpoint) []route {
 	for _, prefix := range []string{wire.CreditsPath, wire.InternalCreditsPath} {
 		routes = append(routes,
 			route{"GET " + prefix + "/balance/{userId}", unlimited, service.route(opBalance, limit, c.serviceBalance)},
+			route{"GET " + prefix + "/transactions/{userId}", unlimited, service.route(opHistory, limit, c.serviceTransactions)},
 			route{"POST " + prefix + "/init", unlimited, service.route(opInit, limit, c.init)},
 			route{"POST " + prefix + "/refund", unlimited, service.route(opRefund, limit, c.refund)},
 			route{"POST " + prefix + "/grant", unlimited, service.route(opGrant, limit, c.grant)},

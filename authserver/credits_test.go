@@ -171,6 +171,39 @@ func TestCreditsForServices(t *testing.T) {
 	}
 }
 
+// TestServiceTransactions: an app sees what it did itself, page by page.
+func TestServiceTransactions(t *testing.T) {
+	t.Parallel()
+	for _, prefix := range []string{wire.CreditsPath, wire.InternalCreditsPath} {
+		h := serverFor(t, withServiceKey)
+		user := h.register("ann").ID
+		for n, app := range []string{"chat", "picture", "chat"} {
+			body := useBody(user, int64(n+1))
+			body["appId"] = app
+			decode[wire.CreditUseResponse](t, h.post(prefix+"/use", body, wire.ServiceKeyHeader, testServiceKey, wire.AppIDHeader, app), http.StatusCreated)
+		}
+		var amounts []int64
+		for query, pages := "?limit=1", 0; pages < 4; pages++ {
+			page := h.get(prefix+"/transactions/"+user+query, asService(nil)...)
+			for _, row := range decode[[]wire.CreditTransaction](t, page, http.StatusOK) {
+				amounts = append(amounts, row.Amount)
+			}
+			query = "?limit=1&cursor=" + page.header.Get(wire.NextCursorHeader)
+		}
+		if diff := cmp.Diff([]int64{-3, -1}, amounts); diff != "" {
+			t.Errorf("amounts (-want +got):\n%s", diff)
+		}
+		for _, path := range []string{"/transactions/..%2Fx", "/transactions/" + user + "?limit=-1", "/transactions/" + user + "?cursor=x"} {
+			if a := h.get(prefix+path, asService(nil)...); a.status != http.StatusBadRequest {
+				t.Errorf("%s: %d %s", path, a.status, a.body)
+			}
+		}
+		if a := h.get(prefix + "/transactions/" + user); a.status != http.StatusUnauthorized {
+			t.Errorf("without a key: %d %s", a.status, a.body)
+		}
+	}
+}
+
 // TestA186CreditInput: what is no amount, id or text of the right size is
 // refused and writes nothing.
 func TestA186CreditInput(t *testing.T) {

@@ -8,11 +8,30 @@ import (
 )
 
 func (h credits) serviceBalance(w http.ResponseWriter, r *http.Request, _ string) error {
-	userID := r.PathValue("userId")
-	if !isUserID(userID) {
-		return &failure{code: wire.ValidationFailed, message: []string{"userId must be a valid id"}}
+	userID, err := pathUser(r)
+	if err != nil {
+		return err
 	}
 	return h.balance(w, r, userID)
+}
+
+// serviceTransactions shows an app its own transactions with a user: those of
+// other apps are none of its business. A page has at most as many as were
+// asked for, and may have none before the last one.
+func (h credits) serviceTransactions(w http.ResponseWriter, r *http.Request, appID string) error {
+	userID, err := pathUser(r)
+	if err != nil {
+		return err
+	}
+	return h.history(w, r, userID, func(t ledger.Transaction) bool { return t.AppID == appID })
+}
+
+func pathUser(r *http.Request) (string, error) {
+	userID := r.PathValue("userId")
+	if !isUserID(userID) {
+		return "", &failure{code: wire.ValidationFailed, message: []string{"userId must be a valid id"}}
+	}
+	return userID, nil
 }
 
 func (h credits) init(w http.ResponseWriter, r *http.Request, _ string) error {

@@ -45,6 +45,12 @@ func (h credits) userUse(w http.ResponseWriter, r *http.Request, userID string) 
 }
 
 func (h credits) transactions(w http.ResponseWriter, r *http.Request, userID string) error {
+	return h.history(w, r, userID, func(ledger.Transaction) bool { return true })
+}
+
+// history answers a page of a user's transactions, of which those are shown
+// that the caller may see.
+func (h credits) history(w http.ResponseWriter, r *http.Request, userID string, shown func(ledger.Transaction) bool) error {
 	page, err := readPage(r)
 	if err != nil {
 		return err
@@ -53,9 +59,11 @@ func (h credits) transactions(w http.ResponseWriter, r *http.Request, userID str
 	if err != nil {
 		return refused(err)
 	}
-	body := make([]wire.CreditTransaction, len(list))
-	for i, t := range list {
-		body[i] = wireTransaction(t)
+	body := make([]wire.CreditTransaction, 0, len(list))
+	for _, t := range list {
+		if shown(t) {
+			body = append(body, wireTransaction(t))
+		}
 	}
 	if next != "" {
 		w.Header().Set(wire.NextCursorHeader, next)

@@ -17,7 +17,7 @@ import (
 // Transaction is a row of a user's ledger.
 type Transaction struct {
 	ID            string
-	Type          string // usage, refund, purchase or bonus
+	Type          string // usage, refund or purchase
 	Amount        int64  // below zero where it took
 	BalanceBefore int64
 	BalanceAfter  int64
@@ -34,8 +34,9 @@ type Page struct {
 	Cursor string // Next of the page before. "": the newest
 }
 
-// Transactions lists a user's transactions, newest first. next is the cursor
-// of the following page, empty after the last. Our own server has the route,
+// Transactions lists what this app did with a user's credits, newest first.
+// next is the cursor of the following page, empty after the last; a page may
+// have fewer than Limit, or none, before that. Our own server has the route,
 // the standalone service does not: there it is ErrNotFound.
 func (c *Client) Transactions(ctx context.Context, userID string, p Page) (list []Transaction, next string, err error) {
 	if err := checkUser(userID); err != nil {

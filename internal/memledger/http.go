@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,7 +74,7 @@ func (l *Ledger) answer(w http.ResponseWriter, r *http.Request) (status int, bod
 	case "GET balance":
 		body = l.open(userID).balance()
 	case "GET transactions":
-		body, err = l.page(w, r, userID)
+		body, err = l.page(w, r, userID, appID)
 	case "POST use":
 		status = http.StatusCreated
 		body, err = decode(doc, l.use, appID)
@@ -154,9 +155,9 @@ func appOf(request any) string {
 	return ""
 }
 
-// page is a page of a user's transactions. Its cursor is how many to leave out
-// of the oldest.
-func (l *Ledger) page(w http.ResponseWriter, r *http.Request, userID string) ([]wire.CreditTransaction, error) {
+// page is a page of a user's transactions, of which an app sees its own. Its
+// cursor is how many to leave out of the oldest.
+func (l *Ledger) page(w http.ResponseWriter, r *http.Request, userID, appID string) ([]wire.CreditTransaction, error) {
 	rows := l.open(userID).rows
 	limit, end := 50, len(rows)
 	query := r.URL.Query()
@@ -178,5 +179,5 @@ func (l *Ledger) page(w http.ResponseWriter, r *http.Request, userID string) ([]
 	if begin > 0 {
 		w.Header().Set(wire.NextCursorHeader, strconv.Itoa(begin))
 	}
-	return newestFirst(rows[begin:end]), nil
+	return slices.DeleteFunc(newestFirst(rows[begin:end]), func(row wire.CreditTransaction) bool { return row.AppID != appID }), nil
 }
