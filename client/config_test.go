@@ -32,6 +32,10 @@ func TestConfigFromEnv(t *testing.T) {
 				}},
 			}, "",
 		},
+		"no fallback unless asked": {
+			map[string]string{"MANA_AUTH_MODE": "remote", "MANA_AUTH_FALLBACK": ""},
+			client.Config{Mode: client.Remote, Issuers: []client.Issuer{{}}}, "",
+		},
 		"the fallback is remote mode's": {
 			map[string]string{"MANA_AUTH_MODE": "local", "MANA_AUTH_FALLBACK": "local"},
 			client.Config{Mode: client.Local, Issuers: []client.Issuer{{}}}, "",

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,6 +90,53 @@ func TestNewKidIsAcceptedOnItsFirstRequest(t *testing.T) {
 	if n := r.JWKSRequests(); n != 2 {
 		t.Errorf("%d fetches, want 2", n)
 	}
+}
+
+// A fetch that was under way when a call came may bring the set from before its
+// key was published: the call looks once more before it is refused.
+func TestNewKidDuringAFetch(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, uncached)
+	old := r.Token()
+	arrived, release := make(chan struct{}), make(chan struct{})
+	r.FaultJWKS(func(w http.ResponseWriter, req *http.Request) {
+		r.FaultJWKS(nil)
+		before := httptest.NewRecorder()
+		r.ServeHTTP(before, req)
+		close(arrived)
+		<-release
+		w.Header().Set("Content-Type", before.Header().Get("Content-Type"))
+		before.Body.WriteTo(w)
+	})
+	results := make(chan error, 2)
+	go func() { results <- r.verify(old) }()
+	<-arrived
+	r.Rotate()
+	fresh := r.Token()
+	waits := &watched{Context: t.Context(), asked: make(chan struct{})}
+	go func() {
+		_, err := r.auth.Verify(waits, fresh)
+		results <- err
+	}()
+	<-waits.asked
+	close(release)
+	for range cap(results) {
+		if err := <-results; err != nil {
+			t.Errorf("a good token was refused: %v", err)
+		}
+	}
+}
+
+// watched is a context that tells when somebody waits for it.
+type watched struct {
+	context.Context
+	once  sync.Once
+	asked chan struct{}
+}
+
+func (w *watched) Done() <-chan struct{} {
+	w.once.Do(func() { close(w.asked) })
+	return w.Context.Done()
 }
 
 // F120: unknown kids cost one fetch a cooldown, and a rotation in the middle
