@@ -33,6 +33,12 @@ type Config struct {
 	// database need the same one.
 	KeyEncryptionKey []byte
 
+	// KeyRotation is how often a new signing key takes over: at least 1 h and
+	// AccessTokenTTL, at most 366 days. It is published 15 minutes before, and
+	// the old one for as long as its tokens live. Zero: 30 days. Negative: only
+	// when an operator asks for it.
+	KeyRotation time.Duration
+
 	// Issuer and Audience are the iss and aud of access tokens. Empty:
 	// "manacore".
 	Issuer   string
@@ -154,6 +160,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.RememberMeTTL = cmp.Or(c.RememberMeTTL, max(30*day, c.RefreshTokenTTL))
 	c.SessionTTL = cmp.Or(c.SessionTTL, max(180*day, c.RememberMeTTL))
 	c.RefreshGrace = cmp.Or(c.RefreshGrace, 30*time.Second)
+	c.KeyRotation = cmp.Or(c.KeyRotation, 30*day)
 	c.PasswordMinLength = cmp.Or(c.PasswordMinLength, 8)
 	c.RateLimits.Login = cmp.Or(c.RateLimits.Login, Limit{5, time.Minute})
 	c.RateLimits.Register = cmp.Or(c.RateLimits.Register, Limit{10, time.Hour})
@@ -197,6 +204,8 @@ func (c Config) check() error {
 	require(len(c.KeyEncryptionKey) == 0 || len(c.KeyEncryptionKey) == keys.KEKBytes,
 		"KeyEncryptionKey has %d bytes, not %d", len(c.KeyEncryptionKey), keys.KEKBytes)
 	require(c.AccessTokenTTL >= time.Second && c.AccessTokenTTL <= day, "AccessTokenTTL %v is not within 1 s and 24 h", c.AccessTokenTTL)
+	require(c.KeyRotation < 0 || c.KeyRotation >= max(time.Hour, c.AccessTokenTTL) && c.KeyRotation <= 366*day,
+		"KeyRotation %v is not within 1 h (or AccessTokenTTL, if that is longer) and 366 days", c.KeyRotation)
 	require(c.RefreshTokenTTL >= c.AccessTokenTTL && c.RefreshTokenTTL <= 366*day,
 		"RefreshTokenTTL %v is not within AccessTokenTTL and 366 days", c.RefreshTokenTTL)
 	require(c.RememberMeTTL >= c.RefreshTokenTTL && c.RememberMeTTL <= 366*day,

@@ -22,10 +22,15 @@ const (
 	countTime = 2 * time.Second
 )
 
-// watchKeys shows the age of the key that signs.
+// watchKeys shows for how long the key that signs has done so.
 func (m *metrics) watchKeys(clock Clock, ring func() *keys.Ring) {
-	m.gauge("signing_key_age_seconds", "Age of the key that signs.", func() float64 {
-		return clock.Now().Sub(ring().Signing().CreatedAt).Seconds()
+	m.gauge("signing_key_age_seconds", "Time for which the key that signs has done so; NaN: none may.", func() float64 {
+		now := clock.Now()
+		key, err := ring().Signing(now)
+		if err != nil {
+			return math.NaN()
+		}
+		return now.Sub(key.SignsFrom).Seconds()
 	})
 }
 

@@ -65,8 +65,15 @@ func (c *fakeClock) AfterFunc(d time.Duration, f func()) func() bool {
 	}
 }
 
-// advance jumps ahead, as a machine does that was suspended, and returns when
-// each function that has come due was called, once.
+// jump moves on and calls nothing, as where a process is suspended.
+func (c *fakeClock) jump(d time.Duration) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.elapsed += d
+}
+
+// advance moves on, and returns when each function that has come due was
+// called: once, however long overdue, and all at a time.
 func (c *fakeClock) advance(d time.Duration) {
 	c.lock.Lock()
 	c.elapsed += d
@@ -78,9 +85,11 @@ func (c *fakeClock) advance(d time.Duration) {
 		}
 	}
 	c.lock.Unlock()
+	var all sync.WaitGroup
 	for _, f := range due {
-		f()
+		all.Go(f)
 	}
+	all.Wait()
 }
 
 // logBuffer collects a log.

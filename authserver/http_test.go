@@ -109,7 +109,7 @@ func TestSecurityHeaders(t *testing.T) {
 	} {
 		for _, want := range securityHeaders {
 			if name == "jwks" && want[0] == "Cache-Control" || name == "HEAD" && want[0] == "Cache-Control" {
-				want[1] = "public, max-age=300"
+				want[1] = "public, max-age=240"
 			}
 			if got := a.header.Values(want[0]); len(got) != 1 || got[0] != want[1] {
 				t.Errorf("%s: %s: %q, want %q", name, want[0], got, want[1])
@@ -297,7 +297,7 @@ func TestJWKSConditional(t *testing.T) {
 		if a.status != test.want || a.body != want {
 			t.Errorf("%s: status %d, body %q", test.name, a.status, a.body)
 		}
-		if a.header.Get("ETag") != etag || a.header.Get("Cache-Control") != "public, max-age=300" {
+		if a.header.Get("ETag") != etag || a.header.Get("Cache-Control") != "public, max-age=240" {
 			t.Errorf("%s: headers %v", test.name, a.header)
 		}
 	}

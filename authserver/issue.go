@@ -80,9 +80,14 @@ func userAgent(r *http.Request) string {
 	return strings.ReplaceAll(agent, "\x00", "")
 }
 
+// signer finds the key to sign with. It is asked for before anything is
+// stored: a refresh token that was spent for an answer without a token would
+// cost the session, if the client came back after the grace.
+func (i issuer) signer() (token.Signer, error) { return i.access.Signer(i.clock.Now()) }
+
 // tokens is the answer that hands out a session's tokens. The access token
 // ends with its session at the latest.
-func (i issuer) tokens(user store.User, session store.Session, refresh string) (wire.TokenResponse, error) {
+func (i issuer) tokens(signer token.Signer, user store.User, session store.Session, refresh string) (wire.TokenResponse, error) {
 	now := i.clock.Now().Unix()
 	claims := token.Claims{
 		Sub:   user.ID,
@@ -90,9 +95,9 @@ func (i issuer) tokens(user store.User, session store.Session, refresh string) (
 		Role:  user.Role,
 		Sid:   session.ID,
 		Iat:   now,
-		Exp:   min(now+int64(i.accessTTL/time.Second), session.ExpiresAt.Unix()),
+		Exp:   min(now+int64(min(i.accessTTL, signer.TTL())/time.Second), session.ExpiresAt.Unix()),
 	}
-	access, err := i.access.Sign(claims)
+	access, err := signer.Sign(claims)
 	if err != nil {
 		return wire.TokenResponse{}, err
 	}

@@ -2,11 +2,15 @@ package authserver
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/keys"
 )
+
+// jwksCaching is the Cache-Control of the key set.
+var jwksCaching = fmt.Sprintf("public, max-age=%d", int(keys.MaxAge/time.Second))
 
 // jwks publishes the keys. They are in memory: the database may be down, and
 // the last good set stands.
@@ -18,7 +22,7 @@ func (h jwks) serve(w http.ResponseWriter, r *http.Request) error {
 	document, etag := h.ring().JWKS()
 	header := w.Header()
 	header.Set("Content-Type", "application/json; charset=utf-8")
-	header.Set("Cache-Control", "public, max-age=300")
+	header.Set("Cache-Control", jwksCaching)
 	header.Set("ETag", etag)
 	// ServeContent does the conditional requests (RFC 9110 section 13). The
 	// set is served whole: a part of it would be of no use.

@@ -42,6 +42,10 @@ func (h login) serve(w http.ResponseWriter, r *http.Request) error {
 	if hash == "" {
 		return h.refused(r)
 	}
+	signer, err := h.issuer.signer()
+	if err != nil {
+		return err
+	}
 	session, refresh, event, err := h.issuer.open(r, user.ID, store.EventLogin, d)
 	if err != nil {
 		return err
@@ -54,7 +58,7 @@ func (h login) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer, err := h.issuer.tokens(user, session.Session, refresh)
+	answer, err := h.issuer.tokens(signer, user, session.Session, refresh)
 	if err != nil {
 		return err
 	}

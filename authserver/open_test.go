@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -30,6 +31,8 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{"short key", func(c *Config) { c.KeyEncryptionKey = make([]byte, 31) }, "KeyEncryptionKey has 31 bytes, not 32"},
 		{"negative access token", func(c *Config) { c.AccessTokenTTL = -1 }, "AccessTokenTTL"},
 		{"long access token", func(c *Config) { c.AccessTokenTTL = 25 * time.Hour }, "AccessTokenTTL"},
+		{"rotation within the hour", func(c *Config) { c.KeyRotation = 59 * time.Minute }, "KeyRotation"},
+		{"rotation faster than tokens end", func(c *Config) { c.AccessTokenTTL, c.KeyRotation = 2*time.Hour, time.Hour }, "KeyRotation"},
 		{"refresh below access", func(c *Config) { c.RefreshTokenTTL = time.Minute }, "RefreshTokenTTL"},
 		{"remembered below refresh", func(c *Config) { c.RememberMeTTL = time.Hour }, "RememberMeTTL"},
 		{"long grace", func(c *Config) { c.RefreshGrace = time.Hour }, "RefreshGrace"},
@@ -229,7 +232,11 @@ func TestNoSecretIsKeptOrLogged(t *testing.T) {
 			secrets[name+", decoded"] = string(raw)
 		}
 	}
-	private := privateSeed(t, h, kek)
+	sealing, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(kek)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	private := privateSeed(t, h, sealing)
 	secrets["private key"] = string(private)
 	secrets["private key, base64"] = base64.RawURLEncoding.EncodeToString(private)
 
@@ -258,19 +265,19 @@ func TestNoSecretIsKeptOrLogged(t *testing.T) {
 }
 
 // privateSeed opens the signing key as the server does.
-func privateSeed(t *testing.T, h *harness, kekFile []byte) []byte {
+func privateSeed(t *testing.T, h *harness, kek []byte) []byte {
 	t.Helper()
 	rows, err := h.server.store.SigningKeys(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	kek, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(kekFile)))
+	ring, err := keys.Load(rows, kek, h.clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := openKeys(t.Context(), Config{KeyEncryptionKey: kek, Logger: slog.Default()}, h.server.store)
-	if err != nil || len(rows) != 1 {
-		t.Fatalf("%d keys, %v", len(rows), err)
+	key, err := ring.Signing(h.clock.Now())
+	if err != nil {
+		t.Fatal(err)
 	}
-	return ring.Signing().Private.Seed()
+	return key.Private.Seed()
 }

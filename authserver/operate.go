@@ -159,7 +159,7 @@ func checkKeys(ctx context.Context, cfg Config) (detail string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := keys.Load(rows, kek); err != nil {
+	if _, err := keys.Load(rows, kek, cfg.Clock.Now()); err != nil {
 		return "", fmt.Errorf("%w (the key-encryption key is from %s)", err, from)
 	}
 	return fmt.Sprintf("%d, opened with the key-encryption key from %s", len(rows), from), nil

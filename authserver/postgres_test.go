@@ -135,11 +135,7 @@ func TestPostgreSQLKeepsNoSecret(t *testing.T) {
 	registered := h.register("ann").Token
 	first := h.login("ann")
 	second := h.refreshed(first.RefreshToken)
-	ring, err := openKeys(t.Context(), Config{KeyEncryptionKey: testKEK}, h.server.store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seed := ring.Signing().Private.Seed()
+	seed := privateSeed(t, h, testKEK)
 
 	connection, err := pgx.Connect(t.Context(), url)
 	if err != nil {

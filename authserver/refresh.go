@@ -27,6 +27,10 @@ func (h refresh) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 
+	signer, err := h.issuer.signer()
+	if err != nil {
+		return err
+	}
 	successor, err := token.NewRefresh(h.issuer.random)
 	if err != nil {
 		return err
@@ -56,7 +60,7 @@ func (h refresh) serve(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return h.refused(r, rotated)
 	}
-	answer, err := h.issuer.tokens(rotated.User, rotated.Session, successor)
+	answer, err := h.issuer.tokens(signer, rotated.User, rotated.Session, successor)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/postgres"
 	"github.com/manacore/manacore-go/authserver/internal/sqlite"
@@ -21,6 +20,8 @@ type Server struct {
 	books   books
 	handler http.Handler
 	metrics *metrics
+	keys    *keyring
+	end     func() // of what the server does by itself
 }
 
 // Open opens the database, makes one where there is none, and loads the
@@ -48,11 +49,11 @@ func openStore(ctx context.Context, cfg Config) (store.Store, error) {
 
 // newServer puts a server together over an open store.
 func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error) {
-	ring, err := openKeys(ctx, cfg, db)
+	keys, err := openKeyring(ctx, cfg, db)
 	if err != nil {
 		return nil, err
 	}
-	access := token.Access{Ring: func() *keys.Ring { return ring }, Issuer: cfg.Issuer, Audience: cfg.Audience}
+	access := token.Access{Ring: keys.now, Issuer: cfg.Issuer, Audience: cfg.Audience}
 	hasher := password.New(cfg.Hashing.Concurrency, cfg.Hashing.Queue, cfg.Random)
 	tokens := issuer{
 		access: access, clock: cfg.Clock, random: cfg.Random, trusted: cfg.TrustedProxies,
@@ -82,62 +83,10 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		books.close()
 		return nil, err
 	}
-	return &Server{store: db, books: books, handler: handler, metrics: counted}, nil
-}
-
-// openKeys loads the signing keys, and makes the first one where the database
-// has none. The key file is made only then: with keys in the database, a
-// missing one is an error.
-func openKeys(ctx context.Context, cfg Config, db store.Keys) (*keys.Ring, error) {
-	rows, err := db.SigningKeys(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("signing keys: %w", err)
-	}
-	kek, from, err := keyEncryptionKey(cfg, len(rows) == 0)
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) == 0 {
-		if rows, err = firstKey(ctx, cfg, db, kek); err != nil {
-			return nil, fmt.Errorf("first signing key: %w", err)
-		}
-	}
-	ring, err := keys.Load(rows, kek)
-	if err != nil {
-		return nil, fmt.Errorf("%w (the key-encryption key is from %s)", err, from)
-	}
-	return ring, nil
-}
-
-// keyEncryptionKey finds the key-encryption key and says where it is from.
-func keyEncryptionKey(cfg Config, create bool) (kek []byte, from string, err error) {
-	if len(cfg.KeyEncryptionKey) > 0 {
-		return cfg.KeyEncryptionKey, "the configuration", nil
-	}
-	path := cfg.SQLitePath + ".key"
-	kek, err = keys.ReadKEK(path)
-	switch {
-	case errors.Is(err, keys.ErrNoKeyFile) && create:
-		kek, err = keys.CreateKEK(path, cfg.Random)
-	case errors.Is(err, keys.ErrNoKeyFile):
-		err = fmt.Errorf("%w, but %s holds signing keys that it seals: restore the file, or set the key-encryption key", err, cfg.SQLitePath)
-	}
-	return kek, path, err
-}
-
-func firstKey(ctx context.Context, cfg Config, db store.Keys, kek []byte) ([]store.Key, error) {
-	kid, err := token.NewID(cfg.Random)
-	if err != nil {
-		return nil, err
-	}
-	key, err := keys.New(kid, kek, cfg.Random, cfg.Clock.Now())
-	if err != nil {
-		return nil, err
-	}
-	if err := db.AddFirstKey(ctx, key); err != nil {
-		return nil, err
-	}
-	return db.SigningKeys(ctx) // another process may have been first
+	return &Server{
+		store: db, books: books, handler: handler, metrics: counted,
+		keys: keys, end: every(cfg.Clock, keyInterval, keys.look),
+	}, nil
 }
 
 // Handler answers the server's routes. It is the same one at every call.
@@ -151,6 +100,7 @@ func (s *Server) Metrics() http.Handler { return s.metrics.handler() }
 // Close releases the database. Shut the HTTP server down first: requests under
 // way are answered with 503 from here on.
 func (s *Server) Close() error {
+	s.end()
 	s.books.close()
 	return s.store.Close()
 }

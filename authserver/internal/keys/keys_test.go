@@ -28,6 +28,7 @@ func newKey(t *testing.T, kid string, kek []byte) store.Key {
 	if err != nil {
 		t.Fatal(err)
 	}
+	key.SignsFrom, key.TokenTTL = created, 15*time.Minute
 	return key
 }
 
@@ -35,11 +36,15 @@ func TestLoad(t *testing.T) {
 	t.Parallel()
 	kek := bytes.Repeat([]byte{7}, KEKBytes)
 	rows := []store.Key{newKey(t, "newer", kek), newKey(t, "older", kek)}
-	ring, err := Load(rows, kek)
+	rows[1].SignsFrom = created.Add(-time.Minute)
+	ring, err := Load(rows, kek, created)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signing := ring.Signing()
+	signing, err := ring.Signing(created)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if signing.ID != "newer" {
 		t.Errorf("%s signs, want the newest", signing.ID)
 	}
@@ -63,7 +68,7 @@ func TestLoad(t *testing.T) {
 	if !regexp.MustCompile(`^"[\w-]{43}"$`).MatchString(etag) {
 		t.Errorf("ETag %s", etag)
 	}
-	alone, err := Load(rows[:1], kek)
+	alone, err := Load(rows[:1], kek, created)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +93,7 @@ func TestLoadRefuses(t *testing.T) {
 		want string
 	}{
 		{"no key", nil, kek, "no signing key"},
+		{"retired keys alone", with(func(k *store.Key) { k.RetiredAt = created }), kek, "no signing key"},
 		{"another KEK", []store.Key{key}, bytes.Repeat([]byte{8}, KEKBytes), "kid: " + ErrWrongKEK.Error()},
 		{"sealed for another kid", with(func(k *store.Key) { k.PrivateKey = other.PrivateKey }), kek, ErrWrongKEK.Error()},
 		{"another public key", with(func(k *store.Key) { k.PublicKey = other.PublicKey }), kek, "not that of its private key"},
@@ -98,7 +104,7 @@ func TestLoadRefuses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := Load(test.rows, test.kek); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := Load(test.rows, test.kek, created); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("Load = %v, want %q in it", err, test.want)
 			}
 		})

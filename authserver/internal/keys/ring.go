@@ -1,5 +1,6 @@
 // Package keys holds the auth server's signing keys: how they are made, how
-// they rest in the database, and the JWKS that publishes them.
+// they rest in the database, when one follows another, and the JWKS that
+// publishes them.
 //
 // JWKs are written here and not by a JOSE library: wire.JWKS is the exact
 // form, with the order of members that is in the field, and an Ed25519 key is
@@ -13,6 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -21,25 +24,56 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
+// Why there is no key to sign with.
+var (
+	// ErrStale: the keys were read too long ago. The next one may sign by now.
+	ErrStale = errors.New("the signing keys could not be read for too long")
+	// ErrNoKey: the signing key was retired, and its successor is about to
+	// begin.
+	ErrNoKey = errors.New("no key signs at the moment")
+)
+
 // Key signs. Header is the first segment of every token that it signs.
 type Key struct {
-	ID      string
-	Header  string
-	Private ed25519.PrivateKey
-	// CreatedAt is when the key was made.
-	CreatedAt time.Time
+	ID        string
+	Header    string
+	Private   ed25519.PrivateKey
+	SignsFrom time.Time
+	TokenTTL  time.Duration // the longest life of a token that it may sign
 }
 
-// Ring is a set of keys at one moment. It does not change.
+// Ring is the set of keys as a database had it at one moment. It does not
+// change.
 type Ring struct {
-	signing  Key
+	readAt   time.Time
+	lives    []Life
+	keys     map[string]Key // the published ones, by kid
 	byHeader map[string]ed25519.PublicKey
 	document []byte
 	etag     string
 }
 
-// Signing is the key that signs: the newest.
-func (r *Ring) Signing() Key { return r.signing }
+// Signing is the key that signs at now. ErrStale or ErrNoKey where none may.
+func (r *Ring) Signing(now time.Time) (Key, error) {
+	if now.Sub(r.readAt) > freshness {
+		return Key{}, ErrStale
+	}
+	l, ok := started(r.lives, now)
+	key, published := r.keys[l.ID]
+	if !ok || !published {
+		return Key{}, ErrNoKey
+	}
+	return key, nil
+}
+
+// Published are the kids of the published keys.
+func (r *Ring) Published() []string { return slices.Collect(maps.Keys(r.keys)) }
+
+// Publishes says whether the key of that kid is published.
+func (r *Ring) Publishes(kid string) bool {
+	_, ok := r.keys[kid]
+	return ok
+}
 
 // ByHeader finds the public key that belongs to a token's first segment. The
 // server writes one header for each key, so that alg, kid and typ are right
@@ -49,10 +83,11 @@ func (r *Ring) ByHeader(segment string) (ed25519.PublicKey, bool) {
 	return public, ok
 }
 
-// JWKS is the document that publishes the keys, and its strong ETag.
+// JWKS is the document that publishes the keys, newest first, and its strong
+// ETag.
 func (r *Ring) JWKS() (document []byte, etag string) { return r.document, r.etag }
 
-// New makes a key and seals it for the database.
+// New makes a key that does not sign yet, and seals it for the database.
 func New(kid string, kek []byte, random io.Reader, now time.Time) (store.Key, error) {
 	seed := make([]byte, ed25519.SeedSize)
 	if _, err := io.ReadFull(random, seed); err != nil {
@@ -81,34 +116,31 @@ func encodePublic(private ed25519.PrivateKey) string {
 	return base64.RawURLEncoding.EncodeToString(private[ed25519.SeedSize:])
 }
 
-// Load opens the keys of a database, newest first. One that kek does not open
-// is an error: a server that made itself a new key instead would log nobody
-// in and hide the fault.
-func Load(rows []store.Key, kek []byte) (*Ring, error) {
-	if len(rows) == 0 {
-		return nil, errors.New("no signing key")
+// Load opens the keys that a database had at readAt. One that kek does not
+// open is an error: a server that made itself a new key instead would log
+// nobody in and hide the fault.
+func Load(rows []store.Key, kek []byte, readAt time.Time) (*Ring, error) {
+	ring := &Ring{
+		readAt:   readAt,
+		lives:    Lives(rows),
+		keys:     make(map[string]Key, len(rows)),
+		byHeader: make(map[string]ed25519.PublicKey, len(rows)),
 	}
-	ring := &Ring{byHeader: make(map[string]ed25519.PublicKey, len(rows))}
 	var set wire.JWKS
-	for i, row := range rows {
-		private, err := unseal(kek, row.ID, row.PrivateKey)
-		if err != nil {
-			return nil, fmt.Errorf("signing key %s: %w", row.ID, err)
+	for _, l := range slices.Backward(ring.lives) {
+		if !l.published(readAt) {
+			continue
 		}
-		public := wire.JWK{Alg: "EdDSA", Crv: "Ed25519", X: encodePublic(private), Kty: "OKP", Kid: row.ID, Use: "sig"}
-		var resting restingJWK
-		if err := json.Unmarshal([]byte(row.PublicKey), &resting); err != nil || resting.X != public.X {
-			return nil, fmt.Errorf("signing key %s: its public key in the database is not that of its private key", row.ID)
+		key, public, err := open(l.Key, kek)
+		if err != nil {
+			return nil, fmt.Errorf("signing key %s: %w", l.ID, err)
 		}
 		set.Keys = append(set.Keys, public)
-		header, err := encodeHeader(row.ID)
-		if err != nil {
-			return nil, err
-		}
-		ring.byHeader[header] = private.Public().(ed25519.PublicKey)
-		if i == 0 {
-			ring.signing = Key{ID: row.ID, Header: header, Private: private, CreatedAt: row.CreatedAt}
-		}
+		ring.keys[l.ID] = key
+		ring.byHeader[key.Header] = key.Private.Public().(ed25519.PublicKey)
+	}
+	if len(set.Keys) == 0 {
+		return nil, errors.New("no signing key")
 	}
 	document, err := json.Marshal(set)
 	if err != nil {
@@ -117,6 +149,38 @@ func Load(rows []store.Key, kek []byte) (*Ring, error) {
 	sum := sha256.Sum256(document)
 	ring.document, ring.etag = document, `"`+base64.RawURLEncoding.EncodeToString(sum[:])+`"`
 	return ring, nil
+}
+
+// Opens checks that kek opens at least one of the keys. One key may be damaged
+// and others not.
+func Opens(rows []store.Key, kek []byte) error {
+	failed := errors.New("no signing key")
+	for _, row := range rows {
+		if _, _, err := open(row, kek); err == nil {
+			return nil
+		} else if row.RetiredAt.IsZero() {
+			failed = fmt.Errorf("signing key %s: %w", row.ID, err)
+		}
+	}
+	return failed
+}
+
+// open opens a key and makes its public JWK.
+func open(row store.Key, kek []byte) (Key, wire.JWK, error) {
+	private, err := unseal(kek, row.ID, row.PrivateKey)
+	if err != nil {
+		return Key{}, wire.JWK{}, err
+	}
+	public := wire.JWK{Alg: "EdDSA", Crv: "Ed25519", X: encodePublic(private), Kty: "OKP", Kid: row.ID, Use: "sig"}
+	var resting restingJWK
+	if err := json.Unmarshal([]byte(row.PublicKey), &resting); err != nil || resting.X != public.X {
+		return Key{}, wire.JWK{}, errors.New("its public key in the database is not that of its private key")
+	}
+	header, err := encodeHeader(row.ID)
+	if err != nil {
+		return Key{}, wire.JWK{}, err
+	}
+	return Key{ID: row.ID, Header: header, Private: private, SignsFrom: row.SignsFrom, TokenTTL: row.TokenTTL}, public, nil
 }
 
 // encodeHeader is the JOSE header of the tokens that kid signs (RFC 7515

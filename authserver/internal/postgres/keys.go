@@ -11,38 +11,65 @@ import (
 
 // SigningKeys implements store.Keys.
 func (s *Store) SigningKeys(ctx context.Context) (keys []store.Key, err error) {
-	err = call(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, `SELECT id, public_key, private_key, created_at
-			FROM auth.signing_keys ORDER BY created_at DESC, id`)
-		if err != nil {
-			return err
-		}
-		keys, err = pgx.AppendRows(keys[:0], rows, func(row pgx.CollectableRow) (store.Key, error) {
-			var (
-				key     store.Key
-				created *time.Time
-			)
-			err := row.Scan(&key.ID, &key.PublicKey, &key.PrivateKey, &created)
-			key.CreatedAt = instant(created)
-			return key, err
-		})
+	err = call(ctx, func(ctx context.Context) (err error) {
+		keys, err = signingKeys(ctx, s.pool)
 		return err
 	})
 	return keys, err
 }
 
-// AddFirstKey implements store.Keys. The lock row lets one replica at a time
-// look whether there is a key.
-func (s *Store) AddFirstKey(ctx context.Context, key store.Key) error {
-	return call(ctx, func(ctx context.Context) error {
-		return inTx(ctx, s.pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, `SELECT 1 FROM auth.manacore_schema FOR UPDATE`); err != nil {
-				return err
-			}
-			_, err := tx.Exec(ctx, `INSERT INTO auth.signing_keys (id, public_key, private_key, created_at)
-				SELECT $1::text, $2::text, $3::text, $4::timestamptz WHERE NOT EXISTS (SELECT 1 FROM auth.signing_keys)`,
-				key.ID, key.PublicKey, key.PrivateKey, at(key.CreatedAt))
-			return err
-		})
+func signingKeys(ctx context.Context, from querier) ([]store.Key, error) {
+	rows, err := from.Query(ctx, `SELECT id, public_key, private_key, created_at, signs_from, token_ttl, retired_at
+		FROM auth.signing_keys ORDER BY created_at, id`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.AppendRows([]store.Key(nil), rows, func(row pgx.CollectableRow) (store.Key, error) {
+		var (
+			key                     store.Key
+			created, signs, retired *time.Time
+			ttl                     int64
+		)
+		err := row.Scan(&key.ID, &key.PublicKey, &key.PrivateKey, &created, &signs, &ttl, &retired)
+		key.CreatedAt, key.SignsFrom, key.RetiredAt = instant(created), instant(signs), instant(retired)
+		key.TokenTTL = time.Duration(ttl) * time.Millisecond
+		return key, err
 	})
+}
+
+// ChangeKeys implements store.Keys. Who has locked the lock row decides. A
+// server that hangs meanwhile loses the lock, and its transaction, after 10 s.
+func (s *Store) ChangeKeys(ctx context.Context, decide func([]store.Key) (store.KeyChange, error)) error {
+	return s.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '10s'`); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `SELECT 1 FROM auth.manacore_schema FOR UPDATE`); err != nil {
+			return err
+		}
+		keys, err := signingKeys(ctx, tx)
+		if err != nil {
+			return err
+		}
+		change, err := decide(keys)
+		if err != nil {
+			return err
+		}
+		return changeKeys(ctx, tx, change)
+	})
+}
+
+func changeKeys(ctx context.Context, tx pgx.Tx, change store.KeyChange) error {
+	for _, key := range change.Put {
+		if _, err := tx.Exec(ctx, `INSERT INTO auth.signing_keys
+			(id, public_key, private_key, created_at, signs_from, token_ttl, retired_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (id) DO UPDATE SET public_key = $2, private_key = $3, created_at = $4,
+				signs_from = $5, token_ttl = $6, retired_at = $7`,
+			key.ID, key.PublicKey, key.PrivateKey, at(key.CreatedAt),
+			at(key.SignsFrom), key.TokenTTL.Milliseconds(), at(key.RetiredAt)); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, `DELETE FROM auth.signing_keys WHERE id = ANY($1::text[])`, change.Drop)
+	return err
 }

@@ -108,6 +108,7 @@ func (s *Store) FindUser(ctx context.Context, idOrEmail string) (user store.User
 
 // querier is a pool or a transaction.
 type querier interface {
+	Query(ctx context.Context, statement string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, statement string, args ...any) pgx.Row
 }
 

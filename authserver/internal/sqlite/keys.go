@@ -4,35 +4,63 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
 // SigningKeys implements store.Keys.
-func (s *Store) SigningKeys(ctx context.Context) (keys []store.Key, err error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, public_key, private_key, created_at FROM jwks ORDER BY created_at DESC, id`)
+func (s *Store) SigningKeys(ctx context.Context) ([]store.Key, error) {
+	return signingKeys(ctx, s.read)
+}
+
+func signingKeys(ctx context.Context, from querier) (keys []store.Key, err error) {
+	rows, err := from.QueryContext(ctx, `SELECT id, public_key, private_key, created_at, signs_from, token_ttl, retired_at
+		FROM jwks ORDER BY created_at, id`)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var (
-			key     store.Key
-			created sql.NullInt64
+			key                     store.Key
+			created, signs, retired sql.NullInt64
+			ttl                     int64
 		)
-		if err := rows.Scan(&key.ID, &key.PublicKey, &key.PrivateKey, &created); err != nil {
+		if err := rows.Scan(&key.ID, &key.PublicKey, &key.PrivateKey, &created, &signs, &ttl, &retired); err != nil {
 			return nil, err
 		}
-		key.CreatedAt = instant(created)
+		key.CreatedAt, key.SignsFrom, key.RetiredAt = instant(created), instant(signs), instant(retired)
+		key.TokenTTL = time.Duration(ttl) * time.Millisecond
 		keys = append(keys, key)
 	}
 	return keys, rows.Err()
 }
 
-// AddFirstKey implements store.Keys.
-func (s *Store) AddFirstKey(ctx context.Context, key store.Key) error {
-	_, err := s.write.ExecContext(ctx, `INSERT INTO jwks (id, public_key, private_key, created_at)
-		SELECT ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM jwks)`,
-		key.ID, key.PublicKey, key.PrivateKey, millis(key.CreatedAt))
-	return err
+// ChangeKeys implements store.Keys.
+func (s *Store) ChangeKeys(ctx context.Context, decide func([]store.Key) (store.KeyChange, error)) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		keys, err := signingKeys(ctx, tx)
+		if err != nil {
+			return err
+		}
+		change, err := decide(keys)
+		if err != nil {
+			return err
+		}
+		for _, key := range change.Put {
+			if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO jwks
+				(id, public_key, private_key, created_at, signs_from, token_ttl, retired_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+				key.ID, key.PublicKey, key.PrivateKey, millis(key.CreatedAt),
+				millis(key.SignsFrom), key.TokenTTL.Milliseconds(), millis(key.RetiredAt)); err != nil {
+				return err
+			}
+		}
+		for _, id := range change.Drop {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM jwks WHERE id = ?`, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

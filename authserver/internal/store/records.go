@@ -61,12 +61,27 @@ func (s Session) Live(now time.Time) bool {
 	return s.RevokedAt.IsZero() && now.Before(s.ExpiresAt)
 }
 
-// Key is a signing key at rest.
+// Key is a signing key at rest. It is published from the moment that it is
+// stored.
 type Key struct {
 	ID         string // the kid
 	PublicKey  string // JSON of the public JWK
-	PrivateKey string // sealed
+	PrivateKey string // sealed; empty once it was retired
 	CreatedAt  time.Time
+	// SignsFrom is when it begins to sign, and its predecessor ends. Zero:
+	// not decided yet.
+	SignsFrom time.Time
+	// TokenTTL is the longest life of a token that it may sign.
+	TokenTTL time.Duration
+	// RetiredAt is when it was taken out of use in an emergency: it signs no
+	// more, is not published, and its tokens are refused. Zero: it was not.
+	RetiredAt time.Time
+}
+
+// KeyChange is what is to become of the signing keys.
+type KeyChange struct {
+	Put  []Key    // stored: new, or in place of the one with the same id
+	Drop []string // ids
 }
 
 // ServiceKey is the key by which a service of an app shows who it is. An app

@@ -123,12 +123,15 @@ type Revocations interface {
 
 // Keys keeps the signing keys.
 type Keys interface {
-	// SigningKeys lists all keys, newest first.
+	// SigningKeys lists all keys, oldest first.
 	SigningKeys(ctx context.Context) ([]Key, error)
 
-	// AddFirstKey stores the key if there is none yet, and else does
-	// nothing: of two servers that start together one wins.
-	AddFirstKey(ctx context.Context, key Key) error
+	// ChangeKeys lets one caller at a time, of all servers, decide about the
+	// keys: decide gets what SigningKeys lists, and what it returns is done
+	// as a whole before the next caller's decide runs. It may run more than
+	// once, and must not call the store. Its error ends the call and changes
+	// nothing.
+	ChangeKeys(ctx context.Context, decide func(keys []Key) (KeyChange, error)) error
 }
 
 // Events reads the security log.

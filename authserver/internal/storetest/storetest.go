@@ -45,7 +45,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"A163 reuse", reuse},
 		{"A164 rotation race", rotationRace},
 		{"keys", signingKeys},
-		{"first key race", firstKeyRace},
+		{"failing change of keys", keyChangeFails},
+		{"race of key changes", keyChangeRace},
 		{"events", events},
 		{"statistics", statistics},
 	}...) {

@@ -48,14 +48,31 @@ type Access struct {
 	Audience string
 }
 
+// Signer signs access tokens with the key that it found at one moment.
+type Signer struct {
+	key              keys.Key
+	issuer, audience string
+}
+
+// Signer finds the key that signs at now. It is asked for before the database
+// is changed for the sake of a token: keys.ErrStale or keys.ErrNoKey where none
+// may sign.
+func (a Access) Signer(now time.Time) (Signer, error) {
+	key, err := a.Ring().Signing(now)
+	return Signer{key, a.Issuer, a.Audience}, err
+}
+
+// TTL is the longest life of a token that may be signed.
+func (s Signer) TTL() time.Duration { return s.key.TokenTTL }
+
 // Sign makes an access token. Issuer and audience are filled in.
-func (a Access) Sign(c Claims) (string, error) {
-	c.Iss, c.Aud = a.Issuer, a.Audience
+func (s Signer) Sign(c Claims) (string, error) {
+	c.Iss, c.Aud = s.issuer, s.audience
 	payload, err := json.Marshal(c)
 	if err != nil {
 		return "", err
 	}
-	key := a.Ring().Signing()
+	key := s.key
 	input := key.Header + "." + base64.RawURLEncoding.EncodeToString(wire.EscapeNonASCII(payload))
 	signature := ed25519.Sign(key.Private, []byte(input))
 	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil

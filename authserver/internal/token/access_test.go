@@ -28,14 +28,15 @@ func fixture(t *testing.T) Access {
 	t.Helper()
 	kek := bytes.Repeat([]byte{7}, keys.KEKBytes)
 	var rows []store.Key
-	for _, kid := range []string{"signing", "older"} {
+	for i, kid := range []string{"signing", "older"} {
 		key, err := keys.New(kid, kek, rand.Reader, now)
 		if err != nil {
 			t.Fatal(err)
 		}
+		key.SignsFrom, key.TokenTTL = now.Add(-time.Duration(i)*time.Minute), time.Hour
 		rows = append(rows, key)
 	}
-	ring, err := keys.Load(rows, kek)
+	ring, err := keys.Load(rows, kek, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,16 +59,30 @@ func raw(a Access, header, payload string) string {
 
 func rawSegments(a Access, header, payload string) string {
 	input := header + "." + payload
-	return input + "." + b64.EncodeToString(ed25519.Sign(a.Ring().Signing().Private, []byte(input)))
+	key, err := a.Ring().Signing(now)
+	if err != nil {
+		panic(err)
+	}
+	return input + "." + b64.EncodeToString(ed25519.Sign(key.Private, []byte(input)))
+}
+
+func sign(t *testing.T, a Access, c Claims) string {
+	t.Helper()
+	signer, err := a.Signer(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := signer.Sign(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func TestSign(t *testing.T) {
 	t.Parallel()
 	a := fixture(t)
-	text, err := a.Sign(goodClaims())
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := sign(t, a, goodClaims())
 	if want := raw(a, `{"alg":"EdDSA","kid":"signing","typ":"JWT"}`, goodPayload); text != want {
 		t.Errorf("Sign = %s\nwant   %s", text, want)
 	}
@@ -86,10 +101,7 @@ func TestSignEscapes(t *testing.T) {
 	a := fixture(t)
 	c := goodClaims()
 	c.Email = "jürgen👍@example.com"
-	text, err := a.Sign(c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := sign(t, a, c)
 	payload, err := b64.DecodeString(strings.Split(text, ".")[1])
 	if err != nil || !strings.Contains(string(payload), `"email":"j\u00fcrgen\ud83d\udc4d@example.com"`) {
 		t.Errorf("payload %s, %v", payload, err)
@@ -102,10 +114,7 @@ func TestSignEscapes(t *testing.T) {
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	a := fixture(t)
-	text, err := a.Sign(goodClaims())
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := sign(t, a, goodClaims())
 	exp := time.Unix(goodClaims().Exp, 0)
 	for _, test := range []struct {
 		at   time.Time
@@ -142,10 +151,7 @@ func TestVerifyRefuses(t *testing.T) {
 		mac.Write([]byte(input))
 		return input + "." + b64.EncodeToString(mac.Sum(nil))
 	}
-	other, err := a.Sign(Claims{Sub: "other", Sid: "other", Iat: now.Unix(), Exp: now.Unix() + 900})
-	if err != nil {
-		t.Fatal(err)
-	}
+	other := sign(t, a, Claims{Sub: "other", Sid: "other", Iat: now.Unix(), Exp: now.Unix() + 900})
 	// A good payload whose last character has bits to spare.
 	unused := b64.EncodeToString([]byte(goodPayload + " "))
 	if _, err := a.Verify(rawSegments(a, h, unused), now); err != nil || len(unused)%4 == 0 {
@@ -238,10 +244,7 @@ func TestVerifyRefuses(t *testing.T) {
 func TestA20BitFlips(t *testing.T) {
 	t.Parallel()
 	a := fixture(t)
-	good, err := a.Sign(goodClaims())
-	if err != nil {
-		t.Fatal(err)
-	}
+	good := sign(t, a, goodClaims())
 	for i := range len(good) {
 		for bit := range 8 {
 			changed := []byte(good)
