@@ -24,6 +24,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if description := os.Getenv(victimVariable); description != "" {
+		os.Exit(runVictim(description))
+	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) { os.Exit(pgtest.Stop(status)) }))
 }
 

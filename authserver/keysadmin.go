@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -88,6 +89,9 @@ func (a *Admin) keyRules(ctx context.Context) (keys.Rules, error) {
 	rows, err := a.store.SigningKeys(ctx)
 	if err != nil {
 		return keys.Rules{}, fmt.Errorf("authserver: signing keys: %w", err)
+	}
+	if len(rows) == 0 {
+		return keys.Rules{}, errors.New("authserver: there is no signing key yet: the first start of a server makes one")
 	}
 	kek, from, err := keyEncryptionKey(a.config, false)
 	if err != nil {
