@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -128,6 +129,12 @@ type harness struct {
 // serverFor starts a server without rate limits, as change says.
 func serverFor(t *testing.T, change ...func(*Config)) *harness {
 	t.Helper()
+	return serverOver(t, func(db store.Store) store.Store { return db }, change...)
+}
+
+// serverOver is serverFor over a database that wrap has put something around.
+func serverOver(t *testing.T, wrap func(store.Store) store.Store, change ...func(*Config)) *harness {
+	t.Helper()
 	h := &harness{T: t, clock: &fakeClock{}, log: &logBuffer{}, path: filepath.Join(t.TempDir(), "test.db")}
 	config := Config{
 		SQLitePath:        h.path,
@@ -138,8 +145,13 @@ func serverFor(t *testing.T, change ...func(*Config)) *harness {
 	for _, c := range change {
 		c(&config)
 	}
-	server, err := Open(t.Context(), config)
+	cfg, db, err := openConfigured(t.Context(), config)
 	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	server, err := newServer(t.Context(), cfg, wrap(db))
+	if err != nil {
+		_ = db.Close()
 		t.Fatalf("Open: %v", err)
 	}
 	front := httptest.NewServer(server.Handler())
@@ -198,6 +210,12 @@ func (h *harness) try(method, path, body string, headers ...string) (answer, err
 // post sends body, a string of JSON or a value to encode, to a route.
 func (h *harness) post(path string, body any, headers ...string) answer {
 	h.Helper()
+	return h.send("POST", path, body, headers...)
+}
+
+// send is post with another method.
+func (h *harness) send(method, path string, body any, headers ...string) answer {
+	h.Helper()
 	text, ok := body.(string)
 	if !ok {
 		doc, err := json.Marshal(body, json.Deterministic(true))
@@ -206,7 +224,7 @@ func (h *harness) post(path string, body any, headers ...string) answer {
 		}
 		text = string(doc)
 	}
-	return h.do("POST", path, text, append(headers, "Content-Type", "application/json")...)
+	return h.do(method, path, text, append(headers, "Content-Type", "application/json")...)
 }
 
 type object = map[string]any

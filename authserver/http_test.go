@@ -21,7 +21,8 @@ import (
 // routes are all routes with the method that each answers.
 var routes = map[string]string{
 	wire.RegisterPath: "POST", wire.LoginPath: "POST", wire.RefreshPath: "POST", wire.LogoutPath: "POST",
-	wire.SessionPath: "GET", wire.ValidatePath: "POST", wire.JWKSPath: "GET",
+	wire.SessionPath: "GET", wire.SessionsPath: "GET", wire.SessionsPath + "/x": "DELETE", wire.SecurityEventsPath: "GET",
+	wire.ChangePasswordPath: "POST", wire.AccountPath: "DELETE", wire.ValidatePath: "POST", wire.JWKSPath: "GET",
 	wire.HealthPath: "GET", "/health": "GET", "/health/live": "GET", "/health/ready": "GET",
 	wire.HealthPath + "/live": "GET", wire.HealthPath + "/ready": "GET",
 }

@@ -17,6 +17,7 @@ type logout struct {
 	sessions store.Sessions
 	access   token.Access
 	issuer   issuer
+	revoked  *revocations
 }
 
 func (h logout) serve(w http.ResponseWriter, r *http.Request) error {
@@ -44,18 +45,22 @@ func (h logout) serve(w http.ResponseWriter, r *http.Request) error {
 		claims, err := h.access.Verify(access, h.out.now())
 		switch {
 		case err == nil:
-			if _, err := h.sessions.RevokeSession(r.Context(), claims.Sid, event); err != nil {
+			ended, err := h.sessions.RevokeSession(r.Context(), claims.Sid, event)
+			if err != nil {
 				return err
 			}
+			h.revoked.note(ended)
 		case refresh == "":
 			return invalidToken(err)
 		}
 	}
 	if refresh != "" {
-		if _, err := h.sessions.RevokeByRefreshToken(r.Context(), token.Digest(refresh), event); err != nil {
+		ended, err := h.sessions.RevokeByRefreshToken(r.Context(), token.Digest(refresh), event)
+		if err != nil {
 			return err
 		}
+		h.revoked.note(ended)
 	}
-	h.out.respond(w, r, http.StatusOK, wire.LogoutResponse{Success: true, Message: "Signed out successfully"})
+	h.out.respond(w, r, http.StatusOK, wire.SuccessResponse{Success: true, Message: "Signed out successfully"})
 	return nil
 }

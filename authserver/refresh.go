@@ -15,6 +15,7 @@ type refresh struct {
 	sessions store.Sessions
 	issuer   issuer
 	grace    time.Duration
+	revoked  *revocations
 }
 
 func (h refresh) serve(w http.ResponseWriter, r *http.Request) error {
@@ -78,6 +79,7 @@ func (h refresh) refused(r *http.Request, rotated store.Rotated) error {
 		return fail(wire.TokenExpired, "Refresh token expired")
 	case store.Reused:
 		h.out.metrics.event(store.EventRefreshReuse)
+		h.revoked.note([]string{rotated.Session.ID})
 		h.out.log.WarnContext(r.Context(), "spent refresh token presented again: session revoked",
 			"session", rotated.Session.ID, "user", rotated.User.ID, "ip", h.out.addr(r).String())
 	}

@@ -18,6 +18,8 @@ import (
 // endpoint answers a request, or returns why not.
 type endpoint func(w http.ResponseWriter, r *http.Request) error
 
+var jsonType = []string{"application/json; charset=utf-8"}
+
 // responder is what every endpoint needs to answer.
 type responder struct {
 	log     *slog.Logger
@@ -49,7 +51,12 @@ func (o responder) respond(w http.ResponseWriter, r *http.Request, status int, b
 		http.Error(w, "", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	o.send(w, r, status, doc)
+}
+
+// send writes an answer that is JSON already.
+func (o responder) send(w http.ResponseWriter, r *http.Request, status int, doc []byte) {
+	w.Header()["Content-Type"] = jsonType
 	w.WriteHeader(status)
 	if _, err := w.Write(doc); err != nil {
 		o.log.DebugContext(r.Context(), "answer could not be sent", "route", r.Pattern, "error", err)

@@ -37,6 +37,9 @@ type endpoints struct {
 	refresh  refresh
 	logout   logout
 	session  session
+	guard    guard // of the routes that follow
+	sessions userSessions
+	account  account
 	validate validate
 	jwks     jwks
 	health   health
@@ -65,6 +68,11 @@ func (e endpoints) handler(cfg Config, o responder) (http.Handler, error) {
 		{"POST " + wire.RefreshPath, limit.usual, e.refresh.serve},
 		{"POST " + wire.LogoutPath, limit.usual, e.logout.serve},
 		{"GET " + wire.SessionPath, limit.usual, e.session.serve},
+		{"GET " + wire.SessionsPath, limit.usual, e.guard.route(e.sessions.list)},
+		{"DELETE " + wire.SessionsPath + "/{id}", limit.usual, e.guard.route(e.sessions.revoke)},
+		{"GET " + wire.SecurityEventsPath, limit.usual, e.guard.route(e.account.securityEvents)},
+		{"POST " + wire.ChangePasswordPath, limit.usual, e.guard.route(e.account.changePassword)},
+		{"DELETE " + wire.AccountPath, limit.usual, e.guard.route(e.account.remove)},
 		{"POST " + wire.ValidatePath, unlimited, e.validate.serve},
 		{"GET " + wire.JWKSPath, unlimited, e.jwks.serve},
 		{"GET " + wire.HealthPath, unlimited, e.health.plain},

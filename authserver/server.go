@@ -64,28 +64,39 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	counted.watchKeys(cfg.Clock, access.Ring)
 	counted.watchHashing(hasher)
 	counted.watchSessions(cfg.Clock, cfg.Logger, db)
+	revoked := newRevocations(db, cfg.Clock, cfg.Logger)
 	out := responder{log: cfg.Logger, clock: cfg.Clock, trusted: cfg.TrustedProxies, metrics: counted}
+	who := guard{out, db, access}
 	books := openBooks(cfg, db)
 	handler, err := endpoints{
 		register: register{out, db, hasher, tokens, cfg.PasswordMinLength},
 		login:    login{out, db, db, hasher, tokens},
-		refresh:  refresh{out, db, tokens, cfg.RefreshGrace},
-		logout:   logout{out, db, access, tokens},
-		session:  session{out, db, access},
-		validate: validate{out, db, access},
+		refresh:  refresh{out, db, tokens, cfg.RefreshGrace, revoked},
+		logout:   logout{out, db, access, tokens, revoked},
+		session:  session{out, who},
+		guard:    who,
+		sessions: userSessions{out, db, tokens, revoked},
+		account:  account{out, db, db, hasher, tokens, revoked, cfg.PasswordMinLength},
+		validate: validate{out, newVerdicts(access, db, cfg.Clock, revoked)},
 		jwks:     jwks{access.Ring},
 		health:   health{out, &lookout{out: out, ping: db.Ping}},
 		credits:  credits{out, books.Ledger, cfg.Credits.DailyFree},
-		person:   person{out, db, access},
+		person:   person{who},
 		service:  newServiceAuth(cfg, db),
 	}.handler(cfg, out)
 	if err != nil {
 		books.close()
 		return nil, err
 	}
+	endLooks, err := revoked.start(ctx)
+	if err != nil {
+		books.close()
+		return nil, fmt.Errorf("revocations: %w", err)
+	}
+	endKeys := every(cfg.Clock, keyInterval, keys.look)
 	return &Server{
 		store: db, books: books, handler: handler, metrics: counted,
-		keys: keys, end: every(cfg.Clock, keyInterval, keys.look),
+		keys: keys, end: func() { endLooks(); endKeys() },
 	}, nil
 }
 
@@ -97,8 +108,9 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // operator and not for whoever reaches the server.
 func (s *Server) Metrics() http.Handler { return s.metrics.handler() }
 
-// Close releases the database. Shut the HTTP server down first: requests under
-// way are answered with 503 from here on.
+// Close ends what the server does by itself and releases the database. Shut
+// the HTTP server down first: requests under way are answered with 503 from
+// here on.
 func (s *Server) Close() error {
 	s.end()
 	s.books.close()

@@ -1,70 +1,62 @@
 package authserver
 
 import (
-	"context"
-	"errors"
 	"net/http"
-	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
-	"github.com/manacore/manacore-go/authserver/internal/token"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // session tells who the bearer token speaks for.
 type session struct {
-	out      responder
-	sessions store.Sessions
-	access   token.Access
+	out   responder
+	guard guard
 }
 
 func (h session) serve(w http.ResponseWriter, r *http.Request) error {
-	text, err := bearer(r)
+	c, err := h.guard.admit(r, "Invalid or expired session")
 	if err != nil {
 		return err
-	}
-	if text == "" {
-		return fail(wire.Unauthorized, "No token provided")
-	}
-	now := h.out.now()
-	claims, err := h.access.Verify(text, now)
-	if err != nil {
-		return invalidToken(err)
-	}
-	session, user, live, err := liveSession(r.Context(), h.sessions, claims, now)
-	if err != nil {
-		return err
-	}
-	if !live {
-		return fail(wire.InvalidToken, "Invalid or expired session")
 	}
 	h.out.respond(w, r, http.StatusOK, wire.SessionResponse{
-		User:    sessionUser(user),
-		Session: wireSession(session, true),
+		User:    sessionUser(c.user),
+		Session: wireSession(c.session, true),
 	})
 	return nil
 }
 
-// invalidToken is the answer of a guarded route to a token that Verify
-// refused.
-func invalidToken(reason error) error {
-	if errors.Is(reason, token.ErrExpired) {
-		return fail(wire.TokenExpired, "Invalid token")
-	}
-	return fail(wire.InvalidToken, "Invalid token")
+// userSessions shows a user the own sessions and ends them one by one.
+type userSessions struct {
+	out      responder
+	sessions store.UserSessions
+	issuer   issuer
+	revoked  *revocations
 }
 
-// liveSession finds the session and the user of verified claims. live is
-// false if the session ended or the user was deleted or disabled.
-func liveSession(ctx context.Context, sessions store.Sessions, c token.Claims, now time.Time) (session store.Session, user store.User, live bool, err error) {
-	session, user, err = sessions.Session(ctx, c.Sid)
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Session{}, store.User{}, false, nil
-	}
+func (h userSessions) list(w http.ResponseWriter, r *http.Request, c caller) error {
+	sessions, err := h.sessions.LiveSessions(r.Context(), c.user.ID, h.out.now(), maxListed)
 	if err != nil {
-		return store.Session{}, store.User{}, false, err
+		return err
 	}
-	return session, user, session.Live(now) && user.Active() && user.ID == c.Sub, nil
+	answer := make([]wire.Session, 0, len(sessions))
+	for _, s := range sessions {
+		answer = append(answer, wireSession(s, s.ID == c.session.ID))
+	}
+	h.out.respond(w, r, http.StatusOK, answer)
+	return nil
+}
+
+func (h userSessions) revoke(w http.ResponseWriter, r *http.Request, c caller) error {
+	ended, err := h.sessions.RevokeUserSession(r.Context(), c.user.ID, r.PathValue("id"), h.issuer.event(r, store.EventSessionRevoked))
+	if err != nil {
+		return err
+	}
+	if len(ended) == 0 {
+		return fail(wire.NotFound, "Session not found")
+	}
+	h.revoked.note(ended)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 func wireSession(s store.Session, current bool) wire.Session {

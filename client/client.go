@@ -7,12 +7,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/manacore/manacore-go/client/internal/cache"
 	"github.com/manacore/manacore-go/client/internal/fault"
 	"github.com/manacore/manacore-go/client/internal/keys"
 	"github.com/manacore/manacore-go/client/internal/remote"
 	"github.com/manacore/manacore-go/client/internal/token"
 	"github.com/manacore/manacore-go/internal/httpcall"
+	"github.com/manacore/manacore-go/internal/lru"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -25,9 +25,9 @@ type Client struct {
 	policy                            token.Policy
 	http                              *http.Client
 	all                               []*issuer
-	issuers                           map[string]*issuer    // by name
-	verified                          *cache.Cache[verdict] // nil: nothing is remembered
-	refused                           *cache.Cache[verdict] // the auth server's no; nil: nothing
+	issuers                           map[string]*issuer  // by name
+	verified                          *lru.Cache[verdict] // nil: nothing is remembered
+	refused                           *lru.Cache[verdict] // the auth server's no; nil: nothing
 	accepted, denied, down, fallbacks atomic.Uint64
 }
 
@@ -70,10 +70,10 @@ func New(config Config) (*Client, error) {
 		issuers: make(map[string]*issuer),
 	}
 	if config.Cache.Size > 0 && (config.Mode == Local || config.Cache.TTL > 0) {
-		c.verified = cache.New[verdict](config.Cache.Size)
+		c.verified = lru.New[verdict](config.Cache.Size)
 	}
 	if config.Mode == Remote && config.Cache.NegativeTTL > 0 {
-		c.refused = cache.New[verdict](1024)
+		c.refused = lru.New[verdict](1024)
 	}
 	for _, i := range config.Issuers {
 		it := c.newIssuer(i)

@@ -27,6 +27,7 @@ type rule struct {
 // rules are searched from the top: the first that fits counts.
 var rules = []rule{
 	{"internal/wire", nil},
+	{"internal/lru", nil},
 	{"internal/archtest", nil},
 	{"internal/pgtest", nil},
 	{"internal/wiretest", []string{"internal/wire"}},
@@ -35,14 +36,14 @@ var rules = []rule{
 	{"internal/memledger", []string{"internal/wire"}},
 	{"internal/chargetest", []string{"client", "credits", "authtest", "internal/wire"}},
 	{"client/internal/...", []string{"client/internal/...", "internal/httpcall", "internal/wire"}},
-	{"client", []string{"internal/httpcall", "internal/wire"}},
+	{"client", []string{"internal/httpcall", "internal/lru", "internal/wire"}},
 	{"middleware", []string{"client", "internal/wire"}},
 	{"middleware/...", []string{"client", "middleware", "credits", "internal/wire"}},
 	{"credits/...", []string{"client", "internal/httpcall", "internal/memledger", "internal/wire"}},
 	{"devbypass", []string{"client"}},
 	{"authtest", []string{"internal/memledger", "internal/wire"}},
 	{"authserver/internal/...", []string{"authserver/internal/...", "internal/wire"}},
-	{"authserver", []string{"internal/wire"}},
+	{"authserver", []string{"internal/lru", "internal/wire"}},
 	{"cmd/authserver", []string{"authserver"}},
 	{"examples/...", []string{"client", "middleware/...", "credits", "devbypass", "authserver", "authtest", "examples/..."}},
 }

@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/go-json-experiment/json/jsontext"
+
 // The routes of the auth server below its base URL, beside those that a
 // backend calls.
 const (
@@ -9,6 +11,11 @@ const (
 	RefreshPath  = "/api/v1/auth/refresh"
 	LogoutPath   = "/api/v1/auth/logout"
 	SessionPath  = "/api/v1/auth/session"
+
+	SessionsPath       = "/api/v1/auth/sessions" // and below it one by its id
+	SecurityEventsPath = "/api/v1/auth/security-events"
+	ChangePasswordPath = "/api/v1/auth/change-password"
+	AccountPath        = "/api/v1/auth/account"
 )
 
 // RegisterResponse is the body of a successful POST RegisterPath. The user's
@@ -47,13 +54,15 @@ type SessionUser struct {
 	Role  string `json:"role"`
 }
 
-// LogoutResponse is the body of a successful POST LogoutPath.
-type LogoutResponse struct {
+// SuccessResponse is the body of a successful POST LogoutPath or
+// ChangePasswordPath, and of a successful DELETE AccountPath.
+type SuccessResponse struct {
 	Success bool   `json:"success"`
 	Message string `json:"message"`
 }
 
-// SessionResponse is the body of a successful GET SessionPath.
+// SessionResponse is the body of a successful GET SessionPath. GET SessionsPath
+// answers with an array of Session.
 type SessionResponse struct {
 	User    SessionUser `json:"user"`
 	Session Session     `json:"session"`
@@ -71,4 +80,15 @@ type Session struct {
 	CreatedAt      string  `json:"createdAt"`
 	ExpiresAt      string  `json:"expiresAt"`
 	Current        bool    `json:"current"` // whether the request came from this session
+}
+
+// SecurityEvent is one entry of the answer to GET SecurityEventsPath. What is
+// not known is null.
+type SecurityEvent struct {
+	ID        string         `json:"id"`
+	EventType string         `json:"eventType"`
+	IPAddress *string        `json:"ipAddress"`
+	UserAgent *string        `json:"userAgent"`
+	Metadata  jsontext.Value `json:"metadata"` // an object
+	CreatedAt string         `json:"createdAt"`
 }

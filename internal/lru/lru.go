@@ -1,5 +1,6 @@
-// Package cache remembers what a token turned out to be.
-package cache
+// Package lru remembers what a token turned out to be, for the client and for
+// the auth server.
+package lru
 
 import (
 	"hash/maphash"

@@ -1,4 +1,4 @@
-package cache
+package lru
 
 import (
 	"math/rand/v2"

@@ -1,0 +1,355 @@
+package authserver
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/internal/pgtest"
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// watched counts what a server asks its database about sessions, and fails
+// when it is told to.
+type watched struct {
+	store.Store
+	sessions, looks atomic.Int32
+	noSessions      atomic.Bool
+	noLooks         atomic.Bool
+}
+
+var errDown = errors.New("the database is down")
+
+func (s *watched) Session(ctx context.Context, id string) (store.Session, store.User, error) {
+	s.sessions.Add(1)
+	if s.noSessions.Load() {
+		return store.Session{}, store.User{}, errDown
+	}
+	return s.Store.Session(ctx, id)
+}
+
+func (s *watched) Revocations(ctx context.Context, after int64) ([]store.Revocation, error) {
+	s.looks.Add(1)
+	if s.noLooks.Load() {
+		return nil, errDown
+	}
+	return s.Store.Revocations(ctx, after)
+}
+
+// watch starts a server whose database is watched.
+func watch(t *testing.T, change ...func(*Config)) (*harness, *watched) {
+	t.Helper()
+	db := &watched{}
+	h := serverOver(t, func(s store.Store) store.Store { db.Store = s; return db }, change...)
+	return h, db
+}
+
+// asked checks how often f asks the database about a session.
+func (s *watched) asked(t *testing.T, want int32, f func()) {
+	t.Helper()
+	before := s.sessions.Load()
+	f()
+	if n := s.sessions.Load() - before; n != want {
+		t.Errorf("the database was asked %d times, want %d", n, want)
+	}
+}
+
+// TestValidateFromMemory: a verdict is had without the database, until it has
+// its age.
+func TestValidateFromMemory(t *testing.T) {
+	t.Parallel()
+	h, db := watch(t)
+	h.register("ann")
+	one, other := h.login("ann").AccessToken, h.login("ann").AccessToken
+	db.asked(t, 2, func() { h.valid(one, ""); h.valid(other, "") })
+	first := h.verdict(one)
+	db.asked(t, 0, func() {
+		for range 20 { // 50 s of looks
+			for range 10 {
+				h.clock.advance(pollInterval)
+			}
+			h.valid(one, "")
+			h.valid(other, "")
+		}
+	})
+	if again := h.verdict(one); *again.Payload != *first.Payload {
+		t.Errorf("the verdict changed: %+v, %+v", again.Payload, first.Payload)
+	}
+	h.clock.advance(verdictAge)
+	db.asked(t, 1, func() { h.valid(one, ""); h.valid(one, "") })
+
+	// Bad tokens are none of the database's business, and a session's end is
+	// for good.
+	db.asked(t, 0, func() { h.verdict("garbage"); h.verdict(signedAnew(t, one)) })
+	h.do("POST", wire.LogoutPath, "", "Authorization", "Bearer "+one)
+	db.asked(t, 1, func() {
+		for range 3 {
+			h.valid(one, ended)
+			h.clock.advance(verdictAge)
+		}
+	})
+	h.clock.advance(15 * time.Minute)
+	db.asked(t, 0, func() { h.valid(one, wire.ValidateExpired); h.valid(other, wire.ValidateExpired) })
+}
+
+// TestValidateWithoutLooks: while revocations cannot be read, the database has
+// the word on each token; without that word there is no verdict.
+func TestValidateWithoutLooks(t *testing.T) {
+	t.Parallel()
+	h, db := watch(t)
+	h.register("ann")
+	token := h.login("ann").AccessToken
+	h.valid(token, "")
+	db.noLooks.Store(true)
+	h.clock.advance(knownFor)
+	db.asked(t, 0, func() { h.valid(token, "") }) // the last look still counts
+	h.clock.advance(time.Millisecond)
+	db.asked(t, 2, func() { h.valid(token, ""); h.valid(token, "") })
+
+	db.noSessions.Store(true)
+	for range 3 {
+		h.clock.advance(pollInterval)
+		h.refused(h.post(wire.ValidatePath, object{"token": token}), wire.ServiceUnavailable, wire.ValidatePath, textUnavailable)
+	}
+	db.noSessions.Store(false)
+	db.asked(t, 1, func() { h.valid(token, "") })
+	db.noLooks.Store(false)
+	h.clock.advance(pollInterval)
+	db.asked(t, 0, func() { h.valid(token, "") })
+	for text, want := range map[string]int{"revocations cannot be read": 1, "revocations are read again": 1} {
+		if n := strings.Count(h.log.String(), text); n != want {
+			t.Errorf("%d log lines %q, want %d", n, text, want)
+		}
+	}
+}
+
+// TestRevokedElsewhere: whatever ends a session, a server that remembers its
+// token says so after its next look.
+func TestRevokedElsewhere(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	here := serverFor(t, on(url))
+	there, db := watch(t, on(url))
+	admin := adminOf(here, on(url))
+	for name, revoke := range map[string]func(t *testing.T, user string, tokens wire.TokenResponse){
+		"logout": func(_ *testing.T, _ string, tokens wire.TokenResponse) {
+			here.post(wire.LogoutPath, object{"refreshToken": tokens.RefreshToken})
+		},
+		"session revoked": func(_ *testing.T, user string, tokens wire.TokenResponse) {
+			id := there.verdict(tokens.AccessToken).Payload.Sid
+			here.as(here.login(user).AccessToken, "DELETE", wire.SessionsPath+"/"+id, nil)
+		},
+		"password changed": func(_ *testing.T, user string, _ wire.TokenResponse) {
+			here.as(here.login(user).AccessToken, "POST", wire.ChangePasswordPath,
+				object{"currentPassword": goodPassword, "newPassword": "a new and better one"})
+		},
+		"account deleted": func(_ *testing.T, _ string, tokens wire.TokenResponse) {
+			here.as(tokens.AccessToken, "DELETE", wire.AccountPath, object{"password": goodPassword})
+		},
+		"A163 theft": func(_ *testing.T, _ string, tokens wire.TokenResponse) {
+			here.refreshed(here.refreshed(tokens.RefreshToken).RefreshToken)
+			here.refresh(tokens.RefreshToken)
+		},
+		"A181 role changed": func(t *testing.T, user string, _ wire.TokenResponse) {
+			if _, err := admin.SetRole(t.Context(), user+"@example.com", "admin"); err != nil {
+				t.Error(err)
+			}
+		},
+		"disabled": func(t *testing.T, user string, _ wire.TokenResponse) {
+			if _, err := admin.Disable(t.Context(), user+"@example.com"); err != nil {
+				t.Error(err)
+			}
+		},
+		"deleted by an operator": func(t *testing.T, user string, _ wire.TokenResponse) {
+			if _, err := admin.Delete(t.Context(), user+"@example.com"); err != nil {
+				t.Error(err)
+			}
+		},
+		"sessions revoked by an operator": func(t *testing.T, user string, _ wire.TokenResponse) {
+			if _, err := admin.RevokeSessions(t.Context(), user+"@example.com"); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) { // one after the other: they share the clock
+			user := strings.ReplaceAll(name, " ", "-")
+			here.register(user)
+			tokens, bystander := here.login(user), here.register(user+"-bystander")
+			other := here.refreshed(bystander.Token)
+			there.valid(tokens.AccessToken, "")
+			there.valid(other.AccessToken, "")
+			revoke(t, user, tokens)
+			db.asked(t, 0, func() { there.valid(tokens.AccessToken, "") }) // it cannot know yet
+			there.clock.advance(pollInterval)
+			there.valid(tokens.AccessToken, ended)
+			db.asked(t, 0, func() { there.valid(other.AccessToken, "") })
+		})
+	}
+}
+
+// TestRevokedHere: a server that is told to end a session has no need to look.
+func TestRevokedHere(t *testing.T) {
+	t.Parallel()
+	h, db := watch(t)
+	h.register("ann")
+	first := h.login("ann")
+	h.valid(first.AccessToken, "")
+	h.refreshed(h.refreshed(first.RefreshToken).RefreshToken)
+	db.noLooks.Store(true)
+	h.refused(h.refresh(first.RefreshToken), wire.InvalidToken, wire.RefreshPath, "Invalid refresh token")
+	h.valid(first.AccessToken, ended)
+}
+
+// feed is a store.Revocations of which rows appear in any order.
+type feed struct {
+	lock  sync.Mutex
+	rows  []store.Revocation
+	after []int64 // what was asked for
+}
+
+func (f *feed) commit(seq int64, session string) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.rows = append(f.rows, store.Revocation{Seq: seq, SessionID: session})
+}
+
+func (f *feed) Revocations(_ context.Context, after int64) ([]store.Revocation, error) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.after = append(f.after, after)
+	return slices.DeleteFunc(slices.Clone(f.rows), func(r store.Revocation) bool { return r.Seq <= after }), nil
+}
+
+func (f *feed) ForgetRevocations(context.Context, time.Time) error { return nil }
+
+// TestLateCommits: a transaction may take a number, let others with higher ones
+// pass, and end within lateCommit. It is seen all the same.
+func TestLateCommits(t *testing.T) {
+	t.Parallel()
+	clock, source := &fakeClock{}, &feed{}
+	r := newRevocations(source, clock, slog.New(slog.DiscardHandler))
+	end, err := r.start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	step := func(d time.Duration) {
+		for range d / pollInterval {
+			clock.advance(pollInterval)
+		}
+	}
+	has := func(session string, want bool) {
+		t.Helper()
+		known := r.current(clock.Now())
+		if known == nil || known.has(session) != want {
+			t.Errorf("%s is known to have ended: %v, want %v", session, !want, want)
+		}
+	}
+	for round := range int64(3) {
+		base := 100 * round
+		source.commit(base+2, "second")
+		step(pollInterval)
+		has("second", true)
+		step(lateCommit - 2*pollInterval)
+		source.commit(base+1, "late")
+		has("late", false)
+		step(pollInterval)
+		has("late", true)
+
+		// It is kept for as long as a verdict from before may be remembered,
+		// and no longer.
+		step(verdictAge)
+		has("late", true)
+		has("second", false)
+		step(pollInterval)
+		has("late", false)
+		if from := source.after[len(source.after)-1]; from != base+2 {
+			t.Errorf("a look begins at %d, want %d", from, base+2)
+		}
+	}
+	if n := len(r.marks); n > int(lateCommit/pollInterval)+2 {
+		t.Errorf("%d marks are kept", n)
+	}
+}
+
+// TestForgetRevocations: the database does not keep them for ever.
+func TestForgetRevocations(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	h.register("ann")
+	h.post(wire.LogoutPath, object{"refreshToken": h.login("ann").RefreshToken})
+	count := func() int {
+		list, err := h.server.store.Revocations(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	h.clock.advance(keepRevocations)
+	if n := count(); n != 1 {
+		t.Errorf("%d revocations, want 1", n)
+	}
+	h.clock.advance(time.Minute)
+	if n := count(); n != 0 {
+		t.Errorf("%d revocations, want 0", n)
+	}
+}
+
+// TestOpenNeedsRevocations: a server that cannot learn of them does not start.
+func TestOpenNeedsRevocations(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	db := &watched{Store: h.server.store}
+	db.noLooks.Store(true)
+	cfg, err := Config{SQLitePath: h.path, Clock: h.clock, Logger: slog.New(slog.DiscardHandler)}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newServer(t.Context(), cfg, db); !errors.Is(err, errDown) {
+		t.Errorf("newServer: %v", err)
+	}
+}
+
+// TestValidateConcurrently: while sessions end, no answer is anything but a
+// verdict, and none says valid after the logout was answered.
+func TestValidateConcurrently(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	h.register("ann")
+	var all sync.WaitGroup
+	for range 4 {
+		tokens := h.login("ann")
+		body := `{"token":"` + tokens.AccessToken + `"}`
+		var out atomic.Bool
+		for range 4 {
+			all.Go(func() {
+				for seen := false; !seen; {
+					seen = out.Load()
+					a, err := h.try("POST", wire.ValidatePath, body)
+					if err != nil || a.status != http.StatusOK {
+						t.Errorf("status %d, %v", a.status, err)
+						return
+					}
+					if seen && !strings.Contains(a.body, `"valid":false`) {
+						t.Errorf("after the logout: %s", a.body)
+					}
+				}
+			})
+		}
+		all.Go(func() {
+			if a, err := h.try("POST", wire.LogoutPath, `{"refreshToken":"`+tokens.RefreshToken+`"}`); err != nil || a.status != http.StatusOK {
+				t.Errorf("logout: %d, %v", a.status, err)
+			}
+			out.Store(true)
+		})
+	}
+	all.Wait()
+}
