@@ -421,7 +421,7 @@ func TestBrokenAnswerKeepsTheGoodSet(t *testing.T) {
 	answers := map[string]http.HandlerFunc{
 		"HTML":                body("text/html", "<html>"),
 		"HTML as JSON":        body(object, "<html>"),
-		"wrong content type":  body("text/plain", `{"keys":[]}`),
+		"wrong content type":  body("text/plain", `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`),
 		"no content type":     func(w http.ResponseWriter, _ *http.Request) { w.Header()["Content-Type"] = nil },
 		"empty body":          body(object, ""),
 		"empty set":           body(object, `{"keys":[]}`),

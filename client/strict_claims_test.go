@@ -113,6 +113,7 @@ func TestMaxLifetime(t *testing.T) {
 	r.auth = r.newClient(func(c *client.Config) { c.Tokens.MaxLifetime = math.MaxInt64 })
 	r.wantOK(r.Token())
 	r.wantOK(r.Token(authtest.ExpiresAt(time.Unix(253402300799, 0))))
+	refused(t, r.auth, r.Token(set("exp", "253402300800")), client.ErrClaims) // the year 10000
 }
 
 // D89: a clock that jumps lets nothing in that has expired by it, also from
