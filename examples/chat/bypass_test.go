@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/manacore/manacore-go/authtest"
+	"github.com/manacore/manacore-go/credits"
 	"github.com/manacore/manacore-go/devbypass"
 )
 
@@ -42,17 +43,21 @@ func TestBypass(t *testing.T) {
 // TestRun reads the environment, and so does not run beside other tests.
 func TestRun(t *testing.T) {
 	for _, c := range []struct {
-		name, nodeEnv, bypass string
-		want                  error
+		name, nodeEnv, bypass, key string
+		want                       error
 	}{
-		{"production", "production", "", nil},
-		{"G143 bypass in production", "production", "true", devbypass.ErrNotDevelopment},
-		{"bypass in development", "development", "true", nil},
+		{"production", "production", "", "key", nil},
+		{"production without a service key", "production", "", "", credits.ErrNotConfigured},
+		{"G143 bypass in production", "production", "true", "key", devbypass.ErrNotDevelopment},
+		{"bypass in development, with a stub", "development", "true", "", nil},
+		{"bypass in development, with a key", "development", "true", "key", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv("PORT", "0")
 			t.Setenv("NODE_ENV", c.nodeEnv)
 			t.Setenv("DEV_BYPASS_AUTH", c.bypass)
+			t.Setenv("APP_ID", "chat")
+			t.Setenv("MANA_CORE_SERVICE_KEY", c.key)
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel() // where it starts, it ends at once
 			if err := run(ctx); !errors.Is(err, c.want) {

@@ -1,10 +1,13 @@
-// Command chat is a guarded backend with Echo. The environment configures it:
-// PORT (default 3002; 0 takes a free one), the variables of client.FromEnv,
-// and on a developer's machine those of package devbypass.
+// Command chat is a backend on Path B, with Echo: its users are verified, and
+// charged for what it writes. The environment configures it: PORT (default
+// 3002; 0 takes a free one), the variables of client.FromEnv and of
+// credits.FromEnv, and on a developer's machine those of package devbypass,
+// where a stub stands in for the ledger.
 //
 // GET /health is public, GET /api/v1/me needs a user, GET /api/v1/models
-// offers a user more than a stranger, and GET /api/v1/admin/stats is for
-// admins.
+// offers a user more than a stranger, GET /api/v1/admin/stats is for admins,
+// and POST /api/v1/completions streams a completion that costs a credit a
+// word. README.md has the commands.
 package main
 
 import (
@@ -20,6 +23,7 @@ import (
 	echomiddleware "github.com/labstack/echo/v4/middleware"
 
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/credits"
 	"github.com/manacore/manacore-go/devbypass"
 	"github.com/manacore/manacore-go/examples/internal/serve"
 	"github.com/manacore/manacore-go/middleware"
@@ -46,11 +50,18 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return serve.Until(ctx, cmp.Or(os.Getenv("PORT"), "3002"), newHandler(auth))
+	config := credits.ConfigFromEnv()
+	config.Dev = credits.NewStub(100) // a ledger where the bypass is on and there is no key
+	ledger, err := credits.New(config)
+	if err != nil {
+		return err
+	}
+	defer ledger.Close()
+	return serve.Until(ctx, cmp.Or(os.Getenv("PORT"), "3002"), newHandler(auth, ledger))
 }
 
 // newHandler guards every route but the public ones.
-func newHandler(auth client.Verifier) http.Handler {
+func newHandler(auth client.Verifier, ledger credits.Ledger) http.Handler {
 	e := echo.New()
 	e.Use(echomiddleware.Recover())
 	e.Use(authecho.Guard(auth, middleware.Public("GET /health", "GET /api/v1/models")))
@@ -62,6 +73,8 @@ func newHandler(auth client.Verifier) http.Handler {
 	e.GET("/api/v1/me", authecho.UserFunc(func(c echo.Context, user client.User) error {
 		return c.JSON(http.StatusOK, user)
 	}))
+
+	e.POST("/api/v1/completions", complete, withPrompt, authecho.ChargeFunc(ledger, "chat_completion", longest))
 
 	admin := e.Group("/api/v1/admin", authecho.RequireRole("admin"))
 	admin.GET("/stats", func(c echo.Context) error { return c.JSON(http.StatusOK, echo.Map{"models": 2}) })

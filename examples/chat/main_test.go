@@ -7,11 +7,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/manacore/manacore-go/authtest"
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/credits"
 	"github.com/manacore/manacore-go/devbypass"
 	"github.com/manacore/manacore-go/examples/internal/serve"
 )
@@ -29,12 +31,17 @@ func start(t *testing.T, issuer *authtest.Issuer, dev devbypass.Config) *httptes
 	if err != nil {
 		t.Fatal(err)
 	}
+	ledger, err := credits.New(credits.Config{URL: issuer.URL(), AppID: "chat", ServiceKey: authtest.ServiceKey, Timeout: time.Minute, Attempt: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewUnstartedServer(nil)
-	server.Config = serve.NewServer(newHandler(auth))
+	server.Config = serve.NewServer(newHandler(auth, ledger))
 	server.Start()
 	t.Cleanup(func() {
 		server.Close()
 		verifier.Close()
+		ledger.Close()
 	})
 	return server
 }

@@ -125,7 +125,7 @@ type CreditReserveRequest struct {
 	Amount         int64  `json:"amount"`
 	Reason         string `json:"reason"`
 	IdempotencyKey string `json:"idempotencyKey,omitempty"`
-	ExpiresIn      int64  `json:"expiresIn,omitempty"`
+	ExpiresIn      int64  `json:"expiresIn,omitzero"`
 }
 
 // CreditReserveResponse is the body of a successful POST reserve. Balance is

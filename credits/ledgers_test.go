@@ -1,0 +1,202 @@
+package credits_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/manacore/manacore-go/authserver"
+	"github.com/manacore/manacore-go/authtest"
+	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// place is a ledger in which ada has 150 free credits.
+type place struct {
+	ledger *credits.Client
+	userID string
+	clock  *authtest.Clock
+}
+
+// The auth server's ledger and authtest's: the same story comes to the same in
+// both, and so what a test sees of the one it would see of the other.
+func TestLedgersAgree(t *testing.T) {
+	t.Parallel()
+	fake := newRig(t, nil)
+	stories := map[string]string{
+		"authtest":   story(t, place{fake.ledger, ada, fake.clock}),
+		"authserver": story(t, realPlace(t)),
+	}
+	if diff := cmp.Diff(strings.Split(stories["authserver"], "\n"), strings.Split(stories["authtest"], "\n")); diff != "" {
+		t.Errorf("(-authserver +authtest):\n%s", diff)
+	}
+	for _, want := range []string{"commit again: same true", "replay: 409", "retry after a failure: 200", "while another holds: 409", "after it expired: 200"} {
+		if !strings.Contains(stories["authserver"], want) {
+			t.Errorf("the story lacks %q:\n%s", want, stories["authserver"])
+		}
+	}
+}
+
+// realPlace opens an auth server on an embedded database, and registers ada.
+func realPlace(t *testing.T) place {
+	t.Helper()
+	clock := authtest.NewClock(epoch)
+	server, err := authserver.Open(t.Context(), authserver.Config{
+		SQLitePath: filepath.Join(t.TempDir(), "manacore.db"), ServiceKey: authtest.ServiceKey,
+		RateLimitDisabled: true, Clock: clock, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	listener := httptest.NewServer(server.Handler())
+	t.Cleanup(listener.Close)
+	body, err := json.Marshal(map[string]string{"email": "ada@example.com", "password": "correct horse", "name": "Ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := listener.Client().Post(listener.URL+wire.RegisterPath, "application/json", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var registered wire.RegisterResponse
+	if err := json.UnmarshalRead(response.Body, &registered); err != nil || registered.User.ID == "" {
+		t.Fatalf("register: %d, %v", response.StatusCode, err)
+	}
+	ledger, err := credits.New(credits.Config{
+		URL: listener.URL, AppID: "chat", ServiceKey: authtest.ServiceKey, Clock: instant{},
+		Timeout: time.Minute, Attempt: time.Minute, Logger: slog.New(slog.DiscardHandler), HTTPClient: listener.Client(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return place{ledger, registered.User.ID, clock}
+}
+
+// story does everything once, and most of it twice, and tells what came of it.
+func story(t *testing.T, p place) string {
+	t.Helper()
+	var told strings.Builder
+	tell := func(what string, result any, err error) {
+		fmt.Fprintf(&told, "%s: %+v %v\n", what, result, err)
+		b, err := p.ledger.Balance(t.Context(), p.userID)
+		fmt.Fprintf(&told, "  %d paid, %d free, %d earned, %d spent %v\n", b.Paid, b.Free, b.Earned, b.Spent, err)
+	}
+	receipt := func(what string, r credits.Receipt, err error) string {
+		tell(what, fmt.Sprint(r.Paid, r.Free, r.Replayed), err)
+		return r.TransactionID
+	}
+	reserve := func(what string, h credits.Hold) credits.Reservation {
+		h.UserID = p.userID
+		v, err := p.ledger.Reserve(t.Context(), h)
+		state := "held"
+		if err != nil {
+			state = "refused"
+		}
+		tell(what, fmt.Sprint(state, v.Available, v.ExpiresAt), err)
+		return v
+	}
+	commit := func(what string, s credits.Settlement) string {
+		id, err := p.ledger.Commit(t.Context(), s)
+		tell(what, id != "", err)
+		return id
+	}
+	release := func(what, id string) { tell(what, "", p.ledger.Release(t.Context(), id)) }
+	spend := func(what string, s credits.Spend) string {
+		s.UserID, s.Operation = p.userID, "op"
+		r, err := p.ledger.Consume(t.Context(), s)
+		return receipt(what, r, err)
+	}
+	back := func(what string, g credits.GiveBack) {
+		g.UserID, g.Operation = p.userID, "op"
+		r, err := p.ledger.Refund(t.Context(), g)
+		receipt(what, r, err)
+	}
+
+	first := spend("use", credits.Spend{Amount: 30, Key: "a", Metadata: map[string]any{"n": 1}})
+	again := spend("use again", credits.Spend{Amount: 30, Key: "a", Metadata: map[string]any{"n": 1}})
+	tell("the same", first == again, nil)
+	spend("use of another amount", credits.Spend{Amount: 31, Key: "a"})
+	spend("use of too much", credits.Spend{Amount: 500})
+	back("refund", credits.GiveBack{Amount: 10, TransactionID: first, Key: "b"})
+	back("refund again", credits.GiveBack{Amount: 10, TransactionID: first, Key: "b"})
+	back("refund of too much", credits.GiveBack{Amount: 21, TransactionID: first})
+	back("refund of nothing known", credits.GiveBack{Amount: 1, TransactionID: "00000000-0000-8000-8000-ffffffffffff"})
+	back("refund of the newest", credits.GiveBack{Amount: 5})
+
+	v := reserve("reserve", credits.Hold{Amount: 40, Operation: "op", Key: "c", For: time.Minute})
+	tell("reserve again", reserve("same", credits.Hold{Amount: 40, Operation: "op", Key: "c", For: time.Minute}).ID == v.ID, nil)
+	reserve("reserve another", credits.Hold{Amount: 41, Operation: "op", Key: "c", For: time.Minute})
+	reserve("reserve too much", credits.Hold{Amount: 500, Operation: "op"})
+	commit("commit too much", credits.Settlement{ReservationID: v.ID, Amount: 41})
+	id := commit("commit a part", credits.Settlement{ReservationID: v.ID, Amount: 15})
+	fmt.Fprintf(&told, "commit again: same %v\n", commit("commit", credits.Settlement{ReservationID: v.ID, Amount: 15}) == id)
+	commit("commit another amount", credits.Settlement{ReservationID: v.ID, Amount: 16})
+	release("release the committed", v.ID)
+	w := reserve("reserve", credits.Hold{Amount: 20, Operation: "op"})
+	release("release", w.ID)
+	release("release again", w.ID)
+	commit("commit the released", credits.Settlement{ReservationID: w.ID})
+	x := reserve("reserve for a minute", credits.Hold{Amount: 20, Operation: "op", Key: "d", For: time.Minute})
+	p.clock.Advance(time.Minute)
+	commit("commit the expired", credits.Settlement{ReservationID: x.ID})
+	release("release the expired", x.ID)
+	commit("commit nothing known", credits.Settlement{ReservationID: "00000000-0000-8000-8000-ffffffffffff"})
+
+	guarded(t, p, &told)
+	list, next, err := p.ledger.Transactions(t.Context(), p.userID, credits.Page{Limit: 200})
+	for _, row := range list {
+		key := row.Key
+		if strings.HasPrefix(key, "go-") {
+			key = "one of the client's"
+		}
+		fmt.Fprintln(&told, row.Type, row.Amount, row.BalanceBefore, row.BalanceAfter, row.AppID, row.Operation, row.Metadata, key)
+	}
+	fmt.Fprintln(&told, next, err)
+	return told.String()
+}
+
+// guarded goes through what the guards ask of a ledger, key by key.
+func guarded(t *testing.T, p place, told *strings.Builder) {
+	t.Helper()
+	charger := credits.NewCharger(p.ledger, "op", credits.Fixed(10), credits.ChargeLogger(slog.New(slog.DiscardHandler)))
+	admit := func(key string) (*credits.Charge, *credits.Refusal) {
+		r := httptest.NewRequest("POST", "/", strings.NewReader("body"))
+		r.Header.Set(credits.KeyHeader, key)
+		return charger.Admit(r, client.User{ID: p.userID})
+	}
+	run := func(what, key string, status int) {
+		charge, refusal := admit(key)
+		if refusal != nil {
+			fmt.Fprintf(told, "%s: %d\n", what, refusal.Status)
+			return
+		}
+		w := httptest.NewRecorder()
+		_ = charge.Run(w, func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(status); return nil })
+		fmt.Fprintf(told, "%s: %d\n", what, w.Code)
+	}
+	run("charged", "k1", 200)
+	run("replay", "k1", 200)
+	for range 3 {
+		run("failure", "k2", 500)
+	}
+	run("retry after a failure", "k2", 200)
+	run("replay of the retry", "k2", 200)
+	if _, refusal := admit("k3"); refusal != nil { // and its process dies
+		fmt.Fprintln(told, refusal.Status)
+	}
+	run("while another holds", "k3", 200)
+	p.clock.Advance(15 * time.Minute)
+	run("after it expired", "k3", 200)
+}
