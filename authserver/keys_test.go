@@ -160,10 +160,12 @@ type breaking struct {
 	arm  func(f *fleet, s *faulty)
 }
 
-// suspend has time pass in the middle of a call, more than the lead.
+// suspend has time pass in the middle of a call, more than the lead, and
+// verifiers fetch what is published at the end of it.
 func (s *faulty) suspend(f *fleet) {
 	s.changing, s.deciding = nil, nil
 	f.clock.jump(40 * time.Minute)
+	f.look()
 }
 
 // breaks lets a server break off the rotation at a step, has another one

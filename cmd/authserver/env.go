@@ -50,6 +50,14 @@ var variables = []variable{
 		}
 		return nil
 	}},
+	{"KEY_ROTATION", "how often a new signing key takes over, such as 30d; off: only when an operator asks for it", "30d", func(s *settings, v string) (err error) {
+		if v == "off" {
+			s.server.KeyRotation = -1
+			return nil
+		}
+		s.server.KeyRotation, err = duration(v)
+		return err
+	}},
 	{"JWT_ISSUER", "iss of the access tokens", "manacore", func(s *settings, v string) (err error) {
 		s.server.Issuer, err = name(v)
 		return err
