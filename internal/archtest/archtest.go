@@ -34,6 +34,7 @@ var rules = []rule{
 	{"internal/guardtest", []string{"client", "middleware", "credits", "authtest", "internal/wire"}},
 	{"internal/httpcall", nil},
 	{"internal/memledger", []string{"internal/wire"}},
+	{"internal/ledgertest", nil},
 	{"internal/chargetest", []string{"client", "credits", "authtest", "internal/wire"}},
 	{"client/internal/...", []string{"client/internal/...", "internal/httpcall", "internal/wire"}},
 	{"client", []string{"internal/httpcall", "internal/lru", "internal/wire"}},

@@ -1,4 +1,8 @@
-package credits_test
+// Package ledgertest tells one story to the auth server's ledger and to
+// authtest's, through the client. It is a package of its own because it needs
+// the whole server, which must not get into the modules of those who import
+// the client.
+package ledgertest
 
 import (
 	"bytes"
@@ -13,6 +17,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/manacore/manacore-go/authserver"
 	"github.com/manacore/manacore-go/authtest"
@@ -20,6 +25,10 @@ import (
 	"github.com/manacore/manacore-go/credits"
 	"github.com/manacore/manacore-go/internal/wire"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // place is a ledger in which ada has 150 free credits.
 type place struct {
@@ -32,11 +41,7 @@ type place struct {
 // both, and so what a test sees of the one it would see of the other.
 func TestLedgersAgree(t *testing.T) {
 	t.Parallel()
-	fake := newRig(t, nil)
-	stories := map[string]string{
-		"authtest":   story(t, place{fake.ledger, ada, fake.clock}),
-		"authserver": story(t, realPlace(t)),
-	}
+	stories := map[string]string{"authtest": story(t, fakePlace(t)), "authserver": story(t, realPlace(t))}
 	if diff := cmp.Diff(strings.Split(stories["authserver"], "\n"), strings.Split(stories["authtest"], "\n")); diff != "" {
 		t.Errorf("(-authserver +authtest):\n%s", diff)
 	}
@@ -45,6 +50,26 @@ func TestLedgersAgree(t *testing.T) {
 			t.Errorf("the story lacks %q:\n%s", want, stories["authserver"])
 		}
 	}
+}
+
+func fakePlace(t *testing.T) place {
+	t.Helper()
+	clock := authtest.NewClock(epoch)
+	issuer := authtest.NewIssuer(t, authtest.WithClock(clock))
+	return place{newClient(t, issuer.URL(), issuer.HTTPClient()), "ada", clock}
+}
+
+func newClient(t *testing.T, url string, http *http.Client) *credits.Client {
+	t.Helper()
+	ledger, err := credits.New(credits.Config{
+		URL: url, AppID: "chat", ServiceKey: authtest.ServiceKey, HTTPClient: http,
+		Timeout: time.Minute, Attempt: time.Minute, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ledger.Close() })
+	return ledger
 }
 
 // realPlace opens an auth server on an embedded database, and registers ada.
@@ -58,7 +83,7 @@ func realPlace(t *testing.T) place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { server.Close() })
+	t.Cleanup(func() { _ = server.Close() })
 	listener := httptest.NewServer(server.Handler())
 	t.Cleanup(listener.Close)
 	body, err := json.Marshal(map[string]string{"email": "ada@example.com", "password": "correct horse", "name": "Ada"})
@@ -74,14 +99,7 @@ func realPlace(t *testing.T) place {
 	if err := json.UnmarshalRead(response.Body, &registered); err != nil || registered.User.ID == "" {
 		t.Fatalf("register: %d, %v", response.StatusCode, err)
 	}
-	ledger, err := credits.New(credits.Config{
-		URL: listener.URL, AppID: "chat", ServiceKey: authtest.ServiceKey, Clock: instant{},
-		Timeout: time.Minute, Attempt: time.Minute, Logger: slog.New(slog.DiscardHandler), HTTPClient: listener.Client(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return place{ledger, registered.User.ID, clock}
+	return place{newClient(t, listener.URL, listener.Client()), registered.User.ID, clock}
 }
 
 // story does everything once, and most of it twice, and tells what came of it.
