@@ -3,6 +3,7 @@ package authserver
 import (
 	"cmp"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path"
 	"runtime/debug"
@@ -26,12 +27,15 @@ var securityHeaders = [...][2]string{
 	{"Cache-Control", "no-store"},
 }
 
-// secure writes the security headers before anything else does.
+// secure writes the security headers before anything else does. All answers
+// share the values: a handler that sets another replaces the slice.
 func secure(next http.Handler) http.Handler {
+	shared := make(http.Header, len(securityHeaders))
+	for _, h := range securityHeaders {
+		shared[http.CanonicalHeaderKey(h[0])] = []string{h[1]}
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, h := range securityHeaders {
-			w.Header().Set(h[0], h[1])
-		}
+		maps.Copy(w.Header(), shared)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -123,22 +127,18 @@ func (w *recorder) Write(b []byte) (int, error) {
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // logged counts each request and writes a line for it: the route's pattern and never the
-// path, the query, a header or a body, which may hold secrets. What nothing
-// but a prober asks for is logged at debug level.
+// path, the query, a header or a body, which may hold secrets.
 func logged(o responder, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := o.now()
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
-			level := slog.LevelInfo
-			switch {
-			case strings.Contains(r.Pattern, "/health"):
-				level = slog.LevelDebug
-			case strings.Contains(r.Pattern, "/credits") && rec.status < http.StatusBadRequest:
-				level = slog.LevelDebug // thousands a second, and the ledger tells of each
-			}
 			took := o.now().Sub(began)
 			o.metrics.request(r.Pattern, rec.status, took) // the pattern is set by the ServeMux
+			level := logLevel(r.Pattern, rec.status)
+			if !o.log.Enabled(r.Context(), level) {
+				return
+			}
 			o.log.LogAttrs(r.Context(), level, "request",
 				slog.String("method", r.Method),
 				slog.String("route", r.Pattern),
@@ -148,4 +148,14 @@ func logged(o responder, next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(rec, r)
 	})
+}
+
+// logLevel is debug for what only a prober asks for, and for what is asked
+// thousands of times a second and went well: the metrics count it.
+func logLevel(pattern string, status int) slog.Level {
+	frequent := strings.Contains(pattern, "/credits") || strings.HasSuffix(pattern, wire.ValidatePath) || strings.HasSuffix(pattern, wire.JWKSPath)
+	if strings.Contains(pattern, "/health") || frequent && status < http.StatusBadRequest {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }

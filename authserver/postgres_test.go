@@ -3,15 +3,12 @@ package authserver
 import (
 	"bytes"
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
@@ -84,50 +81,6 @@ func TestPostgreSQL(t *testing.T) {
 }
 
 func keySet(h *harness) answer { return h.do("GET", wire.JWKSPath, "") }
-
-// A164: 64 at once, on two servers over one database, get one successor.
-func TestPostgreSQLRefreshRace(t *testing.T) {
-	t.Parallel()
-	url := pgtest.New(t)
-	servers := []*harness{serverFor(t, on(url)), serverFor(t, on(url))}
-	servers[0].register("ann")
-	token := servers[0].login("ann").RefreshToken
-	for range 3 {
-		body := `{"refreshToken":"` + token + `"}`
-		var (
-			all     sync.WaitGroup
-			answers [64]answer
-			errs    [64]error
-		)
-		for i := range answers {
-			all.Go(func() { answers[i], errs[i] = servers[i%2].try("POST", wire.RefreshPath, body) })
-		}
-		all.Wait()
-		successors := map[string]bool{}
-		for i, a := range answers {
-			var got wire.TokenResponse
-			if err := errors.Join(errs[i], json.Unmarshal([]byte(a.body), &got)); err != nil || a.status != http.StatusOK {
-				t.Fatalf("%v, status %d: %s", err, a.status, a.body)
-			}
-			successors[got.RefreshToken] = true
-			token = got.RefreshToken
-		}
-		if len(successors) != 1 {
-			t.Fatalf("%d successors", len(successors))
-		}
-	}
-	connection, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer connection.Close(t.Context())
-	var sessions, tokens int
-	err = connection.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM auth.sessions), (SELECT count(*) FROM auth.refresh_tokens)`).
-		Scan(&sessions, &tokens)
-	if err != nil || sessions != 2 || tokens != 2+3 { // registration, login and three rotations
-		t.Errorf("%d sessions, %d refresh tokens, %v", sessions, tokens, err)
-	}
-}
 
 // TestPostgreSQLKeepsNoSecret looks for a story's secrets in all rows.
 func TestPostgreSQLKeepsNoSecret(t *testing.T) {

@@ -3,11 +3,8 @@ package authserver
 import (
 	"net/http"
 	"slices"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/wire"
@@ -121,40 +118,6 @@ func TestNoGrace(t *testing.T) {
 	first := h.register("ann").Token
 	h.refreshed(first)
 	h.refused(h.refresh(first), wire.InvalidToken, wire.RefreshPath, "Invalid refresh token")
-}
-
-// TestA164RefreshRace: 64 at once get one successor, all the same.
-func TestA164RefreshRace(t *testing.T) {
-	t.Parallel()
-	h := serverFor(t)
-	h.register("ann")
-	first := h.login("ann")
-	body := `{"refreshToken":"` + first.RefreshToken + `"}`
-	var all sync.WaitGroup
-	answers := make([]answer, 64)
-	errs := make([]error, len(answers))
-	for i := range answers {
-		all.Go(func() { answers[i], errs[i] = h.try("POST", wire.RefreshPath, body) })
-	}
-	all.Wait()
-	successors := map[string]bool{}
-	for i, a := range answers {
-		var got wire.TokenResponse
-		if errs[i] != nil || a.status != http.StatusOK || json.Unmarshal([]byte(a.body), &got) != nil {
-			t.Fatalf("%v, status %d: %s", errs[i], a.status, a.body)
-		}
-		successors[got.RefreshToken] = true
-	}
-	if len(successors) != 1 {
-		t.Fatalf("%d successors", len(successors))
-	}
-	rows := h.rows()
-	if rows["sessions"] != 2 || rows["refresh_tokens"] != 3 { // registration, login and one rotation
-		t.Errorf("rows %v", rows)
-	}
-	for successor := range successors {
-		h.refreshed(successor)
-	}
 }
 
 // I167: a session ends when nobody refreshes it, later if it is to be
