@@ -417,11 +417,12 @@ func TestBrokenAnswerKeepsTheGoodSet(t *testing.T) {
 		}
 	}
 	const object = "application/json"
+	const foreign = `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
 	many := `{"keys":[` + strings.Repeat(`{"kty":"EC"},`, 100) + `{"kty":"EC"}]}`
 	answers := map[string]http.HandlerFunc{
 		"HTML":                body("text/html", "<html>"),
 		"HTML as JSON":        body(object, "<html>"),
-		"wrong content type":  body("text/plain", `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`),
+		"wrong content type":  body("text/plain", foreign),
 		"no content type":     func(w http.ResponseWriter, _ *http.Request) { w.Header()["Content-Type"] = nil },
 		"empty body":          body(object, ""),
 		"empty set":           body(object, `{"keys":[]}`),
@@ -434,6 +435,7 @@ func TestBrokenAnswerKeepsTheGoodSet(t *testing.T) {
 		"only odd keys":       body(object, `{"keys":[{"kty":"EC"},{"kty":"oct","k":"AA"},null,5,[]]}`),
 		"101 keys":            body(object, many),
 		"10 MiB":              body(object, `{"keys":["`+strings.Repeat("x", 10<<20)+`"]}`),
+		"1 MiB of blanks":     body(object, foreign+strings.Repeat(" ", 1<<20)),
 		"500":                 func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
 		"204":                 func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) },
 		"reset":               func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },

@@ -130,6 +130,7 @@ func TestRemoteAnswersThatAreNoVerdict(t *testing.T) {
 		"half a JSON":         body(200, `{"valid":true,"payload":{"sub":"`),
 		"trailing data":       body(200, `{"valid":false}{"valid":true}`),
 		"over 64 KiB":         body(200, `{"valid":false,"error":"`+strings.Repeat("x", 64<<10)+`"}`),
+		"blanks over 64 KiB":  body(200, `{"valid":false}`+strings.Repeat(" ", 64<<10)),
 		"another subject":     payload("sub", "somebodyElse"),
 		"no subject":          payload("sub", ""),
 		"another exp":         payload("exp", epoch.Add(time.Hour).Unix()),
@@ -364,6 +365,35 @@ func TestRemoteReady(t *testing.T) {
 			t.Errorf("%s: got %v", fault, err)
 		}
 	}
+}
+
+// Close ends a Ready that waits for an answer.
+func TestCloseEndsRemoteReady(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *client.Config) { c.Mode, c.Timeout = client.Remote, time.Hour })
+	arrived := make(chan struct{})
+	r.FaultValidate(func(_ http.ResponseWriter, req *http.Request) {
+		io.Copy(io.Discard, req.Body) // the server sees an end of the connection only behind it
+		close(arrived)
+		<-req.Context().Done()
+	})
+	ready := make(chan error, 1)
+	go func() { ready <- r.auth.Ready(context.Background()) }()
+	<-arrived
+	r.auth.Close()
+	if err := <-ready; !errors.Is(err, client.ErrUnavailable) {
+		t.Errorf("Ready gave %v", err)
+	}
+}
+
+// The keys of the fallback are fetched while all is well, without a Ready.
+func TestFallbackHasItsKeysBeforeTheOutage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *client.Config) { c.Mode, c.FallbackLocal = client.Remote, true })
+	r.wantOK(r.Token())
+	r.settle()
+	r.Refuse()
+	r.wantOK(r.Token(authtest.Subject("another")))
 }
 
 // With the fallback, known keys go on serving while there is no verdict; a no
