@@ -126,8 +126,8 @@ func (w *recorder) Write(b []byte) (int, error) {
 
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// logged counts each request and writes a line for it: the route's pattern and never the
-// path, the query, a header or a body, which may hold secrets.
+// logged counts each request and writes a line for it: the route's pattern and
+// never the path, the query, a header or a body, which may hold secrets.
 func logged(o responder, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := o.now()
