@@ -2,12 +2,15 @@
 
 package authtest
 
-import "io"
+import "net"
 
-// holdPort holds nothing where a port cannot be bound without listening in a
-// portable way: another process may take it meanwhile.
-func holdPort(string) (io.Closer, error) { return noHold{}, nil }
+// heldPort is the address of a port that nobody holds, where one cannot be
+// bound without listening in a portable way: another process may take it
+// meanwhile.
+type heldPort struct{ addr string }
 
-type noHold struct{}
+func holdPort(addr string) (*heldPort, error) { return &heldPort{addr}, nil }
 
-func (noHold) Close() error { return nil }
+func (h *heldPort) listen() (net.Listener, error) { return net.Listen("tcp", h.addr) }
+
+func (h *heldPort) Close() error { return nil }

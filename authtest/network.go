@@ -29,7 +29,7 @@ type network struct {
 	addr      string
 	server    *httptest.Server   // nil while refusing
 	abandon   context.CancelFunc // ends the requests in hand
-	hold      io.Closer          // keeps the port while refusing
+	hold      *heldPort          // the port while refusing
 	untrusted *tls.Config
 	elsewhere *httptest.Server // where Redirected points; nil until then
 	closed    bool
@@ -45,9 +45,11 @@ func (n *network) open(i *Issuer) error {
 			return err
 		}
 	}
-	if err := n.listen("127.0.0.1:0"); err != nil {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		return err
 	}
+	n.serve(listener)
 	n.url = n.server.URL
 	n.addr = n.server.Listener.Addr().String()
 	transport := &http.Transport{}
@@ -60,12 +62,8 @@ func (n *network) open(i *Issuer) error {
 	return nil
 }
 
-// listen starts a server; the caller holds the lock.
-func (n *network) listen(addr string) error {
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
+// serve starts a server; the caller holds the lock.
+func (n *network) serve(listener net.Listener) {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.abandon = cancel
 	n.server = &httptest.Server{
@@ -77,13 +75,12 @@ func (n *network) listen(addr string) error {
 	}
 	if !n.tls {
 		n.server.Start()
-		return nil
+		return
 	}
 	// It would report every handshake that TLSError breaks.
 	n.server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	n.server.TLS = &tls.Config{GetConfigForClient: n.tlsConfig}
 	n.server.StartTLS()
-	return nil
 }
 
 // tlsConfig picks the certificate at each handshake: nil is the good one.
@@ -114,9 +111,11 @@ func (n *network) refuse() error {
 	if n.closed || n.server == nil {
 		return nil
 	}
-	n.shut()
+	// At once, before the connections are cut: a free port may be anybody's.
+	n.server.Listener.Close()
 	var err error
 	n.hold, err = holdPort(n.addr)
+	n.shut()
 	return err
 }
 
@@ -124,23 +123,16 @@ func (n *network) refuse() error {
 func (n *network) accept() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.closed || n.server != nil {
+	if n.closed || n.hold == nil {
 		return nil
 	}
-	if err := n.release(); err != nil {
+	listener, err := n.hold.listen()
+	if err != nil {
 		return err
 	}
-	return n.listen(n.addr)
-}
-
-// release lets go of the port that refuse holds; the caller holds the lock.
-func (n *network) release() error {
-	if n.hold == nil {
-		return nil
-	}
-	err := n.hold.Close()
 	n.hold = nil
-	return err
+	n.serve(listener)
+	return nil
 }
 
 // drop cuts every connection, so that the next request makes a new one.
@@ -174,8 +166,8 @@ func (n *network) close() {
 	}
 	n.closed = true
 	n.shut()
-	if err := n.release(); err != nil {
-		n.issuer.fatalf("authtest: Close: %v", err)
+	if n.hold != nil {
+		n.hold.Close()
 	}
 	if n.elsewhere != nil {
 		n.elsewhere.CloseClientConnections()
