@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/manacore/manacore-go/authserver"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -84,7 +85,7 @@ func names(t *testing.T, dir string) (list []string) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, arguments := range []string{
-		"", "serve", "migrate", "check", "backup", "users", "users list", "users create", "users set-role", "users disable",
+		"", "serve", "migrate", "check", "backup", "keys", "keys list", "keys rotate", "keys retire", "users", "users list", "users create", "users set-role", "users disable",
 		"users enable", "users delete", "users revoke-sessions", "sessions", "sessions list", "sessions revoke",
 	} {
 		dir := t.TempDir()
@@ -105,7 +106,7 @@ func TestUsage(t *testing.T) {
 	for _, arguments := range []string{
 		"bogus", "serve now", "--port=1", "users", "users bogus", "users create", "users create ann@example.com", "users set-role ann",
 		"users create ann@example.com --name=Ann --password=secret", "users delete", "backup", "backup a b", "sessions", "sessions list",
-		"migrate up", "migrate --dry",
+		"migrate up", "migrate --dry", "keys", "keys retire",
 	} {
 		dir := t.TempDir()
 		r := execute(t, dir, "", nil, strings.Fields(arguments)...).is(exitUsage, "-h shows the commands")
@@ -122,7 +123,8 @@ func TestWithoutADatabase(t *testing.T) {
 	execute(t, dir, "", nil, "migrate", "--dry-run").is(0, "00001", "nothing was changed")
 	execute(t, dir, "", nil, "check").is(0, "not there yet")
 	for _, arguments := range []string{
-		"users list", "users create ann@example.com --name=Ann", "users delete ann", "sessions list ann", "sessions revoke x",
+		"users list", "users create ann@example.com --name=Ann", "users delete ann", "sessions list ann", "sessions revoke x", "keys list",
+		"keys rotate", "keys retire x",
 	} {
 		execute(t, dir, "", nil, strings.Fields(arguments)...).is(exitFailed, "authserver migrate")
 	}
@@ -161,16 +163,11 @@ func TestOperator(t *testing.T) {
 	}
 	verdict := func(token string, valid bool) {
 		t.Helper()
-		for { // servers look within a second
+		p.until(func() bool { // servers look within a second
 			var got wire.ValidateResponse
 			p.call(wire.ValidatePath, `{"token":"`+token+`"}`, http.StatusOK, &got)
-			if got.Valid == valid {
-				return
-			}
-			if err := t.Context().Err(); err != nil {
-				t.Fatal(err)
-			}
-		}
+			return got.Valid == valid
+		})
 	}
 	ann := login("ann@example.com", made.Password)
 
@@ -246,6 +243,55 @@ func restore(t *testing.T, p *process, dir, password string) {
 	if before.User != after.User {
 		t.Errorf("users %+v and %+v", before.User, after.User)
 	}
+}
+
+// TestKeys rotates and retires keys while a server runs, which follows.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := run(t, dir, "PORT=0", "RATE_LIMIT_DISABLED=true").started()
+	keys := func() []authserver.SigningKey {
+		t.Helper()
+		return lines[authserver.SigningKey](execute(t, dir, "", nil, "keys", "list", "--json").is(0))
+	}
+	published := func(kid string, want bool) {
+		t.Helper()
+		p.until(func() bool { // the server looks within seconds
+			var set wire.JWKS
+			p.call(wire.JWKSPath, "", http.StatusOK, &set)
+			return slices.ContainsFunc(set.Keys, func(k wire.JWK) bool { return k.Kid == kid }) == want
+		})
+	}
+	first := keys()
+	if len(first) != 1 || first[0].State != "signing" {
+		t.Fatalf("keys %+v", first)
+	}
+	published(first[0].ID, true)
+	execute(t, dir, "", nil, "keys", "rotate").is(0, "keys list")
+	execute(t, dir, "", nil, "keys", "rotate").is(exitFailed, "shows from when")
+	next := keys()
+	if len(next) != 2 || next[1].State != "next" {
+		t.Fatalf("keys %+v", next)
+	}
+	published(next[1].ID, true)
+	published(first[0].ID, true)
+
+	var user wire.RegisterResponse
+	var tokens wire.TokenResponse
+	p.call(wire.RegisterPath, `{"email":"ann@example.com","password":"correct horse","name":"Ann"}`, http.StatusCreated, &user)
+	p.call(wire.LoginPath, `{"email":"ann@example.com","password":"correct horse"}`, http.StatusOK, &tokens)
+	execute(t, dir, "", []string{kekVariable(1)}, "keys", "retire", first[0].ID).is(exitFailed, "does not open the private key")
+	execute(t, dir, "", nil, "keys", "retire", "nobody").is(exitFailed, "keys list")
+	execute(t, dir, "", nil, "keys", "retire", first[0].ID).is(0, "retired")
+	published(first[0].ID, false)
+	var verdict wire.ValidateResponse
+	if p.call(wire.ValidatePath, `{"token":"`+tokens.AccessToken+`"}`, http.StatusOK, &verdict); verdict.Valid {
+		t.Error("a token of a retired key is good")
+	}
+	p.until(func() bool { // no key signs until every server knows of the retirement
+		_, err := p.rotate(tokens.RefreshToken)
+		return err == nil
+	})
 }
 
 func TestPrintable(t *testing.T) {

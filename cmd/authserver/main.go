@@ -34,6 +34,7 @@ type commands struct {
 	Check   checkCommand   `cmd:"" help:"Look at configuration, database, schema and keys, and change nothing."`
 	Backup  backupCommand  `cmd:"" help:"Copy the SQLite database to a new file, also while servers run on it."`
 
+	Keys     keysCommands     `cmd:"" help:"See, rotate and retire signing keys."`
 	Users    usersCommands    `cmd:"" help:"See and change users."`
 	Sessions sessionsCommands `cmd:"" help:"See and end sessions."`
 }
@@ -102,6 +103,10 @@ func explain(err error) string {
 		return text + `; "authserver users list" shows them`
 	case errors.Is(err, authserver.ErrSessionNotFound):
 		return text + `; "authserver sessions list USER" shows a user's`
+	case errors.Is(err, authserver.ErrUnknownKey):
+		return text + `; "authserver keys list" shows them`
+	case errors.Is(err, authserver.ErrKeyPending):
+		return text + `; "authserver keys list" shows from when it signs`
 	case errors.Is(err, authserver.ErrBackupElsewhere):
 		return text + `, such as: pg_dump --format=custom --file=FILE "$DATABASE_URL"; keep KEY_ENCRYPTION_KEY somewhere else, the keys in the dump are of no use without`
 	case errors.Is(err, fs.ErrExist):

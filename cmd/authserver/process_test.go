@@ -116,6 +116,25 @@ func (p *process) started() *process {
 	return p
 }
 
+// until asks again and again, with a breath between, and reads the log, so
+// that the process does not stop at a full pipe.
+func (p *process) until(done func() bool) {
+	p.Helper()
+	breath := time.NewTicker(20 * time.Millisecond)
+	defer breath.Stop()
+	for !done() {
+		for drained := false; !drained; {
+			select {
+			case <-p.lines:
+			case <-breath.C:
+				drained = true
+			case <-p.Context().Done():
+				p.Fatal(p.Context().Err())
+			}
+		}
+	}
+}
+
 // kill is kill -9.
 func (p *process) kill() {
 	p.Helper()
