@@ -64,14 +64,17 @@ func fake(t *testing.T) source {
 // real has authserver. Its configuration and its clock make it sign an odd
 // token; what they can't is forged from its good one.
 func real(t *testing.T) source {
-	clock := authtest.NewClock(time.Now())
 	config := authserver.Config{
 		SQLitePath: filepath.Join(t.TempDir(), "auth.db"),
-		Clock:      clock,
 		Logger:     slog.New(slog.DiscardHandler),
 	}
+	anHourAgo := config
+	anHourAgo.Clock = authtest.NewClock(time.Now().Add(-time.Hour))
+	earlier := openServer(t, anHourAgo)
+	post(t, earlier.URL, "register", map[string]any{"email": "ada@example.com", "password": realPassword, "name": "Ada"})
+	expired := login(t, earlier.URL).AccessToken
+	// The others are over the same database, so with the same key.
 	server := openServer(t, config)
-	post(t, server.URL, "register", map[string]any{"email": "ada@example.com", "password": realPassword, "name": "Ada"})
 	now := login(t, server.URL)
 	sid, _ := decode(t, part(now.AccessToken, 1))["sid"].(string)
 	s := source{
@@ -82,20 +85,15 @@ func real(t *testing.T) source {
 		stop:  server.Close,
 	}
 	s.odd = func() odd {
-		// Over the same database, so with the same key.
 		issuer, audience := config, config
 		issuer.Issuer, audience.Audience = "other-issuer", "other-audience"
-		o := odd{
+		return odd{
+			expired:       expired,
 			wrongIssuer:   login(t, openServer(t, issuer).URL).AccessToken,
 			wrongAudience: login(t, openServer(t, audience).URL).AccessToken,
 			unknownKid:    withHeader(s.valid, `{"alg":"EdDSA","kid":"unknown"}`),
 			large:         part(s.valid, 0) + "." + strings.Repeat("x", 9<<10) + "." + part(s.valid, 2),
 		}
-		start := clock.Now()
-		clock.Set(start.Add(-time.Hour))
-		o.expired = login(t, server.URL).AccessToken
-		clock.Set(start)
-		return o
 	}
 	return s
 }
