@@ -2,11 +2,10 @@ package authserver
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -18,20 +17,8 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// rounds is how often the tests of races and of theft play theirs: REFRESH_ROUNDS
-// for a long run, else a few.
-func rounds(t *testing.T) int {
-	t.Helper()
-	value := os.Getenv("REFRESH_ROUNDS")
-	if value == "" {
-		return 3
-	}
-	n, err := strconv.Atoi(value)
-	if err != nil || n < 1 {
-		t.Fatalf("REFRESH_ROUNDS is %q", value)
-	}
-	return n
-}
+// The long run: go test ./authserver -run 'RefreshRace|Theft' -rotation.rounds 1000
+var rounds = flag.Int("rotation.rounds", 3, "how often the tests of races and of theft play theirs")
 
 // onEveryStore runs a test over both databases, each with one server and with
 // two that share it.
@@ -62,7 +49,7 @@ func TestA164RefreshRace(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, servers []*harness) {
 		user := servers[0].register("ann")
 		token := servers[0].login("ann").RefreshToken
-		for range rounds(t) {
+		for range *rounds {
 			token = race(t, servers, token)
 		}
 		last := servers[0].refreshed(token)
@@ -118,7 +105,7 @@ func TestA163TheftEveryTime(t *testing.T) {
 		}
 		servers[0].register("ann")
 		other := servers[0].login("ann")
-		for round := range rounds(t) {
+		for round := range *rounds {
 			stolen := servers[0].login("ann")
 			next := honest.refreshed(stolen.RefreshToken)
 			if round%2 == 0 {
