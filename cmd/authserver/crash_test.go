@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/base64"
 	"flag"
 	"fmt"
 	"io"
@@ -45,8 +44,7 @@ func TestCrashes(t *testing.T) {
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
 		url := pgtest.New(t)
-		crash(t, t.TempDir(), database{driver: "pgx", source: url, schema: "auth."},
-			"DATABASE_URL="+url, "KEY_ENCRYPTION_KEY="+base64.StdEncoding.EncodeToString(make([]byte, 32)))
+		crash(t, t.TempDir(), database{driver: "pgx", source: url, schema: "auth."}, onPostgres(url)...)
 	})
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,10 +20,7 @@ import (
 // client that asks again elsewhere with the same token goes on with its chain.
 func TestReplicaKilled(t *testing.T) {
 	t.Parallel()
-	env := []string{
-		"PORT=0", "RATE_LIMIT_DISABLED=true", "DATABASE_URL=" + pgtest.New(t),
-		"KEY_ENCRYPTION_KEY=" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
-	}
+	env := append(onPostgres(pgtest.New(t)), "PORT=0", "RATE_LIMIT_DISABLED=true")
 	var replicas []*process
 	for range 3 {
 		replicas = append(replicas, run(t, t.TempDir(), env...))
@@ -78,6 +74,9 @@ func TestReplicaKilled(t *testing.T) {
 	t.Logf("%d rotations, %d requests failed with the replica", rotated.Load(), failures.Load())
 	replicas[victim].wait()
 }
+
+// onPostgres are the variables of a server on a database of PostgreSQL.
+func onPostgres(url string) []string { return []string{"DATABASE_URL=" + url, kekVariable('k')} }
 
 // rotate exchanges a refresh token for the next one.
 func (p *process) rotate(token string) (string, error) {
