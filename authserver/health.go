@@ -2,12 +2,14 @@ package authserver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -26,6 +28,7 @@ const (
 type health struct {
 	out      responder
 	database *lookout
+	ring     func() *keys.Ring
 }
 
 // plain says that the process answers.
@@ -44,12 +47,19 @@ func (h health) live(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// ready says whether requests may be sent here: whether the database answers.
-// The keys are in memory, or the server would not have started.
+// ready says whether requests may be sent here: whether the database answers,
+// and whether the keys were read lately enough to be signed with. A key that was
+// retired a moment ago is no reason: it would be one on every server at once.
 func (h health) ready(w http.ResponseWriter, r *http.Request) error {
 	checks := map[string]wire.Check{"database": {Status: checkUp}, "keys": {Status: checkUp}}
+	unready := false
 	if err := h.database.look(r.Context()); err != nil {
-		checks["database"] = wire.Check{Status: checkDown}
+		checks["database"], unready = wire.Check{Status: checkDown}, true
+	}
+	if _, err := h.ring().Signing(h.out.now()); errors.Is(err, keys.ErrStale) {
+		checks["keys"], unready = wire.Check{Status: checkDown}, true
+	}
+	if unready {
 		h.out.respond(w, r, http.StatusServiceUnavailable, wire.Unready{
 			Envelope: wire.NewEnvelope(wire.ServiceUnavailable, textUnavailable, r.URL.EscapedPath(), h.out.now()),
 			Status:   "error",

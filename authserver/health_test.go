@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -160,4 +161,34 @@ func TestPostgreSQLRestart(t *testing.T) {
 		}
 	}
 	h.refreshed(tokens.RefreshToken)
+}
+
+// TestReadinessOfKeys: keys that cannot be read for longer than a server may
+// sign by them are no keys, though the database answers.
+func TestReadinessOfKeys(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	db, err := sql.Open("sqlite", h.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rename := func(statement string) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename(`ALTER TABLE jwks RENAME TO hidden`)
+	h.clock.advance(2 * time.Minute)
+	got := decode[wire.Unready](t, h.do("GET", "/health/ready", ""), http.StatusServiceUnavailable)
+	if got.Checks["keys"].Status != checkDown || got.Checks["database"].Status != checkUp {
+		t.Errorf("checks %v", got.Checks)
+	}
+	h.sampled(map[string]string{`authserver_store_errors_total{part="keys"}`: "1", `authserver_signing_key_age_seconds`: "NaN"})
+	rename(`ALTER TABLE hidden RENAME TO jwks`)
+	h.clock.advance(time.Second * 2)
+	if a := h.do("GET", "/health/ready", ""); a.status != http.StatusOK {
+		t.Errorf("afterwards: %d %s", a.status, a.body)
+	}
 }

@@ -29,7 +29,9 @@ type keyring struct {
 	log   *slog.Logger
 	kek   []byte
 	rules keys.Rules
-	ring  atomic.Pointer[keys.Ring]
+	// metrics is set before the first look. Nil: nothing is counted.
+	metrics *metrics
+	ring    atomic.Pointer[keys.Ring]
 
 	// Of look, which is not called twice at a time.
 	signing string // kid of the key that signed at the last look
@@ -133,7 +135,11 @@ func (k *keyring) read(ctx context.Context) error {
 // look is one of the looks at the keys that the server takes by itself. The
 // log hears of a fault when it begins and when it is over.
 func (k *keyring) look(ctx context.Context) {
-	switch err := k.read(ctx); {
+	err := k.read(ctx)
+	if err != nil && ctx.Err() == nil {
+		k.metrics.storeError(partKeys)
+	}
+	switch {
 	case ctx.Err() != nil: // the server ends
 	case err != nil && !k.failing:
 		k.failing = true

@@ -28,9 +28,11 @@ const (
 	verdictExpired = "expired"
 	verdictInvalid = "invalid" // not of ours, or its session or user is gone
 
-	partRequests = "requests"
-	partHealth   = "health"
-	partSessions = "session_count"
+	partRequests    = "requests"
+	partHealth      = "health"
+	partSessions    = "session_count"
+	partKeys        = "keys"
+	partRevocations = "revocations"
 )
 
 // metrics is what the server counts, in a registry of its own. No label comes
@@ -68,7 +70,7 @@ func newMetrics() *metrics {
 	for _, verdict := range []string{verdictValid, verdictExpired, verdictInvalid} {
 		m.validations.WithLabelValues(verdict)
 	}
-	for _, part := range []string{partRequests, partHealth, partSessions} {
+	for _, part := range []string{partRequests, partHealth, partSessions, partKeys, partRevocations} {
 		m.storeErrors.WithLabelValues(part)
 	}
 	return m

@@ -36,6 +36,8 @@ type revocations struct {
 	source store.Revocations
 	clock  Clock
 	log    *slog.Logger
+	// metrics is set before the first look. Nil: nothing is counted.
+	metrics *metrics
 
 	known atomic.Pointer[known] // replaced, never changed
 
@@ -90,6 +92,9 @@ func (r *revocations) look(ctx context.Context) error {
 	}
 	list, err := r.source.Revocations(ctx, r.marks[0].seq)
 	if err != nil {
+		if ctx.Err() == nil {
+			r.metrics.storeError(partRevocations)
+		}
 		if !r.failing && ctx.Err() == nil {
 			r.log.ErrorContext(ctx, "revocations cannot be read: every validation asks the database", "error", err)
 			r.failing = true

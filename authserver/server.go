@@ -64,7 +64,9 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	counted.watchKeys(cfg.Clock, access.Ring)
 	counted.watchHashing(hasher)
 	counted.watchSessions(cfg.Clock, cfg.Logger, db)
+	keys.metrics = counted
 	revoked := newRevocations(db, cfg.Clock, cfg.Logger)
+	revoked.metrics = counted
 	out := responder{log: cfg.Logger, clock: cfg.Clock, trusted: cfg.TrustedProxies, metrics: counted}
 	who := guard{out, db, access}
 	books := openBooks(cfg, db)
@@ -79,7 +81,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		account:  account{out, db, db, hasher, tokens, revoked, cfg.PasswordMinLength},
 		validate: validate{out, newVerdicts(access, db, cfg.Clock, revoked)},
 		jwks:     jwks{access.Ring},
-		health:   health{out, &lookout{out: out, ping: db.Ping}},
+		health:   health{out, &lookout{out: out, ping: db.Ping}, access.Ring},
 		credits:  credits{out, books.Ledger, cfg.Credits.DailyFree},
 		person:   person{who},
 		service:  newServiceAuth(cfg, db),
