@@ -10,8 +10,8 @@ import (
 type Option func(*Guard)
 
 // Optional lets a request without credentials pass, without a user. Bad
-// credentials are still a 401 and an outage a 503: nobody becomes anonymous by
-// failing. Together with Roles it has no effect: a role needs a user.
+// credentials, and those of another scheme, are still a 401 and an outage a
+// 503: nobody becomes anonymous by failing. Together with Roles it has no effect: a role needs a user.
 func Optional() Option {
 	return func(g *Guard) { g.optional = true }
 }
