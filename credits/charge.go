@@ -80,6 +80,9 @@ func (c *Charge) Run(w http.ResponseWriter, handler func(w http.ResponseWriter, 
 	}
 	w.Header().Set(ReservationHeader, c.reservation.ID)
 	out := &writer{ResponseWriter: w, request: c.request}
+	if c.request.Body != nil && c.request.Body != http.NoBody {
+		c.request.Body = upload{c.request.Body, out}
+	}
 	failed := true
 	defer func() { c.settle(out, failed) }() // also where the handler panics
 	err := handler(out, c.request)
@@ -128,7 +131,7 @@ func (c *Charge) due(out *writer, failed bool) int64 {
 		return 0
 	case !out.begun && failed, out.status >= http.StatusBadRequest:
 		return 0
-	case failed && !out.lost && !errors.Is(c.request.Context().Err(), context.Canceled):
+	case failed && !out.lost.Load() && !errors.Is(c.request.Context().Err(), context.Canceled):
 		return 0
 	}
 	return delivered

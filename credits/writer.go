@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 )
 
 // writer watches how far an answer gets. It keeps what http.ResponseController
@@ -17,8 +19,11 @@ type writer struct {
 	begun  bool // something of the answer was handed on
 	status int  // its status; 0 before it began
 	gone   bool // the caller was found gone before that, and gets nothing
-	lost   bool // a write failed on its way to the caller
 	trails bool // a trailer was announced
+
+	// A write, or a read of the body, failed on its way: the caller is gone,
+	// or has seen to it that it looks so. A handler may read while it writes.
+	lost atomic.Bool
 }
 
 // begin is called before anything is handed on. A caller that has gone by then
@@ -71,7 +76,7 @@ func (w *writer) Write(p []byte) (int, error) {
 func (w *writer) note(err error) error {
 	if err != nil && !errors.Is(err, http.ErrBodyNotAllowed) && !errors.Is(err, http.ErrContentLength) &&
 		!errors.Is(err, http.ErrHandlerTimeout) && !errors.Is(err, http.ErrNotSupported) {
-		w.lost = true
+		w.lost.Store(true)
 	}
 	return err
 }
@@ -107,4 +112,19 @@ func (w *writer) name(transactionID string) {
 	if w.trails || !w.begun {
 		w.Header().Set(TransactionTrailer, transactionID)
 	}
+}
+
+// upload is a request's body whose breaking off is noted: it is the caller's
+// doing, and no failure of the handler that stumbles over it.
+type upload struct {
+	io.ReadCloser
+	out *writer
+}
+
+func (u upload) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		u.out.lost.Store(true)
+	}
+	return n, err
 }

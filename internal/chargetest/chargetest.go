@@ -161,15 +161,15 @@ func (r *rig) do(request *http.Request) answer {
 	return answer{response.StatusCode, string(text), response.Header, response.Trailer}
 }
 
-// dial opens a connection and sends a request by hand.
-func (r *rig) dial(user string) *net.TCPConn {
+// dial opens a connection and sends the head of a request by hand.
+func (r *rig) dial(user string, header ...string) *net.TCPConn {
 	r.t.Helper()
 	conn, err := net.Dial("tcp", r.server.Listener.Addr().String())
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = conn.Close() })
-	if _, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+user+"\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+user+"\r\n"+strings.Join(header, "")+"\r\n"); err != nil {
 		r.t.Fatal(err)
 	}
 	return conn.(*net.TCPConn)

@@ -88,6 +88,27 @@ func runDisconnected(t *testing.T, suite Suite) {
 			r.became("ada", outcome, c.charged)
 		})
 	}
+	// A caller whose upload breaks off once it has read enough makes the
+	// handler fail, and is charged all the same.
+	t.Run("an upload that breaks off", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, suite, func(w http.ResponseWriter, req *http.Request) error {
+			if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+				return err
+			}
+			begin(w)
+			if _, err := io.ReadAll(req.Body); err != nil {
+				panic(http.ErrAbortHandler)
+			}
+			return nil
+		})
+		conn := r.dial("ada", "Content-Length: 100\r\n")
+		readUntil(t, conn, "begun")
+		if err := conn.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		r.became("ada", credits.Committed, cost)
+	})
 	// A caller who closes only its own side looks as if it had gone, and can
 	// read on: what it gets for free is nothing.
 	t.Run("half closed", func(t *testing.T) {
