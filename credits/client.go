@@ -49,8 +49,13 @@ func newClient(config Config) (*Client, error) {
 		own:    config.HTTPClient == nil,
 		warn:   rate.Sometimes{First: 1, Interval: time.Minute},
 	}
-	if transport, ok := c.http.Transport.(*http.Transport); ok && c.own && strings.HasPrefix(c.base, "http:") {
-		transport.Proxy = nil // a proxy would read the key
+	if transport, ok := c.http.Transport.(*http.Transport); ok && c.own {
+		// All calls go to one host: more of them at once than the default of
+		// two must not cost a handshake each.
+		transport.MaxIdleConnsPerHost = 64
+		if strings.HasPrefix(c.base, "http:") {
+			transport.Proxy = nil // it would read the key
+		}
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.breaker = httpcall.NewBreaker[*answer](httpcall.BreakerConfig{

@@ -115,6 +115,20 @@ func TestFlaw02StatusesAreErrors(t *testing.T) {
 	}
 }
 
+// An envelope that contradicts its own status is nobody's verdict.
+func TestFlaw02StatusAndBodyAgree(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.FaultCredits(func(w http.ResponseWriter, req *http.Request) {
+		wire.Reply(w, req, 404, map[string]any{"statusCode": 400, "code": wire.NotFound})
+	})
+	for method, err := range r.every(r.ledger) {
+		if !errors.Is(err, credits.ErrUnavailable) {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+}
+
 // Flaw 3: a network that fails. TestOutages has every other way.
 func TestFlaw03NetworkErrorIsUnavailable(t *testing.T) {
 	t.Parallel()

@@ -6,9 +6,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/manacore/manacore-go/authtest"
+	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/credits"
 	"github.com/manacore/manacore-go/devbypass"
 )
@@ -37,6 +40,38 @@ func TestBypass(t *testing.T) {
 				t.Errorf("X-Auth-Bypass: %q", got)
 			}
 		})
+	}
+}
+
+// Without an auth server and without a ledger: the stub charges the developer.
+func TestStub(t *testing.T) {
+	t.Parallel()
+	discard := slog.New(slog.DiscardHandler)
+	ledger, err := credits.New(credits.Config{
+		Dev: credits.NewStub(3), NodeEnv: "development", DevBypassAuth: "true", Logger: discard,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ledger.Close()
+	nobody := authtest.NewIssuer(t)
+	nobody.Refuse()
+	verifier, err := client.New(client.Config{Issuers: []client.Issuer{{URL: nobody.URL()}}, Logger: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer verifier.Close()
+	auth, err := devbypass.New(verifier, devbypass.Config{NodeEnv: "development", DevBypassAuth: "true", Logger: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := newHandler(auth, ledger)
+	for _, want := range []int{200, 402} {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("POST", "/api/v1/completions", strings.NewReader(`{"prompt":"one","maxWords":3}`)))
+		if w.Code != want {
+			t.Errorf("status %d, want %d: %s", w.Code, want, w.Body)
+		}
 	}
 }
 

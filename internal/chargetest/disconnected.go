@@ -88,27 +88,37 @@ func runDisconnected(t *testing.T, suite Suite) {
 			r.became("ada", outcome, c.charged)
 		})
 	}
-	// A caller whose upload breaks off once it has read enough makes the
-	// handler fail, and is charged all the same.
-	t.Run("an upload that breaks off", func(t *testing.T) {
-		t.Parallel()
-		r := newRig(t, suite, func(w http.ResponseWriter, req *http.Request) error {
-			if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
-				return err
+	// A caller whose upload is malformed once it has read enough makes the
+	// handler fail, and is charged all the same; before that it pays nothing.
+	for name, want := range map[string]int64{"a bad upload mid-stream": cost, "a bad upload before anything": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, suite, func(w http.ResponseWriter, req *http.Request) error {
+				if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+					return err
+				}
+				if want > 0 {
+					begin(w)
+				}
+				if _, err := io.ReadAll(req.Body); err != nil {
+					panic(http.ErrAbortHandler)
+				}
+				return nil
+			})
+			conn := r.dial("ada", "Transfer-Encoding: chunked\r\n")
+			if want > 0 {
+				readUntil(t, conn, "begun")
 			}
-			begin(w)
-			if _, err := io.ReadAll(req.Body); err != nil {
-				panic(http.ErrAbortHandler)
+			if _, err := io.WriteString(conn, "no length\r\n"); err != nil {
+				t.Fatal(err)
 			}
-			return nil
+			outcome := credits.Committed
+			if want == 0 {
+				outcome = credits.Released
+			}
+			r.became("ada", outcome, want)
 		})
-		conn := r.dial("ada", "Content-Length: 100\r\n")
-		readUntil(t, conn, "begun")
-		if err := conn.CloseWrite(); err != nil {
-			t.Fatal(err)
-		}
-		r.became("ada", credits.Committed, cost)
-	})
+	}
 	// A caller who closes only its own side looks as if it had gone, and can
 	// read on: what it gets for free is nothing.
 	t.Run("half closed", func(t *testing.T) {

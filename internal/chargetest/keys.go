@@ -47,7 +47,7 @@ func runKeys(t *testing.T, suite Suite) {
 		r := newRig(t, suite, echo)
 		long := strings.Repeat("x", 100<<10)
 		for n, request := range []struct{ user, body, key string }{
-			{"ada", "prompt", "k1"}, {"ada", "prompt", "k2"}, {"ada", "another", "k1"}, {"ada", "", "k1"}, {"ada", long, "k1"}, {"bob", "prompt", "k1"},
+			{"ada", "prompt", "k1"}, {"ada", "prompt", "k2"}, {"ada", "another", "k1"}, {"ada", "tpmorp", "k1"}, {"ada", "", "k1"}, {"ada", long, "k1"}, {"bob", "prompt", "k1"},
 		} {
 			got := r.send("POST", request.user, request.body, key, request.key)
 			if got.status != 200 || got.body != request.body {
@@ -55,7 +55,7 @@ func runKeys(t *testing.T, suite Suite) {
 			}
 			<-r.infos
 		}
-		r.taken("ada", 5*cost)
+		r.taken("ada", 6*cost)
 		r.taken("bob", cost)
 		// A long body counts by its length: this is the replay of another.
 		if got := r.send("POST", "ada", strings.Repeat("y", 100<<10), key, "k1"); got.status != 409 {

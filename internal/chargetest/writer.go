@@ -65,7 +65,7 @@ func runWriter(t *testing.T, suite Suite) {
 			return text(w, "done")
 		})
 		got := r.send("POST", "ada", "")
-		if got.header.Get("Content-Length") != "4" || got.body != "done" || got.trailer != nil {
+		if got.header.Get("Content-Length") != "4" || got.body != "done" || got.trailer != nil || got.header["Trailer"] != nil {
 			t.Errorf("answer %+v", got)
 		}
 		r.became("ada", credits.Committed, cost)
