@@ -76,21 +76,44 @@ func newClient(t *testing.T, url string, http *http.Client) *credits.Client {
 func realPlace(t *testing.T) place {
 	t.Helper()
 	clock := authtest.NewClock(epoch)
-	server, err := authserver.Open(t.Context(), authserver.Config{
-		SQLitePath: filepath.Join(t.TempDir(), "manacore.db"), ServiceKey: authtest.ServiceKey,
+	server := start(t, filepath.Join(t.TempDir(), "manacore.db"), clock)
+	return place{newClient(t, server.URL, server.Client()), register(t, server), clock}
+}
+
+// running is an auth server behind a socket.
+type running struct {
+	*httptest.Server
+	auth *authserver.Server
+}
+
+func start(t *testing.T, path string, clock *authtest.Clock) *running {
+	t.Helper()
+	auth, err := authserver.Open(t.Context(), authserver.Config{
+		SQLitePath: path, ServiceKey: authtest.ServiceKey,
 		RateLimitDisabled: true, Clock: clock, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = server.Close() })
-	listener := httptest.NewServer(server.Handler())
-	t.Cleanup(listener.Close)
+	server := &running{httptest.NewServer(auth.Handler()), auth}
+	t.Cleanup(server.end)
+	return server
+}
+
+// end may be called twice.
+func (s *running) end() {
+	s.CloseClientConnections()
+	s.Close()
+	_ = s.auth.Close()
+}
+
+func register(t *testing.T, server *running) (userID string) {
+	t.Helper()
 	body, err := json.Marshal(map[string]string{"email": "ada@example.com", "password": "correct horse", "name": "Ada"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := listener.Client().Post(listener.URL+wire.RegisterPath, "application/json", bytes.NewReader(body))
+	response, err := server.Client().Post(server.URL+wire.RegisterPath, "application/json", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +122,54 @@ func realPlace(t *testing.T) place {
 	if err := json.UnmarshalRead(response.Body, &registered); err != nil || registered.User.ID == "" {
 		t.Fatalf("register: %d, %v", response.StatusCode, err)
 	}
-	return place{newClient(t, listener.URL, listener.Client()), registered.User.ID, clock}
+	return registered.User.ID
+}
+
+// The auth server goes while a handler runs, and comes back on the same
+// database: nothing is charged, and what was reserved returns by expiry. A
+// request with the key of that one is not taken for its replay then.
+func TestServerGoesBetweenReserveAndCommit(t *testing.T) {
+	t.Parallel()
+	clock := authtest.NewClock(epoch)
+	database := filepath.Join(t.TempDir(), "manacore.db")
+	first := start(t, database, clock)
+	user := client.User{ID: register(t, first)}
+	outcomes := make(chan credits.Outcome, 1)
+	run := func(url string, handler func()) int {
+		charger := credits.NewCharger(newClient(t, url, nil), "op", credits.Fixed(10),
+			credits.ChargeLogger(slog.New(slog.DiscardHandler)), credits.OnCharge(func(i credits.ChargeInfo) { outcomes <- i.Outcome }))
+		r := httptest.NewRequest("POST", "/", strings.NewReader("body"))
+		r.Header.Set(credits.KeyHeader, "k")
+		charge, refusal := charger.Admit(r, user)
+		if refusal != nil {
+			return refusal.Status
+		}
+		w := httptest.NewRecorder()
+		_ = charge.Run(w, func(w http.ResponseWriter, _ *http.Request) error { handler(); w.WriteHeader(200); return nil })
+		return w.Code
+	}
+	if status, outcome := run(first.URL, first.end), <-outcomes; status != 200 || outcome != credits.Unsettled {
+		t.Errorf("status %d, %s; want 200, unsettled", status, outcome)
+	}
+
+	second := start(t, database, clock)
+	has := func(want int64) {
+		t.Helper()
+		b, err := newClient(t, second.URL, nil).Balance(t.Context(), user.ID)
+		if err != nil || b.Available() != want {
+			t.Errorf("%d available, %v; want %d", b.Available(), err, want)
+		}
+	}
+	has(140)
+	if status, outcome := run(second.URL, func() {}), <-outcomes; status != 409 || outcome != credits.Refused {
+		t.Errorf("status %d, %s while it is reserved; want 409", status, outcome)
+	}
+	clock.Advance(15 * time.Minute)
+	has(150)
+	if status, outcome := run(second.URL, func() {}), <-outcomes; status != 200 || outcome != credits.Committed {
+		t.Errorf("status %d, %s after it expired; want 200, committed", status, outcome)
+	}
+	has(140)
 }
 
 // story does everything once, and most of it twice, and tells what came of it.
