@@ -104,7 +104,8 @@ type target struct {
 }
 
 // post sends a request. ok is false where the server died before it answered.
-func (s *target) post(t *testing.T, path string, body any) (status int, answer []byte, ok bool) {
+// Headers come in pairs of name and value.
+func (s *target) post(t *testing.T, path string, body any, headers ...string) (status int, answer []byte, ok bool) {
 	s.mu.Lock()
 	if s.gone {
 		s.mu.Unlock()
@@ -124,7 +125,16 @@ func (s *target) post(t *testing.T, path string, body any) (status int, answer [
 		t.Error(err)
 		return 0, nil, false
 	}
-	response, err := s.process.client.Post(s.process.url+path, "application/json", bytes.NewReader(doc))
+	request, err := http.NewRequestWithContext(t.Context(), "POST", s.process.url+path, bytes.NewReader(doc))
+	if err != nil {
+		t.Error(err)
+		return 0, nil, false
+	}
+	request.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := s.process.client.Do(request)
 	if err == nil {
 		answer, err = io.ReadAll(response.Body)
 		response.Body.Close()

@@ -81,7 +81,7 @@ func run(t *testing.T, dir string, env ...string) *process {
 	if !log.Scan() {
 		t.Fatalf("no log: %v, %v", log.Err(), command.Wait())
 	}
-	transport := &http.Transport{}
+	transport := &http.Transport{MaxIdleConnsPerHost: 100}
 	p := &process{T: t, command: command, url: address(t, log.Text()), client: &http.Client{Transport: transport}, lines: make(chan string, 1000)}
 	go func() {
 		defer close(p.lines)
