@@ -1,0 +1,136 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/manacore/manacore-go/authserver"
+	"github.com/manacore/manacore-go/benchmarks/internal/load"
+	"github.com/manacore/manacore-go/internal/pgtest"
+)
+
+const (
+	creditKey     = "service key of the benchmark"
+	creditPath    = "/api/v1/internal/credits/use"
+	patternPath   = "/pattern"
+	manyAccounts  = 100_000
+	creditSeconds = 3 // about, of each measurement
+)
+
+// BenchmarkSpend spends one credit a request, each with an idempotency key of
+// its own, beside the pattern of the existing service on the same PostgreSQL:
+// SELECT FOR UPDATE, UPDATE and INSERT in a transaction for each. Both have 16
+// connections and wait for the disk.
+func BenchmarkSpend(b *testing.B) {
+	for _, accounts := range []int{1, manyAccounts} {
+		for _, clients := range []int{64, 256} {
+			b.Run(fmt.Sprintf("accounts=%d/clients=%d", accounts, clients), func(b *testing.B) {
+				benchmarkSpend(b, accounts, clients)
+			})
+		}
+	}
+}
+
+func benchmarkSpend(b *testing.B, accounts, clients int) {
+	url := pgtest.New(b)
+	addr := open(b, authserver.Config{DatabaseURL: url, ServiceKey: creditKey})
+	pool, err := pgxpool.New(b.Context(), url+"&pool_max_conns=16")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(pool.Close)
+	if _, err := pool.Exec(b.Context(), fmt.Sprintf(spenders, accounts)); err != nil {
+		b.Fatal(err)
+	}
+	old := listen(b, pattern(pool))
+	var made int // keys are never used twice
+	spend := func(addr, path string, total int) load.Result {
+		requests := make([][]byte, total)
+		for i := range requests {
+			made++
+			user := fmt.Sprintf("user-%d", made*7919%accounts) // every account, in no order
+			requests[i] = load.Request("POST", path, fmt.Sprintf(
+				`{"userId":%q,"amount":1,"appId":"bench","description":"a spend of the benchmark","idempotencyKey":"key-%d"}`, user, made),
+				"X-Service-Key: "+creditKey, "X-App-Id: bench")
+		}
+		return run(b, addr, load.Repeat(clients, total, http.StatusCreated, requests))
+	}
+	least := 400 // of the pattern in a second
+	if accounts > 1 {
+		least = 1500
+	}
+	inTurns(b,
+		func(*testing.B) load.Result { return spend(addr, creditPath, 6000*creditSeconds) },
+		func(b *testing.B) load.Result {
+			result := spend(old, patternPath, least*creditSeconds)
+			b.ReportMetric(float64(result.Percentile(99).Microseconds())/1000, "floor-p99-ms")
+			return result
+		})
+}
+
+// spenders are users with an account each, in our tables and in those of the
+// pattern.
+const spenders = `
+	INSERT INTO auth.users (id, name, email) SELECT 'user-' || n, 'Bench', 'user-' || n FROM generate_series(0, %[1]d - 1) n;
+	INSERT INTO auth.credit_accounts (user_id, paid, free, held_paid, held_free, earned, given, spent, entries, last_day, created_at, updated_at)
+		SELECT 'user-' || n, 1000000000, 0, 0, 0, 1000000000, 0, 0, 1, current_date + 1, now(), now() FROM generate_series(0, %[1]d - 1) n;
+	INSERT INTO auth.credit_transactions (id, user_id, entry, type, source, amount, free, balance_before, balance_after,
+			paid_after, free_after, spent_after, app_id, description, created_at)
+		SELECT gen_random_uuid(), user_id, 1, 'purchase', 'system', 1000000000, 0, 0, 1000000000, 1000000000, 0, 0, 'bench', 'before', now()
+		FROM auth.credit_accounts;
+	CREATE TABLE pattern_balances (user_id text PRIMARY KEY, balance bigint NOT NULL);
+	CREATE TABLE pattern_transactions (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), user_id text NOT NULL, amount bigint NOT NULL,
+		balance_before bigint NOT NULL, balance_after bigint NOT NULL, app_id text NOT NULL, description text NOT NULL,
+		created_at timestamptz NOT NULL DEFAULT now());
+	CREATE INDEX ON pattern_transactions (user_id);
+	INSERT INTO pattern_balances SELECT 'user-' || n, 1000000000 FROM generate_series(0, %[1]d - 1) n;
+	ANALYZE;`
+
+// pattern spends as the existing service does.
+func pattern(pool *pgxpool.Pool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body struct {
+			UserID      string `json:"userId"`
+			Amount      int64  `json:"amount"`
+			AppID       string `json:"appId"`
+			Description string `json:"description"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		var (
+			id     string
+			before int64
+		)
+		err := pgx.BeginFunc(r.Context(), pool, func(tx pgx.Tx) error {
+			err := tx.QueryRow(r.Context(), `SELECT balance FROM pattern_balances WHERE user_id = $1 FOR UPDATE`, body.UserID).Scan(&before)
+			if err != nil {
+				return err
+			}
+			if before < body.Amount {
+				return errors.New("insufficient credits")
+			}
+			if _, err := tx.Exec(r.Context(), `UPDATE pattern_balances SET balance = $2 WHERE user_id = $1`, body.UserID, before-body.Amount); err != nil {
+				return err
+			}
+			return tx.QueryRow(r.Context(), `INSERT INTO pattern_transactions (user_id, amount, balance_before, balance_after, app_id, description)
+				VALUES ($1, $2, $3, $4, $5, $6) RETURNING id::text`,
+				body.UserID, -body.Amount, before, before-body.Amount, body.AppID, body.Description).Scan(&id)
+		})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
+		_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "balance": before - body.Amount, "createdAt": time.Now()})
+	})
+}
