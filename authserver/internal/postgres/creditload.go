@@ -23,16 +23,22 @@ const (
 		WHERE r.id = ANY(@reservations::text[]::uuid[])`
 	overdueReservations = `SELECT ` + reservationColumns + ` FROM auth.credit_reservations r
 		WHERE r.state = 'open' AND r.expires_at <= @now AND r.user_id = ANY(` + concerned + `)`
-	keyedReservations = `SELECT ` + reservationColumns + `
-		FROM unnest(@users::text[], @apps::text[], @keys::text[]) AS k (user_id, app_id, key) JOIN auth.credit_reservations r
-		ON r.user_id = k.user_id AND r.app_id = k.app_id AND r.idempotency_key = k.key`
 
+	// A subquery with a limit is looked up key by key in its index. A join
+	// would be left to the statistics, and as long as these say that the table
+	// is small, all of a user's rows are read.
+	keyedReservations = `SELECT ` + reservationColumns + `
+		FROM unnest(@users::text[], @apps::text[], @keys::text[]) AS k (user_id, app_id, key) CROSS JOIN LATERAL (
+			SELECT * FROM auth.credit_reservations v
+			WHERE v.user_id = k.user_id AND v.app_id = k.app_id AND v.idempotency_key = k.key LIMIT 1) r`
 	keyedTransactions = `SELECT 0::bigint, ` + transactionColumns + `
-		FROM unnest(@users::text[], @apps::text[], @keys::text[]) AS k (user_id, app_id, key) JOIN auth.credit_transactions t
-		ON t.user_id = k.user_id AND t.app_id = k.app_id AND t.idempotency_key = k.key`
+		FROM unnest(@users::text[], @apps::text[], @keys::text[]) AS k (user_id, app_id, key) CROSS JOIN LATERAL (
+			SELECT * FROM auth.credit_transactions v
+			WHERE v.user_id = k.user_id AND v.app_id = k.app_id AND v.idempotency_key = k.key LIMIT 1) t`
 	grantedTransactions = `SELECT 0::bigint, ` + transactionColumns + `
-		FROM unnest(@apps::text[], @references::text[]) AS k (app_id, reference) JOIN auth.credit_transactions t
-		ON t.app_id = k.app_id AND t.reference_id = k.reference`
+		FROM unnest(@apps::text[], @references::text[]) AS k (app_id, reference) CROSS JOIN LATERAL (
+			SELECT * FROM auth.credit_transactions v
+			WHERE v.app_id = k.app_id AND v.reference_id = k.reference LIMIT 1) t`
 	refunded            = `(SELECT coalesce(sum(f.amount), 0)::bigint FROM auth.credit_transactions f WHERE f.refund_of = t.id)`
 	refundedTransaction = `SELECT ` + refunded + `, ` + transactionColumns + ` FROM auth.credit_transactions t
 		WHERE t.id = ANY(@transactions::text[]::uuid[])`
