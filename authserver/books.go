@@ -21,7 +21,7 @@ func openBooks(cfg Config, db store.Store) books {
 	c := ledger.Config{
 		Store:  db.Ledger(),
 		Policy: ledger.Policy{SignupBonus: cfg.Credits.SignupBonus, Daily: cfg.Credits.DailyFree, DailyCap: cfg.Credits.DailyCap},
-		Now:    cfg.Clock.Now, Random: cfg.Random,
+		Now:    cfg.Clock.Now, Random: cfg.Random, Log: cfg.Logger,
 	}
 	if cfg.DatabaseURL != "" {
 		c.Committers = 2 // one works while the other waits for the disk; SQLite has one writer

@@ -21,7 +21,7 @@ const serviceKeyPrefix = "mana_sk_"
 
 // usualOperations are what a key allows that names none: all but granting,
 // which makes credits out of nothing.
-var usualOperations = []string{opBalance, opInit, opUse, opRefund, opReserve, opCommit, opRelease}
+var usualOperations = []string{opBalance, opInit, opUse, opRefund, opReserve, opCommit, opRelease, opHistory}
 
 // ServiceOperations are all operations that a service key may allow.
 func ServiceOperations() []string { return append(slices.Clone(usualOperations), opGrant) }

@@ -62,7 +62,7 @@ func creditCrash(t *testing.T, dir string, d database, addUser string, env ...st
 	}
 	defer db.Close()
 	chance := rand.New(rand.NewPCG(*creditSeed, 0))
-	server := &target{process: run(t, dir, env...)}
+	server := &target{process: runQuietly(t, dir, env...)}
 	server.process.call(wire.HealthPath, "", http.StatusOK, new(wire.Health)) // and so the tables are there
 	for n := range creditUsers {
 		if _, err := db.ExecContext(t.Context(), fmt.Sprintf(addUser, creditUser(n))); err != nil {
@@ -79,7 +79,7 @@ func creditCrash(t *testing.T, dir string, d database, addUser string, env ...st
 	kills := 0
 	for ; ; kills++ {
 		if kills > 0 {
-			server.process = run(t, dir, env...)
+			server.process = runQuietly(t, dir, env...)
 		}
 		server.mu.Lock()
 		server.gone, server.fuse = false, 0
@@ -102,6 +102,16 @@ func creditCrash(t *testing.T, dir string, d database, addUser string, env ...st
 	}
 	d.checkCredits(t, db, workers)
 	t.Logf("%d answers, %d kills", server.answered, kills)
+}
+
+// runQuietly is run for a server that logs more than anyone wants to read.
+func runQuietly(t *testing.T, dir string, env ...string) *process {
+	p := run(t, dir, env...)
+	go func() {
+		for range p.lines { // to its end
+		}
+	}()
+	return p
 }
 
 func creditUser(n int) string { return fmt.Sprintf("user-%03d", n) }

@@ -37,6 +37,8 @@ type commands struct {
 	Keys     keysCommands     `cmd:"" help:"See, rotate and retire signing keys."`
 	Users    usersCommands    `cmd:"" help:"See and change users."`
 	Sessions sessionsCommands `cmd:"" help:"See and end sessions."`
+
+	ServiceKeys serviceKeysCommands `cmd:"" help:"Make, see and end the keys by which services use credits."`
 }
 
 // program is what every command works with.
@@ -107,6 +109,8 @@ func explain(err error) string {
 		return text + `; "authserver keys list" shows them`
 	case errors.Is(err, authserver.ErrKeyPending):
 		return text + `; "authserver keys list" shows from when it signs`
+	case errors.Is(err, authserver.ErrServiceKeyNotFound):
+		return text + `; "authserver service-keys list" shows them`
 	case errors.Is(err, authserver.ErrBackupElsewhere):
 		return text + `, such as: pg_dump --format=custom --file=FILE "$DATABASE_URL"; keep KEY_ENCRYPTION_KEY somewhere else, the keys in the dump are of no use without`
 	case errors.Is(err, fs.ErrExist):

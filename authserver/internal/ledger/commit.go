@@ -56,6 +56,7 @@ func (l *Ledger) run(batch []*waiting) {
 	}
 	err := l.execute(batch)
 	if len(batch) > 1 && errors.Is(err, ErrRejected) {
+		l.config.Log.Warn("a batch of credit operations was rejected and is run one by one", "operations", len(batch), "error", err)
 		// One of them may be what the database can't take. The others shall
 		// not suffer for it.
 		for i := range batch {

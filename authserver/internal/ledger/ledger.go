@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ type Config struct {
 	Policy Policy
 	Now    func() time.Time
 	Random io.Reader // of ids; safe for concurrent use
+	Log    *slog.Logger
 	// Committers is how many transactions run at once, each for the accounts
 	// that fall to it. Zero: 1.
 	Committers int

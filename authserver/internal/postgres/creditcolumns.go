@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"crypto/sha256"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
@@ -88,4 +89,14 @@ func hash(d ledger.Digest) []byte {
 		return nil
 	}
 	return d[:]
+}
+
+// keyHash is what an idempotency key is found by; nil where there is none.
+// Users and apps have no zero byte in their ids.
+func keyHash(userID, appID, key string) []byte {
+	if key == "" {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(userID + "\x00" + appID + "\x00" + key))
+	return sum[:]
 }

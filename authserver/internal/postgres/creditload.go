@@ -24,21 +24,12 @@ const (
 	overdueReservations = `SELECT ` + reservationColumns + ` FROM auth.credit_reservations r
 		WHERE r.state = 'open' AND r.expires_at <= @now AND r.user_id = ANY(` + concerned + `)`
 
-	// A subquery with a limit is looked up key by key in its index. A join
-	// would be left to the statistics, and as long as these say that the table
-	// is small, all of a user's rows are read.
-	keyedReservations = `SELECT ` + reservationColumns + `
-		FROM unnest(@users::text[], @apps::text[], @keys::text[]) AS k (user_id, app_id, key) CROSS JOIN LATERAL (
-			SELECT * FROM auth.credit_reservations v
-			WHERE v.user_id = k.user_id AND v.app_id = k.app_id AND v.idempotency_key = k.key LIMIT 1) r`
-	keyedTransactions = `SELECT 0::bigint, ` + transactionColumns + `
-		FROM unnest(@users::text[], @apps::text[], @keys::text[]) AS k (user_id, app_id, key) CROSS JOIN LATERAL (
-			SELECT * FROM auth.credit_transactions v
-			WHERE v.user_id = k.user_id AND v.app_id = k.app_id AND v.idempotency_key = k.key LIMIT 1) t`
+	keyedReservations   = `SELECT ` + reservationColumns + ` FROM auth.credit_reservations r WHERE r.key_hash = ANY(@keys::bytea[])`
+	keyedTransactions   = `SELECT 0::bigint, ` + transactionColumns + ` FROM auth.credit_transactions t WHERE t.key_hash = ANY(@keys::bytea[])`
 	grantedTransactions = `SELECT 0::bigint, ` + transactionColumns + `
 		FROM unnest(@apps::text[], @references::text[]) AS k (app_id, reference) CROSS JOIN LATERAL (
 			SELECT * FROM auth.credit_transactions v
-			WHERE v.app_id = k.app_id AND v.reference_id = k.reference LIMIT 1) t`
+			WHERE v.app_id = k.app_id AND v.reference_id = k.reference LIMIT 1) t` // and so never joined by reading all
 	refunded            = `(SELECT coalesce(sum(f.amount), 0)::bigint FROM auth.credit_transactions f WHERE f.refund_of = t.id)`
 	refundedTransaction = `SELECT ` + refunded + `, ` + transactionColumns + ` FROM auth.credit_transactions t
 		WHERE t.id = ANY(@transactions::text[]::uuid[])`
@@ -79,11 +70,7 @@ func load(ctx context.Context, connection *pgxpool.Conn, need ledger.Need) (ledg
 // history reads what a batch may repeat or refer to.
 func (l *loader) history(need ledger.Need) {
 	if len(need.Keys) > 0 {
-		users, apps, keys := make([]string, len(need.Keys)), make([]string, len(need.Keys)), make([]string, len(need.Keys))
-		for i, k := range need.Keys {
-			users[i], apps[i], keys[i] = k.UserID, k.AppID, k.Key
-		}
-		args := pgx.NamedArgs{"users": users, "apps": apps, "keys": keys}
+		args := pgx.NamedArgs{"keys": column(need.Keys, func(k *ledger.KeyRef) []byte { return keyHash(k.UserID, k.AppID, k.Key) })}
 		l.transactions(keyedTransactions, args)
 		l.reservations(keyedReservations, args)
 	}

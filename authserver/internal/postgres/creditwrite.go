@@ -28,25 +28,25 @@ const (
 
 	addTransactions = `INSERT INTO auth.credit_transactions (id, user_id, entry, type, source, amount, free, balance_before,
 			balance_after, paid_after, free_after, spent_after, app_id, description, metadata, organization_id,
-			idempotency_key, body_hash, refund_of, reservation_id, reference_id, created_at)
+			idempotency_key, key_hash, body_hash, refund_of, reservation_id, reference_id, created_at)
 		SELECT id::uuid, user_id, entry, type, source, amount, free, after - amount,
 			after, paid_after, free_after, spent_after, app_id, description, metadata::json, organization_id,
-			key, body, refund_of::uuid, reservation_id::uuid, reference, created
+			key, key_hash, body, refund_of::uuid, reservation_id::uuid, reference, created
 		FROM unnest(@ids::text[], @users::text[], @entries::bigint[], @types::text[], @sources::text[], @amounts::bigint[],
 			@free::bigint[], @after::bigint[], @paid_after::bigint[], @free_after::bigint[], @spent_after::bigint[],
 			@apps::text[], @descriptions::text[], @metadata::text[], @organizations::text[], @keys::text[],
-			@bodies::bytea[], @refunds::text[], @reservations::text[], @references::text[], @created::timestamptz[])
+			@key_hashes::bytea[], @bodies::bytea[], @refunds::text[], @reservations::text[], @references::text[], @created::timestamptz[])
 		AS n (id, user_id, entry, type, source, amount, free, after, paid_after, free_after, spent_after, app_id, description,
-			metadata, organization_id, key, body, refund_of, reservation_id, reference, created)`
+			metadata, organization_id, key, key_hash, body, refund_of, reservation_id, reference, created)`
 
 	addReservations = `INSERT INTO auth.credit_reservations (id, user_id, app_id, amount, free, reason, organization_id,
-			idempotency_key, body_hash, balance, created_at, expires_at, state, settled_at, charged, transaction_id, settled_balance)
+			idempotency_key, key_hash, body_hash, balance, created_at, expires_at, state, settled_at, charged, transaction_id, settled_balance)
 		SELECT id::uuid, user_id, app_id, amount, free, reason, organization_id,
-			key, body, balance, created, expires, state, settled, charged, transaction_id::uuid, settled_balance
+			key, key_hash, body, balance, created, expires, state, settled, charged, transaction_id::uuid, settled_balance
 		FROM unnest(@ids::text[], @users::text[], @apps::text[], @amounts::bigint[], @free::bigint[], @reasons::text[],
-			@organizations::text[], @keys::text[], @bodies::bytea[], @balances::bigint[], @created::timestamptz[],
+			@organizations::text[], @keys::text[], @key_hashes::bytea[], @bodies::bytea[], @balances::bigint[], @created::timestamptz[],
 			@expires::timestamptz[], @states::text[], @settled::timestamptz[], @charged::bigint[], @transactions::text[], @settled_balances::bigint[])
-		AS n (id, user_id, app_id, amount, free, reason, organization_id, key, body, balance, created, expires, state, settled,
+		AS n (id, user_id, app_id, amount, free, reason, organization_id, key, key_hash, body, balance, created, expires, state, settled,
 			charged, transaction_id, settled_balance)`
 	settleReservations = `WITH done AS (UPDATE auth.credit_reservations r SET state = n.state, settled_at = n.settled, charged = n.charged,
 			transaction_id = n.transaction_id::uuid, settled_balance = n.settled_balance
@@ -130,6 +130,7 @@ func transactionArgs(rows []ledger.Transaction) pgx.NamedArgs {
 		"metadata":      column(rows, func(t row) *string { return text(t.Metadata) }),
 		"organizations": column(rows, func(t row) *string { return text(t.OrganizationID) }),
 		"keys":          column(rows, func(t row) *string { return text(t.Key) }),
+		"key_hashes":    column(rows, func(t row) []byte { return keyHash(t.UserID, t.AppID, t.Key) }),
 		"bodies":        column(rows, func(t row) []byte { return hash(t.Body) }),
 		"refunds":       column(rows, func(t row) *string { return text(t.RefundOf) }),
 		"reservations":  column(rows, func(t row) *string { return text(t.ReservationID) }),
@@ -156,6 +157,7 @@ func reservationArgs(rows []ledger.Reservation) pgx.NamedArgs {
 		"reasons":          column(rows, func(v row) string { return v.Reason }),
 		"organizations":    column(rows, func(v row) *string { return text(v.OrganizationID) }),
 		"keys":             column(rows, func(v row) *string { return text(v.Key) }),
+		"key_hashes":       column(rows, func(v row) []byte { return keyHash(v.UserID, v.AppID, v.Key) }),
 		"bodies":           column(rows, func(v row) []byte { return hash(v.Body) }),
 		"balances":         column(rows, func(v row) int64 { return v.Balance }),
 		"created":          column(rows, func(v row) time.Time { return v.CreatedAt }),

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,7 +31,7 @@ func openBooks(t *testing.T, s store.Store, change ...func(*ledger.Config)) *boo
 	b := &books{T: t, store: s, now: new(atomic.Int64)}
 	b.set(start)
 	config := ledger.Config{
-		Store: s.Ledger(), Policy: policy, Random: rand.Reader,
+		Store: s.Ledger(), Policy: policy, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return time.UnixMilli(b.now.Load()).UTC() },
 	}
 	for _, c := range change {

@@ -37,6 +37,7 @@ CREATE TABLE auth.credit_transactions (
     metadata        json,
     organization_id text,
     idempotency_key text,
+    key_hash        bytea CHECK (octet_length(key_hash) = 32),
     body_hash       bytea CHECK (octet_length(body_hash) = 32),
     refund_of       uuid REFERENCES auth.credit_transactions (id),
     reservation_id  uuid,
@@ -44,9 +45,13 @@ CREATE TABLE auth.credit_transactions (
     created_at      timestamptz NOT NULL,
     CONSTRAINT credit_transactions_entry_key UNIQUE (user_id, entry),
     CHECK ((refund_of IS NOT NULL) = (type = 'refund')),
+    CHECK ((idempotency_key IS NULL) = (key_hash IS NULL)),
     CHECK (idempotency_key IS NULL OR body_hash IS NOT NULL)
 );
-CREATE UNIQUE INDEX credit_transactions_key_idx ON auth.credit_transactions (user_id, app_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+-- By the SHA-256 of user, app and key. By these themselves a key could also be
+-- looked for in the index of the entries, among all of its user's, and where
+-- the statistics are those of an empty table, it is.
+CREATE UNIQUE INDEX credit_transactions_key_idx ON auth.credit_transactions (key_hash) WHERE key_hash IS NOT NULL;
 CREATE UNIQUE INDEX credit_transactions_reference_idx ON auth.credit_transactions (app_id, reference_id) WHERE reference_id IS NOT NULL;
 CREATE UNIQUE INDEX credit_transactions_reservation_idx ON auth.credit_transactions (reservation_id) WHERE reservation_id IS NOT NULL;
 CREATE INDEX credit_transactions_refund_idx ON auth.credit_transactions (refund_of) WHERE refund_of IS NOT NULL;
@@ -70,6 +75,7 @@ CREATE TABLE auth.credit_reservations (
     reason          text NOT NULL,
     organization_id text,
     idempotency_key text,
+    key_hash        bytea CHECK (octet_length(key_hash) = 32),
     body_hash       bytea CHECK (octet_length(body_hash) = 32),
     balance         bigint NOT NULL CHECK (balance >= 0),
     created_at      timestamptz NOT NULL,
@@ -83,9 +89,10 @@ CREATE TABLE auth.credit_reservations (
     CHECK ((settled_balance IS NULL) = (state = 'open')),
     CHECK ((charged IS NOT NULL) = (state = 'committed')),
     CHECK ((transaction_id IS NOT NULL) = (state = 'committed')),
+    CHECK ((idempotency_key IS NULL) = (key_hash IS NULL)),
     CHECK (idempotency_key IS NULL OR body_hash IS NOT NULL)
 );
-CREATE UNIQUE INDEX credit_reservations_key_idx ON auth.credit_reservations (user_id, app_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE UNIQUE INDEX credit_reservations_key_idx ON auth.credit_reservations (key_hash) WHERE key_hash IS NOT NULL;
 CREATE INDEX credit_reservations_open_idx ON auth.credit_reservations (user_id, expires_at) WHERE state = 'open';
 CREATE INDEX credit_reservations_expiry_idx ON auth.credit_reservations (expires_at) WHERE state = 'open';
 
