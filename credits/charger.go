@@ -18,8 +18,8 @@ import (
 // The header and the trailer of an answer that was charged for.
 const (
 	ReservationHeader = "X-Credit-Reservation"
-	// TransactionTrailer comes after the body of every answer without a
-	// Content-Length; where nothing is written at all, it is a header.
+	// TransactionTrailer comes after the body of every answer below 400 without
+	// a Content-Length; where nothing is written at all, it is a header.
 	TransactionTrailer = "X-Credit-Transaction"
 	// KeyHeader makes a request count once.
 	KeyHeader = "Idempotency-Key"

@@ -38,7 +38,8 @@ func (w *writer) begin(status int) error {
 	}
 	w.begun, w.status = true, status
 	h := w.Header()
-	body := w.request.Method != http.MethodHead && status != http.StatusNoContent && status != http.StatusNotModified
+	body := w.request.Method != http.MethodHead && status < http.StatusBadRequest &&
+		status != http.StatusNoContent && status != http.StatusNotModified
 	if body && h.Get("Content-Length") == "" {
 		w.trails = true
 		h.Add("Trailer", TransactionTrailer)
