@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -215,8 +216,12 @@ func (w *creditWorker) pick() func() bool {
 		lifetime := int64(1 + w.chance.IntN(3))
 		return func() bool { return w.reserve(user, app, id, amount, lifetime, again, other) }
 	default:
-		held := w.held[0] // the oldest: some have expired by now
-		w.held = w.held[1:]
+		i := len(w.held) - 1 // the newest, or the oldest, which has expired by now
+		if w.chance.IntN(3) == 0 {
+			i = 0
+		}
+		held := w.held[i]
+		w.held = slices.Delete(w.held, i, i+1)
 		part := 1 + int64(w.chance.IntN(int(held.amount)))
 		release := w.chance.IntN(3) == 0
 		return func() bool { return w.settle(held, part, release, again) }
