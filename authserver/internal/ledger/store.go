@@ -65,7 +65,8 @@ type Loaded struct {
 	Active []string
 	// Transactions are all that were asked for, in whatever way.
 	Transactions []Transaction
-	// Refunded is how much was refunded of a transaction, by its id.
+	// Refunded is how much was refunded of a transaction, by its id: of every
+	// usage above, since a refund in the batch may find any of them.
 	Refunded map[string]int64
 	// Reservations are those asked for, those that have one of the keys, and
 	// those of the accounts that are overdue.

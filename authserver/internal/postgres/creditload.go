@@ -25,7 +25,7 @@ const (
 		WHERE r.state = 'open' AND r.expires_at <= @now AND r.user_id = ANY(` + concerned + `)`
 
 	keyedReservations   = `SELECT ` + reservationColumns + ` FROM auth.credit_reservations r WHERE r.key_hash = ANY(@keys::bytea[])`
-	keyedTransactions   = `SELECT 0::bigint, ` + transactionColumns + ` FROM auth.credit_transactions t WHERE t.key_hash = ANY(@keys::bytea[])`
+	keyedTransactions   = `SELECT ` + refunded + `, ` + transactionColumns + ` FROM auth.credit_transactions t WHERE t.key_hash = ANY(@keys::bytea[])`
 	grantedTransactions = `SELECT 0::bigint, ` + transactionColumns + `
 		FROM unnest(@apps::text[], @references::text[]) AS k (app_id, reference) CROSS JOIN LATERAL (
 			SELECT * FROM auth.credit_transactions v

@@ -45,17 +45,17 @@ func load(ctx context.Context, tx *sql.Tx, need ledger.Need) (ledger.Loaded, err
 
 // history reads what a batch may repeat or refer to.
 func (l *loader) history(need ledger.Need) {
+	const refunded = `(SELECT coalesce(sum(f.amount), 0) FROM credit_transactions f WHERE f.refund_of = t.id)`
 	if len(need.Keys) > 0 {
 		keys := make([][3]string, len(need.Keys))
 		for i, k := range need.Keys {
 			keys[i] = [3]string{k.UserID, k.AppID, k.Key}
 		}
-		l.transactions(`SELECT 0, `+transactionColumns+` FROM json_each(?) k JOIN credit_transactions t
+		l.transactions(`SELECT `+refunded+`, `+transactionColumns+` FROM json_each(?) k JOIN credit_transactions t
 			ON t.user_id = k.value->>0 AND t.app_id = k.value->>1 AND t.idempotency_key = k.value->>2`, l.list(keys))
 		l.reservations(`SELECT `+reservationColumns+` FROM json_each(?) k JOIN credit_reservations r
 			ON r.user_id = k.value->>0 AND r.app_id = k.value->>1 AND r.idempotency_key = k.value->>2`, l.list(keys))
 	}
-	const refunded = `(SELECT coalesce(sum(f.amount), 0) FROM credit_transactions f WHERE f.refund_of = t.id)`
 	if len(need.Transactions) > 0 {
 		l.transactions(`SELECT `+refunded+`, `+transactionColumns+` FROM credit_transactions t
 			WHERE t.id IN (SELECT value FROM json_each(?))`, l.list(need.Transactions))

@@ -152,6 +152,7 @@ var ledgerTests = []struct {
 	{"ledger: A183 A184 idempotency", idempotency},
 	{"ledger: A187 largest balance", largestBalance},
 	{"ledger: A188 refunds", refunds},
+	{"ledger: A188 refund beside a replay", refundBesideReplay},
 	{"ledger: grants", grants},
 	{"ledger: A190 reservations", reservations},
 	{"ledger: commit against expiry", commitAgainstExpiry},
@@ -282,6 +283,12 @@ func idempotency(t *testing.T, s store.Store) {
 			one.refuse(changed, user, ledger.ErrKeyReused)
 		})
 	}
+	// Two whole numbers that a float64 can't tell apart are two.
+	large := use(user, 1, "large")
+	large.Metadata = `{"row":9007199254740993}`
+	one.do(large)
+	large.Metadata = `{"row":9007199254740992}`
+	one.refuse(large, user, ledger.ErrKeyReused)
 	// The same key of another user and of another app is another key.
 	one.do(use(bob, 10, "key"))
 	elsewhere := op
@@ -367,6 +374,33 @@ func refunds(t *testing.T, s store.Store) {
 		}
 	}
 	b.refuse(refund(user, 1, ""), user, ledger.ErrOverRefund)
+	b.audit(user)
+}
+
+// refundBesideReplay: an old usage that is fully refunded comes into a batch
+// by its key. A refund in that batch that names no usage does not find it
+// whole.
+func refundBesideReplay(t *testing.T, s store.Store) {
+	b := openBooks(t, s)
+	user := b.user("ann")
+	old := b.do(use(user, 10, "old")).Transaction
+	b.do(refund(user, 10, old.ID))
+	parallel(ledger.MaxRecent, func(int) { _, _ = b.Do(t.Context(), use(user, 1, "")) })
+	need := ledger.Need{
+		Now: b.at(), Users: []string{user},
+		Keys: []ledger.KeyRef{{UserID: user, AppID: app, Key: "old"}}, Recent: []ledger.RecentRef{{UserID: user, AppID: app}},
+	}
+	newID := func() (string, error) { return "01890a5d-ac96-774b-bcce-b302099a8057", nil }
+	var refusal error
+	err := s.Ledger().Execute(t.Context(), need, func(l ledger.Loaded) ledger.Changes {
+		book := ledger.NewBook(policy, b.at(), newID, l)
+		_, refusal = book.Apply(refund(user, 10, ""))
+		return book.Changes()
+	})
+	if err != nil || !errors.Is(refusal, ledger.ErrOverRefund) {
+		t.Errorf("%v, refusal %v", err, refusal)
+	}
+	b.pots(user, 0, 100, 0)
 	b.audit(user)
 }
 
