@@ -73,7 +73,9 @@ type Result struct {
 func (o Op) digest() (d Digest, err error) {
 	metadata := jsontext.Value(o.Metadata).Clone()
 	if len(metadata) > 0 {
-		if err := metadata.Canonicalize(); err != nil { // RFC 8785
+		// RFC 8785, but for whole numbers: it takes those for equal that a
+		// float64 can't tell apart.
+		if err := metadata.Canonicalize(jsontext.CanonicalizeRawInts(false)); err != nil {
 			return d, err
 		}
 	}
