@@ -191,6 +191,13 @@ func dailyCredits(t *testing.T, s store.Store) {
 	b.do(use(user, 2, ""))
 	b.advance(24 * time.Hour)
 	b.pots(user, 0, 160, 0) // as far as the cap allows
+	b.advance(time.Hour)
+	long := reserve(user, 10, "")
+	long.Lifetime = ledger.MaxLifetime
+	b.do(long)
+	b.set((ledger.DayOf(b.at()) + 1).Start()) // what is held still counts too
+	b.pots(user, 0, 150, 10)
+	b.advance(24 * time.Hour)
 	b.do(use(user, 160, ""))
 	b.advance(24 * time.Hour)
 	// Whatever touches the account first brings the day's credits.
