@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/manacore/manacore-go/client"
 )
@@ -15,12 +16,16 @@ import (
 // the answer began.
 var errGone = fmt.Errorf("credits: the caller went before the answer began: %w", context.Canceled)
 
+// errLate is what they come to once the reservation is about to expire.
+var errLate = errors.New("credits: the reservation is about to expire")
+
 // Charge is one request whose cost is reserved. Run it once.
 type Charge struct {
 	charger     *Charger // nil: nothing is charged
 	user        client.User
 	reservation Reservation
 	request     *http.Request
+	until       time.Time // nothing is sent from then on
 
 	mu    sync.Mutex
 	cost  int64 // what SetCost said last
@@ -29,8 +34,10 @@ type Charge struct {
 
 type chargeKey struct{}
 
-func newCharge(c *Charger, r *http.Request, user client.User, reservation Reservation) *Charge {
-	charge := &Charge{charger: c, user: user, reservation: reservation}
+// newCharge makes the charge of a request that was reserved for at asked or
+// later.
+func newCharge(c *Charger, r *http.Request, user client.User, reservation Reservation, asked time.Time) *Charge {
+	charge := &Charge{charger: c, user: user, reservation: reservation, until: asked.Add(c.hold - min(settleTime, c.hold/2))}
 	charge.request = r.WithContext(context.WithValue(r.Context(), chargeKey{}, charge))
 	return charge
 }
@@ -79,15 +86,25 @@ func (c *Charge) Run(w http.ResponseWriter, handler func(w http.ResponseWriter, 
 		return handler(w, c.request)
 	}
 	w.Header().Set(ReservationHeader, c.reservation.ID)
-	out := &writer{ResponseWriter: w, request: c.request}
+	out := &writer{ResponseWriter: w, request: c.request, until: c.until, refuse: c.refuseLate}
 	if c.request.Body != nil && c.request.Body != http.NoBody {
 		c.request.Body = upload{c.request.Body, out}
 	}
 	failed := true
 	defer func() { c.settle(out, failed) }() // also where the handler panics
+	defer out.cutOff()()
 	err := handler(out, c.request)
 	failed = err != nil
 	return err
+}
+
+// refuseLate answers in place of a handler whose answer comes too late to be
+// charged.
+func (c *Charge) refuseLate(w http.ResponseWriter) {
+	refusal := refusalOf(errLate, c.charger.operation, false)
+	refusal.write = c.charger.write
+	clear(w.Header()) // nothing that the handler made gets out
+	refusal.Write(w, c.request)
 }
 
 // settle commits or releases. Its context is its own: that of a caller who

@@ -69,6 +69,12 @@ func Fixed(cost int64) CostFunc {
 // logged and told to OnCharge; the credits then return when the reservation
 // expires. The caller has the answer by then.
 //
+// Nothing is sent in the last 15 seconds of a reservation, or in its second
+// half if it is shorter than 30: a caller who reads or uploads slowly enough
+// would else have the answer for free. One that has begun is cut off and
+// charged as if the caller had gone; in place of any other comes a 503.
+// A hijacked connection is the handler's own, and so is this limit there.
+//
 // Every method is charged alike, HEAD and OPTIONS included: their handlers run
 // as well. A CostFunc that says 0 lets one pass.
 //
@@ -199,10 +205,11 @@ func (c *Charger) Admit(r *http.Request, user client.User) (*Charge, *Refusal) {
 	if err != nil {
 		return nil, c.refuse(r, user, cost, err, sent)
 	}
+	asked := time.Now()
 	reservation, err := c.reserve(r, user, cost, key, sent)
 	switch {
 	case err == nil:
-		return newCharge(c, r, user, reservation), nil
+		return newCharge(c, r, user, reservation, asked), nil
 	case c.failOpen != nil && errors.Is(err, ErrUnavailable) && r.Context().Err() == nil:
 		c.failOpen.Add(1)
 		c.warn.Do(func() {

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // writer watches how far an answer gets. It keeps what http.ResponseController
@@ -15,6 +17,8 @@ import (
 type writer struct {
 	http.ResponseWriter
 	request *http.Request
+	until   time.Time                 // nothing is handed on from then on
+	refuse  func(http.ResponseWriter) // answers in its place
 
 	begun  bool // something of the answer was handed on
 	status int  // its status; 0 before it began
@@ -30,11 +34,19 @@ type writer struct {
 // gets nothing: it may have closed its side alone and go on reading, and what
 // it reads would not be charged.
 func (w *writer) begin(status int) error {
-	if w.begun {
+	late := !time.Now().Before(w.until)
+	switch {
+	case w.begun && late:
+		w.lost.Store(true)
+		return errLate
+	case w.begun:
 		return nil
-	}
-	if w.left() {
+	case w.left():
 		return errGone
+	case late:
+		w.begun, w.status = true, http.StatusServiceUnavailable
+		w.refuse(w.ResponseWriter)
+		return errLate
 	}
 	w.begun, w.status = true, status
 	h := w.Header()
@@ -45,6 +57,30 @@ func (w *writer) begin(status int) error {
 		h.Add("Trailer", TransactionTrailer)
 	}
 	return nil
+}
+
+// cutOff ends a write that waits for its reader once the time is over. What it
+// returns is to be called when the handler has returned: from then on the
+// connection is somebody else's.
+func (w *writer) cutOff() (stop func()) {
+	var (
+		lock sync.Mutex
+		done bool
+	)
+	timer := time.AfterFunc(time.Until(w.until), func() {
+		lock.Lock()
+		defer lock.Unlock()
+		if !done {
+			// Where it is not supported, the next write is refused.
+			_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Unix(1, 0))
+		}
+	})
+	return func() {
+		timer.Stop()
+		lock.Lock()
+		defer lock.Unlock()
+		done = true
+	}
 }
 
 // left tells whether the caller has gone, and stays so.
@@ -97,6 +133,9 @@ func (w *writer) FlushError() error {
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !w.begun && w.left() {
 		return nil, nil, errGone
+	}
+	if !time.Now().Before(w.until) {
+		return nil, nil, errLate
 	}
 	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {

@@ -1,0 +1,129 @@
+package credits_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/credits"
+)
+
+// expiring is a ledger of one reservation, which can't be committed once it has
+// expired.
+type expiring struct {
+	expiry    time.Time
+	committed int64
+	released  bool
+}
+
+func (l *expiring) Reserve(_ context.Context, h credits.Hold) (credits.Reservation, error) {
+	l.expiry = time.Now().Add(h.For)
+	return credits.Reservation{ID: "r", Amount: h.Amount, ExpiresAt: l.expiry}, nil
+}
+
+func (l *expiring) Commit(_ context.Context, s credits.Settlement) (string, error) {
+	if !time.Now().Before(l.expiry) {
+		return "", credits.ErrConflict
+	}
+	l.committed = s.Amount
+	return "t", nil
+}
+
+func (l *expiring) Release(context.Context, string) error {
+	l.released = true
+	return nil
+}
+
+// slow is a connection whose reader takes the first write and then waits for
+// good, or until the connection's time is over.
+type slow struct {
+	*httptest.ResponseRecorder
+	over chan struct{}
+}
+
+func (s *slow) Write(p []byte) (int, error) {
+	if s.Body.Len() == 0 {
+		return s.ResponseRecorder.Write(p)
+	}
+	<-s.over
+	return 0, os.ErrDeadlineExceeded
+}
+
+func (s *slow) SetWriteDeadline(at time.Time) error {
+	if !at.After(time.Now()) {
+		close(s.over)
+	}
+	return nil
+}
+
+// TestNobodyOutwaitsTheReservation: a caller who reads or uploads so slowly
+// that the reservation would expire does not get the answer for free.
+func TestNobodyOutwaitsTheReservation(t *testing.T) {
+	t.Parallel()
+	run := func(handler func(http.ResponseWriter, *http.Request) error) (*slow, *expiring) {
+		ledger := &expiring{}
+		charger := credits.NewCharger(ledger, "stream", credits.Fixed(10), credits.ChargeLogger(slog.New(slog.DiscardHandler)))
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/stream", nil)
+		charge, refusal := charger.Admit(r, client.User{ID: ada})
+		if refusal != nil {
+			t.Fatal(refusal.Err)
+		}
+		w := &slow{httptest.NewRecorder(), make(chan struct{})}
+		_ = charge.Run(w, handler)
+		return w, ledger
+	}
+	t.Run("by reading", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, ledger := run(func(w http.ResponseWriter, _ *http.Request) error {
+				_, _ = io.WriteString(w, "first")
+				_, err := io.WriteString(w, "second")
+				if _, again := io.WriteString(w, "third"); err == nil || again == nil {
+					t.Errorf("written: %v, %v", err, again)
+				}
+				return err
+			})
+			if w.Body.String() != "first" || ledger.committed != 10 || ledger.released {
+				t.Errorf("%q sent, %+v", w.Body, ledger)
+			}
+		})
+	})
+	t.Run("by uploading", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, ledger := run(func(w http.ResponseWriter, _ *http.Request) error {
+				w.Header().Set("X-Secret", "the answer")
+				time.Sleep(16 * time.Minute)
+				_, err := io.WriteString(w, "the answer")
+				return err
+			})
+			if w.Code != 503 || w.Body.Len() == 0 || w.Header().Get("Retry-After") == "" ||
+				w.Header().Get("X-Secret") != "" || ledger.committed != 0 || !ledger.released {
+				t.Errorf("%d %q, %+v", w.Code, w.Body, ledger)
+			}
+		})
+	})
+	t.Run("in time", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, ledger := run(func(w http.ResponseWriter, _ *http.Request) error {
+				time.Sleep(14 * time.Minute)
+				_, err := io.WriteString(w, "the answer")
+				return err
+			})
+			time.Sleep(time.Hour)
+			select {
+			case <-w.over:
+				t.Error("the connection was cut off after the handler")
+			default:
+			}
+			if w.Code != 200 || w.Body.String() != "the answer" || ledger.committed != 10 {
+				t.Errorf("%d %q, %+v", w.Code, w.Body, ledger)
+			}
+		})
+	})
+}
