@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -192,92 +191,4 @@ func directory(t *testing.T, dir string) (names []string) {
 		names = append(names, entry.Name())
 	}
 	return names
-}
-
-// TestNoSecretIsKeptOrLogged plays a story and looks for its secrets in the
-// database files and in the log.
-func TestNoSecretIsKeptOrLogged(t *testing.T) {
-	t.Parallel()
-	h := serverFor(t)
-	registered := h.register("ann")
-	first := h.login("ann")
-	second := h.refreshed(first.RefreshToken)
-	third := h.refreshed(second.RefreshToken)
-	h.refreshed(second.RefreshToken) // again, from what is sealed
-	h.session(third.AccessToken)
-	h.valid(third.AccessToken, "")
-	h.do("GET", wire.SessionPath+"?token="+third.AccessToken, "")
-	h.do("GET", "/api/v1/"+third.RefreshToken, "")
-	h.post(wire.LoginPath, object{"email": "ann@example.com", "password": "wrong " + goodPassword})
-	h.post(wire.LoginPath, `{"password":"`+goodPassword)
-	h.refresh(first.RefreshToken) // theft
-	fourth := h.login("ann")
-	h.post(wire.LogoutPath, object{"refreshToken": fourth.RefreshToken})
-
-	kek, err := os.ReadFile(h.path + ".key")
-	if err != nil {
-		t.Fatal(err)
-	}
-	secrets := map[string]string{"password": goodPassword, "key-encryption key": strings.TrimSpace(string(kek))}
-	for name, tokens := range map[string]wire.TokenResponse{"first": first, "second": second, "third": third, "fourth": fourth} {
-		secrets[name+" refresh token"] = tokens.RefreshToken
-		secrets[name+" access token"] = tokens.AccessToken
-		signature := tokens.AccessToken[strings.LastIndexByte(tokens.AccessToken, '.')+1:]
-		secrets[name+" signature"] = signature
-	}
-	secrets["registration's token"] = registered.Token
-	for name, secret := range secrets {
-		raw, err := base64.RawURLEncoding.DecodeString(secret)
-		if err == nil {
-			secrets[name+", decoded"] = string(raw)
-		}
-	}
-	sealing, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(kek)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	private := privateSeed(t, h, sealing)
-	secrets["private key"] = string(private)
-	secrets["private key, base64"] = base64.RawURLEncoding.EncodeToString(private)
-
-	places := map[string]string{"log": h.log.String()}
-	for _, suffix := range []string{"", "-wal"} {
-		content, err := os.ReadFile(h.path + suffix)
-		if err != nil {
-			t.Fatal(err)
-		}
-		places["database"+suffix] = string(content)
-	}
-	for place, content := range places {
-		for name, secret := range secrets {
-			if strings.Contains(content, secret) {
-				t.Errorf("%s: in the %s", name, place)
-			}
-		}
-	}
-	// The search finds what is there.
-	if !strings.Contains(places["database"]+places["database-wal"], "ann@example.com") || !strings.Contains(places["log"], "status=200") {
-		t.Error("the search finds nothing at all")
-	}
-	if strings.Contains(places["log"], "ann@example.com") {
-		t.Error("an e-mail address is in the log")
-	}
-}
-
-// privateSeed opens the signing key as the server does.
-func privateSeed(t *testing.T, h *harness, kek []byte) []byte {
-	t.Helper()
-	rows, err := h.server.store.SigningKeys(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := keys.Load(rows, kek, h.clock.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := ring.Signing(h.clock.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key.Private.Seed()
 }
