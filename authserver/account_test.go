@@ -206,3 +206,25 @@ func TestGuardedRoutes(t *testing.T) {
 		}
 	})
 }
+
+// TestSessionIDsOfNoForm: what no database can hold as text is no session
+// either, and no fault of the server's.
+func TestSessionIDsOfNoForm(t *testing.T) {
+	t.Parallel()
+	for name, config := range stores {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			kept := config(t)
+			h := serverFor(t, func(c *Config) { c.DatabaseURL, c.KeyEncryptionKey = kept.DatabaseURL, kept.KeyEncryptionKey })
+			h.register("ann")
+			mine := h.login("ann").AccessToken
+			for _, id := range []string{"a%00b", "%ff", "%ed%a0%80", strings.Repeat("x", 10_000)} {
+				path := wire.SessionsPath + "/" + id
+				h.refused(h.as(mine, "DELETE", path, nil), wire.NotFound, path, "Session not found")
+			}
+			if strings.Contains(h.log.String(), "could not be decided") {
+				t.Error("the log tells of a fault")
+			}
+		})
+	}
+}

@@ -2,6 +2,8 @@ package authserver
 
 import (
 	"net/http"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/wire"
@@ -47,17 +49,23 @@ func (h userSessions) list(w http.ResponseWriter, r *http.Request, c caller) err
 }
 
 func (h userSessions) revoke(w http.ResponseWriter, r *http.Request, c caller) error {
-	ended, err := h.sessions.RevokeUserSession(r.Context(), c.user.ID, r.PathValue("id"), h.issuer.event(r, store.EventSessionRevoked))
+	id := r.PathValue("id")
+	if !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
+		return sessionNotFound() // not every database could be asked for it
+	}
+	ended, err := h.sessions.RevokeUserSession(r.Context(), c.user.ID, id, h.issuer.event(r, store.EventSessionRevoked))
 	if err != nil {
 		return err
 	}
 	if len(ended) == 0 {
-		return fail(wire.NotFound, "Session not found")
+		return sessionNotFound()
 	}
 	h.revoked.note(ended)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
+
+func sessionNotFound() error { return fail(wire.NotFound, "Session not found") }
 
 func wireSession(s store.Session, current bool) wire.Session {
 	return wire.Session{
