@@ -75,7 +75,7 @@ func (s *Store) change(ctx context.Context, f func(ctx context.Context, tx pgx.T
 // endAll ends all sessions of a user but one and writes the event, whether
 // there was any or not.
 func endAll(ctx context.Context, tx pgx.Tx, userID, keep string, event store.Event) ([]string, error) {
-	args := pgx.NamedArgs{"user": userID, "keep": keep}
+	args := allButArgs(userID, keep, event.CreatedAt)
 	if err := eventArgs(args, event); err != nil {
 		return nil, err
 	}

@@ -12,9 +12,13 @@ import (
 // Conditions on the sessions that a statement ends.
 const (
 	byID = `id = @id`
-	// allBut takes all live sessions of a user but one.
-	allBut = `user_id = @user AND id <> @keep AND expires_at > @event_at::timestamptz`
+	// allBut takes all sessions of a user but one that live or may be renewed.
+	allBut = `user_id = @user AND id <> @keep AND expires_at > @renewable`
 )
+
+func allButArgs(userID, keep string, now time.Time) pgx.NamedArgs {
+	return pgx.NamedArgs{"user": userID, "keep": keep, "renewable": at(now.Add(-store.Overtime))}
+}
 
 // ending is the part of a statement that ends the sessions which where, a
 // condition, finds and which were not revoked before.

@@ -126,5 +126,5 @@ func (s *Store) RevokeUserSession(ctx context.Context, userID, id string, event 
 
 // RevokeUserSessions implements store.UserSessions.
 func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, event store.Event) ([]string, error) {
-	return s.revokeCall(ctx, event, allBut, pgx.NamedArgs{"user": userID, "keep": except})
+	return s.revokeCall(ctx, event, allBut, allButArgs(userID, except, event.CreatedAt))
 }

@@ -62,7 +62,7 @@ func (s *Store) ChangeUser(ctx context.Context, id string, change store.Change, 
 // endAll ends all sessions of a user but one and writes the event, whether
 // there was any or not.
 func endAll(ctx context.Context, tx *sql.Tx, userID, keep string, event store.Event) ([]string, error) {
-	ended, _, err := end(ctx, tx, event.CreatedAt, allBut, userID, keep, millis(event.CreatedAt))
+	ended, _, err := end(ctx, tx, event.CreatedAt, allBut, allButArgs(userID, keep, event.CreatedAt)...)
 	if err != nil {
 		return nil, err
 	}

@@ -8,9 +8,13 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// allBut is the condition on all live sessions of a user but one: user, that
-// session, now.
+// allBut is the condition on all sessions of a user but one that live or may
+// be renewed, and allButArgs what it needs.
 const allBut = `user_id = ? AND id <> ? AND expires_at > ?`
+
+func allButArgs(userID, keep string, now time.Time) []any {
+	return []any{userID, keep, millis(now.Add(-store.Overtime))}
+}
 
 // revoke ends, in a transaction of its own, sessions of one user as end does,
 // and writes the event if it ended any.

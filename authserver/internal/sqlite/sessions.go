@@ -90,5 +90,5 @@ func (s *Store) RevokeUserSession(ctx context.Context, userID, id string, event 
 
 // RevokeUserSessions implements store.UserSessions.
 func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, event store.Event) ([]string, error) {
-	return s.revoke(ctx, event, allBut, userID, except, millis(event.CreatedAt))
+	return s.revoke(ctx, event, allBut, allButArgs(userID, except, event.CreatedAt)...)
 }

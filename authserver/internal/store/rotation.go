@@ -38,6 +38,11 @@ func (l Lifetimes) Expiry(s Session, now time.Time) time.Time {
 	return expiry
 }
 
+// Overtime is for how long after its expiry a session may still be renewed: by a
+// refresh that came before and is under way, or on a server whose clock is
+// behind. What ends all sessions of a user ends those that are in it too.
+const Overtime = time.Minute
+
 // Rotated is the outcome of a Rotation.
 type Rotated struct {
 	Verdict Verdict

@@ -216,3 +216,36 @@ func revocations(t *testing.T, s store.Store) {
 		t.Errorf("after all were forgotten: %v, %v", some, err)
 	}
 }
+
+// lastMoment: a refresh that came before a session's expiry, and is overtaken
+// by what ends all sessions of the user just after it, renews nothing.
+func lastMoment(t *testing.T, s store.Store) {
+	event := func(at time.Time) store.Event { return store.Event{Type: "test", CreatedAt: at} }
+	for name, end := range map[string]func(userID string, at time.Time) ([]string, error){
+		"password": func(userID string, at time.Time) ([]string, error) {
+			return s.ChangePassword(t.Context(), store.PasswordChange{UserID: userID, New: "new", Event: event(at)})
+		},
+		"role": func(userID string, at time.Time) ([]string, error) {
+			_, ended, err := s.ChangeUser(t.Context(), userID, store.SetRole("admin"), event(at))
+			return ended, err
+		},
+		"operator": func(userID string, at time.Time) ([]string, error) {
+			return s.RevokeUserSessions(t.Context(), userID, "", event(at))
+		},
+	} {
+		a := mustCreate(t, s, name)
+		ended, err := end(a.user.ID, a.session.ExpiresAt.Add(time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, name+": ended", ended, []string{a.session.ID})
+		rotate(t, s, renewal(a.session.Refresh, name+"2", a.session.ExpiresAt.Add(-time.Millisecond)), store.Revoked)
+
+		b := mustCreate(t, s, name+" later")
+		ended, err = end(b.user.ID, b.session.ExpiresAt.Add(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, name+": ended of what nobody can renew", ended, []string(nil))
+	}
+}

@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"logins of those who may not", refusedSessions},
 		{"revocation", revocation},
 		{"revocations", revocations},
+		{"A166 revocation at the last moment", lastMoment},
 		{"change of password", changePassword},
 		{"change of a user", changeUser},
 		{"A166 login against a change", loginRace},
