@@ -66,9 +66,17 @@ func (s *Store) ChangeUser(ctx context.Context, id string, change store.Change, 
 	return user, ended, nil
 }
 
+// change runs f in a transaction. A server that hangs between two of its
+// statements for callTime loses it: what it had locked would be locked for
+// everybody, and revocations that appear too late would be overlooked.
 func (s *Store) change(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
 	return call(ctx, func(ctx context.Context) error {
-		return inTx(ctx, s.pool, func(tx pgx.Tx) error { return f(ctx, tx) })
+		return inTx(ctx, s.pool, func(tx pgx.Tx) error {
+			if err := limitIdling(ctx, tx, callTime); err != nil {
+				return err
+			}
+			return f(ctx, tx)
+		})
 	})
 }
 

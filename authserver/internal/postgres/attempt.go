@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -70,6 +71,13 @@ func lostRace(err error) bool {
 func violates(err error, constraint string) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && e.Code == uniqueViolation && e.ConstraintName == constraint
+}
+
+// limitIdling has the database end the transaction when no statement comes for
+// so long.
+func limitIdling(ctx context.Context, tx pgx.Tx, most time.Duration) error {
+	_, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL idle_in_transaction_session_timeout = %d`, most.Milliseconds()))
+	return err
 }
 
 // inTx runs f in a transaction of its own. The level is said, because the

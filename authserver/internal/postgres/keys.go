@@ -37,13 +37,9 @@ func signingKeys(ctx context.Context, from querier) ([]store.Key, error) {
 	})
 }
 
-// ChangeKeys implements store.Keys. Who has locked the lock row decides. A
-// server that hangs meanwhile loses the lock, and its transaction, after 10 s.
+// ChangeKeys implements store.Keys. Who has locked the lock row decides.
 func (s *Store) ChangeKeys(ctx context.Context, decide func([]store.Key) (store.KeyChange, error)) error {
 	return s.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '10s'`); err != nil {
-			return err
-		}
 		if _, err := tx.Exec(ctx, `SELECT 1 FROM auth.manacore_schema FOR UPDATE`); err != nil {
 			return err
 		}

@@ -5,9 +5,10 @@
 // Nothing relies on the state of a connection, so that a proxy may hand out
 // another one for each transaction: no prepared statement is kept on one, no
 // advisory lock is taken, no setting outlives a transaction, and names carry
-// their schema. Every operation of the store but one is a single statement:
-// it is done as a whole or not at all, and a replica that dies in the middle
-// leaves no lock behind.
+// their schema. What requests do most is a single statement each: it is done as
+// a whole or not at all, and a replica that dies in the middle leaves no lock
+// behind. The rest is transactions, which the database ends if a replica hangs
+// in one.
 package postgres
 
 import (

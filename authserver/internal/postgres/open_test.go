@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"net/url"
 	"os"
 	"strings"
@@ -264,6 +265,27 @@ func TestOneUnspentToken(t *testing.T) {
 	_, err := s.pool.Exec(t.Context(), `INSERT INTO auth.refresh_tokens (hash, session_id, created_at) VALUES (decode(repeat('00', 32), 'hex'), 'one', now())`)
 	if !violates(err, "refresh_tokens_unspent_idx") {
 		t.Errorf("a second unspent refresh token: %v", err)
+	}
+}
+
+// TestHangingChange: a server that is suspended in a transaction keeps nobody
+// else waiting, and leaves the connection as it was.
+func TestHangingChange(t *testing.T) {
+	t.Parallel()
+	s := open(t, pgtest.New(t)+"&pool_max_conns=1")
+	limit := func(from querier) (text string) {
+		t.Helper()
+		if err := from.QueryRow(t.Context(), `SELECT current_setting('idle_in_transaction_session_timeout')`).Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	before, within := limit(s.pool), ""
+	if err := s.change(t.Context(), func(_ context.Context, tx pgx.Tx) error { within = limit(tx); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if after := limit(s.pool); within != "5s" || after != before {
+		t.Errorf("limit %s within a change, before %s, after %s", within, before, after)
 	}
 }
 
