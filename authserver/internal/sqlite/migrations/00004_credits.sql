@@ -59,6 +59,19 @@ BEGIN SELECT RAISE(ABORT, 'credit_transactions is append-only'); END;
 CREATE TRIGGER credit_transactions_no_delete BEFORE DELETE ON credit_transactions
 BEGIN SELECT RAISE(ABORT, 'credit_transactions is append-only'); END;
 -- +goose StatementEnd
+-- REPLACE removes the row in its way and fires no trigger for that. The index
+-- that finds such a row is one of these.
+-- +goose StatementBegin
+CREATE TRIGGER credit_transactions_no_replace BEFORE INSERT ON credit_transactions
+WHEN EXISTS (SELECT 1 FROM credit_transactions t WHERE t.rowid = NEW.rowid)
+    OR EXISTS (SELECT 1 FROM credit_transactions t WHERE t.id = NEW.id)
+    OR EXISTS (SELECT 1 FROM credit_transactions t WHERE t.user_id = NEW.user_id AND t.entry = NEW.entry)
+    OR EXISTS (SELECT 1 FROM credit_transactions t
+        WHERE t.user_id = NEW.user_id AND t.app_id = NEW.app_id AND t.idempotency_key = NEW.idempotency_key)
+    OR EXISTS (SELECT 1 FROM credit_transactions t WHERE t.app_id = NEW.app_id AND t.reference_id = NEW.reference_id)
+    OR EXISTS (SELECT 1 FROM credit_transactions t WHERE t.reservation_id = NEW.reservation_id)
+BEGIN SELECT RAISE(ABORT, 'credit_transactions is append-only'); END;
+-- +goose StatementEnd
 
 CREATE TABLE credit_reservations (
     id              TEXT PRIMARY KEY,
