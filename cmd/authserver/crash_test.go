@@ -64,27 +64,19 @@ func crash(t *testing.T, dir string, db database, env ...string) {
 		if kills > 0 {
 			db.check(t, target, workers)
 		}
-		// The kill comes between two requests of one worker and so, more often
-		// than not, within one of another.
-		target.mu.Lock()
-		target.fuse = 0
+		fuse := 0
 		if kills < *crashKills {
-			target.fuse = 1 + chance.IntN(2**crashOperations / *crashKills)
+			fuse = 1 + chance.IntN(2**crashOperations / *crashKills)
 		}
-		target.mu.Unlock()
-		var all sync.WaitGroup
-		for _, w := range workers {
-			all.Go(w.work)
-		}
-		all.Wait()
+		killed := target.round(fuse, func(all *sync.WaitGroup) {
+			for _, w := range workers {
+				all.Go(w.work)
+			}
+		})
 		if t.Failed() {
 			return
 		}
-		target.mu.Lock()
-		over := !target.gone
-		target.gone = false
-		target.mu.Unlock()
-		if over {
+		if !killed {
 			db.check(t, target, workers)
 			t.Logf("%d operations, %d kills", target.answered, kills)
 			return
@@ -101,6 +93,22 @@ type target struct {
 	fuse     int // requests until the kill; 0: none
 	gone     bool
 	answered int
+}
+
+// round lets workers work until they are done or the server is killed, which
+// comes after fuse requests; 0: never. The kill comes between two requests of
+// one worker and so, more often than not, within one of another.
+func (s *target) round(fuse int, start func(all *sync.WaitGroup)) (killed bool) {
+	s.mu.Lock()
+	s.fuse = fuse
+	s.mu.Unlock()
+	var all sync.WaitGroup
+	start(&all)
+	all.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	killed, s.gone = s.gone, false
+	return killed
 }
 
 // post sends a request. ok is false where the server died before it answered.

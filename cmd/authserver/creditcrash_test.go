@@ -82,21 +82,19 @@ func creditCrash(t *testing.T, dir string, d database, addUser string, env ...st
 		if kills > 0 {
 			server.process = runQuietly(t, dir, env...)
 		}
-		server.mu.Lock()
-		server.gone, server.fuse = false, 0
+		fuse := 0
 		if kills < *creditKills {
-			server.fuse = 1 + chance.IntN(2**creditOperations / *creditKills)
+			fuse = 1 + chance.IntN(2**creditOperations / *creditKills)
 		}
-		server.mu.Unlock()
-		var all sync.WaitGroup
-		for _, w := range workers {
-			all.Go(w.work)
-		}
-		all.Wait()
+		killed := server.round(fuse, func(all *sync.WaitGroup) {
+			for _, w := range workers {
+				all.Go(w.work)
+			}
+		})
 		if t.Failed() {
 			return
 		}
-		if !server.gone {
+		if !killed {
 			break
 		}
 		server.process.wait()
