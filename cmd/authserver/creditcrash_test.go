@@ -209,6 +209,9 @@ func (w *creditWorker) pick() func() bool {
 			w.uses = w.uses[:len(w.uses)-1]
 		}
 		amount = 1 + int64(w.chance.IntN(int(use.amount)+2)) // now and then too much
+		if w.chance.IntN(3) == 0 { // of whatever the app took last
+			use.id = ""
+		}
 		return func() bool { return w.refund(use, id, amount, again) }
 	case n < 17 || len(w.held) == 0:
 		lifetime := int64(1 + w.chance.IntN(3))
@@ -288,9 +291,11 @@ func (w *creditWorker) useWithoutKey(user, app, id string, amount int64) bool {
 }
 
 func (w *creditWorker) refund(use creditUse, id string, amount int64, again bool) bool {
-	_, _, ok := w.moved("refund", use.app, map[string]any{
-		"userId": use.user, "amount": amount, "appId": use.app, "description": id, "idempotencyKey": id, "transactionId": use.id,
-	}, again, false)
+	body := map[string]any{"userId": use.user, "amount": amount, "appId": use.app, "description": id, "idempotencyKey": id}
+	if use.id != "" {
+		body["transactionId"] = use.id
+	}
+	_, _, ok := w.moved("refund", use.app, body, again, false)
 	return ok
 }
 
