@@ -146,6 +146,8 @@ func (c *Charge) due(out *writer, failed bool) int64 {
 		// Nothing that the handler made gets out, not in the header either.
 		clear(out.Header())
 		return 0
+	case !failed && out.discarded():
+		return 0
 	case !out.begun && failed, out.status >= http.StatusBadRequest:
 		return 0
 	case failed && !out.lost.Load() && !errors.Is(c.request.Context().Err(), context.Canceled):

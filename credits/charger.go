@@ -61,6 +61,7 @@ func Fixed(cost int64) CostFunc {
 //	it answered below 400, or nothing at all   committed
 //	it answered 400 or more                    released
 //	it failed: an error (Echo, Gin), a panic   released
+//	an http.TimeoutHandler around it answered  released
 //	the caller went before the answer began    released, and nothing is sent
 //	the caller went after that                 committed
 //

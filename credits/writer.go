@@ -147,6 +147,17 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // Unwrap is there for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// discarded tells whether an http.TimeoutHandler around the guard has thrown
+// the answer away and sent one of its own. It says so to nobody who does not
+// write.
+func (w *writer) discarded() bool {
+	if !errors.Is(w.request.Context().Err(), context.DeadlineExceeded) {
+		return false
+	}
+	_, err := w.ResponseWriter.Write(nil)
+	return errors.Is(err, http.ErrHandlerTimeout)
+}
+
 // name tells the caller the transaction, in whatever way is still open.
 func (w *writer) name(transactionID string) {
 	if w.trails || !w.begun {
