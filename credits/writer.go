@@ -148,14 +148,19 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // discarded tells whether an http.TimeoutHandler around the guard has thrown
-// the answer away and sent one of its own. It says so to nobody who does not
-// write.
+// the answer away and sent one of its own. It says so to those who write alone,
+// and perhaps a moment after the handler has learned that the time is over.
 func (w *writer) discarded() bool {
 	if !errors.Is(w.request.Context().Err(), context.DeadlineExceeded) {
 		return false
 	}
-	_, err := w.ResponseWriter.Write(nil)
-	return errors.Is(err, http.ErrHandlerTimeout)
+	for pause := time.Millisecond; pause < 100*time.Millisecond; pause *= 2 {
+		if _, err := w.ResponseWriter.Write(nil); err != nil {
+			return errors.Is(err, http.ErrHandlerTimeout)
+		}
+		time.Sleep(pause)
+	}
+	return false
 }
 
 // name tells the caller the transaction, in whatever way is still open.
