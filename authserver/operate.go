@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 
@@ -115,17 +114,12 @@ func Check(ctx context.Context, config Config) []Finding {
 	return append(findings, Finding{"keys", detail, err})
 }
 
-// database names the database. Of a URL it shows what is no password for
-// sure.
+// database names the database, without a secret.
 func database(cfg Config) string {
 	if cfg.DatabaseURL == "" {
 		return "the SQLite file " + cfg.SQLitePath
 	}
-	u, err := url.Parse(cfg.DatabaseURL)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return "PostgreSQL"
-	}
-	return "PostgreSQL at " + u.Host + u.Path
+	return postgres.Place(cfg.DatabaseURL)
 }
 
 // exists says whether there is a database, or where it could not be made why.

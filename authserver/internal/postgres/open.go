@@ -104,8 +104,11 @@ func explain(err error) error {
 }
 
 func poolConfig(databaseURL string) (*pgxpool.Config, error) {
-	if !strings.HasPrefix(databaseURL, "postgres://") && !strings.HasPrefix(databaseURL, "postgresql://") {
+	if !isURL(databaseURL) {
 		return nil, errors.New("the database URL does not begin with postgres:// or postgresql://")
+	}
+	if u, err := url.Parse(databaseURL); err == nil && ambiguous(u) {
+		return nil, errMalformed
 	}
 	config, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
@@ -128,9 +131,9 @@ func poolConfig(databaseURL string) (*pgxpool.Config, error) {
 // withoutPassword says what is wrong with a URL. It wraps nothing: the error
 // of pgx carries the URL.
 func withoutPassword(databaseURL string, err error) error {
-	u, malformed := url.Parse(databaseURL)
-	if malformed != nil { // and so nobody knows which part is the password
-		return errors.New("the database URL is malformed; characters such as / ? # @ % in a password are written as %2F %3F %23 %40 %25")
+	u, malformed := parse(databaseURL)
+	if malformed != nil {
+		return malformed
 	}
 	text := err.Error()
 	password, _ := u.User.Password()

@@ -167,6 +167,11 @@ func TestOpenRefuses(t *testing.T) {
 		{"another scheme", "mysql://user:" + secret + "@db/mana", "does not begin with postgres://"},
 		{"keywords and values", "host=db password=" + secret, "does not begin with postgres://"},
 		{"a slash in the password", "postgres://user:" + secret[:4] + "/" + secret[4:] + "@db/mana", ""},
+		{"a number and a slash in the password", "postgres://user:1234/" + secret + "@db/mana", "malformed"},
+		{"an at sign and a slash in the password", "postgres://user:a@" + secret[:4] + "/" + secret[4:] + "@db/mana", "malformed"},
+		{"an at sign and a question mark in the password", "postgres://user:a@" + secret[:4] + "?" + secret[4:] + "@db/mana", "malformed"},
+		{"a number and a hash sign in the password", "postgres://user:1234#" + secret + "@127.0.0.1:1/mana?sslmode=disable", "connection refused"},
+		{"a hash sign in the password", "postgres://user:" + secret + "#1@127.0.0.1:1/mana?sslmode=perhaps", "malformed"},
 		{"a percent sign in the password", "postgres://user:" + secret + "%zz@db/mana", "malformed"},
 		{"a port that is none", "postgres://user:" + secret + "@db:port/mana", ""},
 		{"an unknown sslmode", "postgres://user:" + secret + "@db/mana?sslmode=perhaps", "sslmode"},
@@ -187,6 +192,9 @@ func TestOpenRefuses(t *testing.T) {
 			}
 			if !strings.HasPrefix(err.Error(), "postgres: ") || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %q, want %q in it", err, test.want)
+			}
+			if place := Place(test.url); strings.Contains(place, secret[:4]) {
+				t.Errorf("the password is in %q", place)
 			}
 			if strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), secret[:4]) || strings.Contains(err.Error(), secret[4:]) {
 				t.Errorf("the password is in %q", err)
