@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
@@ -39,17 +38,11 @@ type revocations struct {
 	// metrics is set before the first look. Nil: nothing is counted.
 	metrics *metrics
 
-	known atomic.Pointer[known] // replaced, never changed
-
 	looking sync.Mutex // guards marks and failing
 	marks   []mark     // the first is where the next look begins
 	failing bool
 
-	learning sync.Mutex // held to replace known
-}
-
-// known is what is known at one moment.
-type known struct {
+	lock  sync.RWMutex         // guards what follows
 	at    time.Time            // when the last good look began
 	ended map[string]time.Time // ids of sessions, and until when they are kept
 }
@@ -61,25 +54,17 @@ type mark struct {
 }
 
 func newRevocations(source store.Revocations, clock Clock, log *slog.Logger) *revocations {
-	r := &revocations{source: source, clock: clock, log: log, marks: []mark{{}}}
-	r.known.Store(&known{})
-	return r
+	return &revocations{source: source, clock: clock, log: log, marks: []mark{{}}, ended: map[string]time.Time{}}
 }
 
-// current is what is known at now; nil where the last good look is too long
-// ago for that to count.
-func (r *revocations) current(now time.Time) *known {
-	k := r.known.Load()
-	if now.Sub(k.at) > knownFor {
-		return nil
-	}
-	return k
-}
-
-// has says whether a session is known to have ended.
-func (k *known) has(session string) bool {
-	_, ended := k.ended[session]
-	return ended
+// state says what is known of a session at now: whether it has ended, and
+// whether that counts, which it does not where the last good look is too long
+// ago.
+func (r *revocations) state(session string, now time.Time) (ended, known bool) {
+	r.lock.RLock()
+	defer r.lock.RUnlock()
+	_, ended = r.ended[session]
+	return ended, now.Sub(r.at) <= knownFor
 }
 
 // look asks the database for what is new.
@@ -112,37 +97,30 @@ func (r *revocations) look(ctx context.Context) error {
 		ids = append(ids, revocation.SessionID)
 	}
 	r.marks = append(r.marks, mark{now, highest})
-	r.learn(now, ids)
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.at = now
+	// Those go that no verdict is old enough to have missed.
+	maps.DeleteFunc(r.ended, func(_ string, until time.Time) bool { return now.After(until) })
+	r.learn(ids)
 	return nil
 }
 
 // note adds sessions that this server ended.
 func (r *revocations) note(ids []string) {
-	if len(ids) > 0 {
-		r.learn(time.Time{}, ids)
-	}
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.learn(ids)
 }
 
-// learn adds sessions that ended, and drops those that no verdict is old enough
-// to have missed. looked is when the look began that found them; zero: none.
-func (r *revocations) learn(looked time.Time, ids []string) {
-	r.learning.Lock()
-	defer r.learning.Unlock()
-	now := r.clock.Now()
-	next := *r.known.Load()
-	if !looked.IsZero() {
-		next.at = looked
-	}
-	ended := make(map[string]time.Time, len(next.ended)+len(ids))
-	maps.Copy(ended, next.ended)
-	maps.DeleteFunc(ended, func(_ string, until time.Time) bool { return now.After(until) })
+// learn adds sessions that ended. Those that are there are not kept for longer.
+func (r *revocations) learn(ids []string) {
+	until := r.clock.Now().Add(verdictAge)
 	for _, id := range ids {
-		if _, there := ended[id]; !there {
-			ended[id] = now.Add(verdictAge)
+		if _, there := r.ended[id]; !there {
+			r.ended[id] = until
 		}
 	}
-	next.ended = ended
-	r.known.Store(&next)
 }
 
 // forget drops from the database what no server needs any more.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -248,8 +249,7 @@ func TestLateCommits(t *testing.T) {
 	}
 	has := func(session string, want bool) {
 		t.Helper()
-		known := r.current(clock.Now())
-		if known == nil || known.has(session) != want {
+		if ended, known := r.state(session, clock.Now()); !known || ended != want {
 			t.Errorf("%s is known to have ended: %v, want %v", session, !want, want)
 		}
 	}
@@ -277,6 +277,19 @@ func TestLateCommits(t *testing.T) {
 	}
 	if n := len(r.marks); n > int(lateCommit/pollInterval)+2 {
 		t.Errorf("%d marks are kept", n)
+	}
+}
+
+// TestNoteAmongMany: to learn of one session costs the same however many have
+// just ended. Not parallel, because it counts allocations.
+func TestNoteAmongMany(t *testing.T) {
+	r := newRevocations(&feed{}, &fakeClock{}, slog.New(slog.DiscardHandler))
+	for i := range 20_000 {
+		r.note([]string{strconv.Itoa(i)})
+	}
+	one := []string{"one"}
+	if n := testing.AllocsPerRun(100, func() { r.note(one) }); n > 1 {
+		t.Errorf("%v allocations", n)
 	}
 }
 

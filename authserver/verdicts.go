@@ -96,8 +96,8 @@ func (v *verdicts) holds(remembered *verdict, now time.Time) bool {
 	if remembered.final {
 		return true
 	}
-	known := v.revoked.current(now)
-	return known != nil && !known.has(remembered.sid) && now.Sub(remembered.asked) <= verdictAge
+	ended, known := v.revoked.state(remembered.sid, now)
+	return known && !ended && now.Sub(remembered.asked) <= verdictAge
 }
 
 func payload(c token.Claims, u store.User) *wire.ValidatePayload {
