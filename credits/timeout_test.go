@@ -32,9 +32,10 @@ func TestTimeoutHandler(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				ledger := &expiring{}
+				ledger, settled := &expiring{}, make(chan struct{})
 				charger := credits.NewCharger(ledger, "slow", credits.Fixed(10), credits.ChargeLogger(slog.New(slog.DiscardHandler)))
 				charged := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					defer close(settled)
 					charge, refusal := charger.Admit(r, client.User{ID: ada})
 					if refusal != nil {
 						t.Error(refusal.Err)
@@ -44,7 +45,7 @@ func TestTimeoutHandler(t *testing.T) {
 				})
 				w := httptest.NewRecorder()
 				http.TimeoutHandler(charged, time.Second, "too slow").ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
-				time.Sleep(time.Second) // for the handler, which nobody waits for
+				<-settled
 				if answered := w.Code == http.StatusOK; answered != (name == "in time") || answered != (ledger.committed == 10) || answered == ledger.released {
 					t.Errorf("%d %q, %+v", w.Code, w.Body, ledger)
 				}
