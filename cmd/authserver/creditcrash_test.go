@@ -209,7 +209,7 @@ func (w *creditWorker) pick() func() bool {
 			w.uses = w.uses[:len(w.uses)-1]
 		}
 		amount = 1 + int64(w.chance.IntN(int(use.amount)+2)) // now and then too much
-		if w.chance.IntN(3) == 0 { // of whatever the app took last
+		if w.chance.IntN(3) == 0 {                           // of whatever the app took last
 			use.id = ""
 		}
 		return func() bool { return w.refund(use, id, amount, again) }
