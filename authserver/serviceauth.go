@@ -29,6 +29,8 @@ type serviceAuth struct {
 	lock   sync.Mutex
 	keys   []store.ServiceKey
 	loaded time.Time
+	failed error     // of the last look; nil: there was none, or it went well
+	again  time.Time // when to look after it
 }
 
 func newServiceAuth(cfg Config, source store.ServiceKeys) *serviceAuth {
@@ -98,17 +100,27 @@ func (a *serviceAuth) fresh(ctx context.Context, now time.Time) ([]store.Service
 	if !a.loaded.IsZero() && age >= 0 && age < keysFresh {
 		return a.keys, nil
 	}
+	// Who came while one looked in vain does not look after it, for as long.
+	if a.failed != nil && now.Before(a.again) {
+		return nil, a.failed
+	}
 	// Whoever waits behind this caller needs the answer as well, even if this
 	// one hangs up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysTime)
 	defer cancel()
 	keys, err := a.source.ServiceKeys(ctx)
 	if err != nil {
-		return nil, errors.Join(errors.New("service keys could not be read"), err)
+		a.failed = errors.Join(errors.New("service keys could not be read"), err)
+		a.again = a.clock.Now().Add(keysRetry)
+		return nil, a.failed
 	}
-	a.keys, a.loaded = keys, now
+	a.keys, a.loaded, a.failed = keys, now, nil
 	return keys, nil
 }
 
-// keysTime bounds the query for the service keys.
-const keysTime = 5 * time.Second
+const (
+	// keysTime bounds the query for the service keys.
+	keysTime = 5 * time.Second
+	// keysRetry is how long nobody asks after one that failed.
+	keysRetry = 200 * time.Millisecond
+)
