@@ -46,7 +46,7 @@ func benchmarkSpend(b *testing.B, accounts, clients int) {
 		b.Fatal(err)
 	}
 	b.Cleanup(pool.Close)
-	if _, err := pool.Exec(b.Context(), fmt.Sprintf(spenders, accounts)); err != nil {
+	if _, err := pool.Exec(b.Context(), fmt.Sprintf(spenders, scaled(accounts))); err != nil {
 		b.Fatal(err)
 	}
 	old := listen(b, pattern(pool))
@@ -55,7 +55,7 @@ func benchmarkSpend(b *testing.B, accounts, clients int) {
 		requests := make([][]byte, total)
 		for i := range requests {
 			made++
-			user := fmt.Sprintf("user-%d", made*7919%accounts) // every account, in no order
+			user := fmt.Sprintf("user-%d", made*7919%scaled(accounts)) // every account, in no order
 			requests[i] = load.Request("POST", path, fmt.Sprintf(
 				`{"userId":%q,"amount":1,"appId":"bench","description":"a spend of the benchmark","idempotencyKey":"key-%d"}`, user, made),
 				"X-Service-Key: "+creditKey, "X-App-Id: bench")
@@ -67,9 +67,9 @@ func benchmarkSpend(b *testing.B, accounts, clients int) {
 		least = 1500
 	}
 	inTurns(b,
-		func(*testing.B) load.Result { return spend(addr, creditPath, 6000*creditSeconds) },
+		func(*testing.B) load.Result { return spend(addr, creditPath, scaled(6000*creditSeconds)) },
 		func(b *testing.B) load.Result {
-			result := spend(old, patternPath, least*creditSeconds)
+			result := spend(old, patternPath, scaled(least*creditSeconds))
 			b.ReportMetric(float64(result.Percentile(99).Microseconds())/1000, "floor-p99-ms")
 			return result
 		})

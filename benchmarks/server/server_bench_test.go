@@ -31,6 +31,15 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 const connections = 64
 
+// scaled is n, or with -short, which only shows that a benchmark runs, a
+// twentieth.
+func scaled(n int) int {
+	if testing.Short() {
+		return max(n/20, 1)
+	}
+	return n
+}
+
 // inTurns measures server and floor one after the other, b.N times, and
 // reports the rates and their ratio.
 func inTurns(b *testing.B, server, floor func(b *testing.B) load.Result) {
@@ -152,7 +161,7 @@ func BenchmarkValidate(b *testing.B) {
 			}
 			addr, floor := open(b, config), listen(b, empty)
 			refresh := register(b, addr, "validate").Token
-			requests := make([][]byte, 1000)
+			requests := make([][]byte, scaled(1000))
 			for n := range requests {
 				if n%100 == 0 { // some sessions, many tokens
 					refresh = ask(b, addr, loginPath, `{"email":"validate@example.com","password":"`+password+`"}`).RefreshToken
@@ -163,8 +172,12 @@ func BenchmarkValidate(b *testing.B) {
 			}
 			nothing := [][]byte{requests[0]}
 			inTurns(b,
-				func(b *testing.B) load.Result { return run(b, addr, load.Repeat(connections, 10000, 200, requests)) },
-				func(b *testing.B) load.Result { return run(b, floor, load.Repeat(connections, 10000, 204, nothing)) })
+				func(b *testing.B) load.Result {
+					return run(b, addr, load.Repeat(connections, scaled(10000), 200, requests))
+				},
+				func(b *testing.B) load.Result {
+					return run(b, floor, load.Repeat(connections, scaled(10000), 204, nothing))
+				})
 		})
 	}
 }
@@ -174,8 +187,12 @@ func BenchmarkJWKS(b *testing.B) {
 	addr, floor := open(b, authserver.Config{}), listen(b, empty)
 	requests := [][]byte{load.Request("GET", jwksPath, "")}
 	inTurns(b,
-		func(b *testing.B) load.Result { return run(b, addr, load.Repeat(connections, 10000, 200, requests)) },
-		func(b *testing.B) load.Result { return run(b, floor, load.Repeat(connections, 10000, 204, requests)) })
+		func(b *testing.B) load.Result {
+			return run(b, addr, load.Repeat(connections, scaled(10000), 200, requests))
+		},
+		func(b *testing.B) load.Result {
+			return run(b, floor, load.Repeat(connections, scaled(10000), 204, requests))
+		})
 }
 
 // BenchmarkLogin logs in, beside argon2id alone on every core.
@@ -183,7 +200,7 @@ func BenchmarkLogin(b *testing.B) {
 	addr := open(b, authserver.Config{})
 	register(b, addr, "login")
 	requests := [][]byte{load.Request("POST", loginPath, `{"email":"login@example.com","password":"`+password+`"}`)}
-	const logins = 100
+	logins := scaled(100)
 	inTurns(b,
 		func(b *testing.B) load.Result { return run(b, addr, load.Repeat(connections, logins, 200, requests)) },
 		func(*testing.B) load.Result {
@@ -215,7 +232,7 @@ func BenchmarkRefresh(b *testing.B) {
 		chains[n] = register(b, addr, fmt.Sprint("refresh", n)).Token
 		bareChains[n] = bare.first(b)
 	}
-	const rotations = 40 // of each chain
+	rotations := scaled(40) // of each chain
 	inTurns(b,
 		func(b *testing.B) load.Result { return run(b, addr, rotating(chains, rotations)) },
 		func(b *testing.B) load.Result { return run(b, floor, rotating(bareChains, rotations)) })
