@@ -1,9 +1,11 @@
 package authserver
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -180,5 +182,36 @@ func TestA170Passwords(t *testing.T) {
 		last[len(last)-1] = '?'
 		a = h.post(wire.LoginPath, object{"email": email, "password": string(last)})
 		h.refused(a, wire.InvalidCredentials, wire.LoginPath, "Invalid email or password")
+	}
+}
+
+// promoting changes a user's role once, between the look at the password and
+// the session.
+type promoting struct {
+	store.Store
+	change sync.Once
+}
+
+func (s *promoting) CreateSession(ctx context.Context, session store.NewSession, event store.Event) error {
+	var err error
+	s.change.Do(func() {
+		_, _, err = s.ChangeUser(ctx, session.UserID, store.SetRole("admin"), store.Event{Type: store.EventRoleChanged, CreatedAt: begin})
+	})
+	if err != nil {
+		return err
+	}
+	return s.Store.CreateSession(ctx, session, event)
+}
+
+// TestA181LoginWhileTheRoleChanges: no token names a role that was taken away
+// before it was signed.
+func TestA181LoginWhileTheRoleChanges(t *testing.T) {
+	t.Parallel()
+	h := serverOver(t, func(db store.Store) store.Store { return &promoting{Store: db} })
+	h.register("ann")
+	a := h.post(wire.LoginPath, object{"email": "ann@example.com", "password": goodPassword})
+	h.refused(a, wire.InvalidCredentials, wire.LoginPath, "Invalid email or password")
+	if role := h.login("ann").User.Role; role != "admin" {
+		t.Errorf("role %s", role)
 	}
 }

@@ -50,10 +50,10 @@ func (h login) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	session.PasswordHash = hash
+	session.PasswordHash, session.Role = hash, user.Role
 	err = h.sessions.CreateSession(r.Context(), session, event)
 	if errors.Is(err, store.ErrNotFound) {
-		return h.refused(r) // the user or the password changed meanwhile
+		return h.refused(r) // the user, the password or the role changed meanwhile
 	}
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func openSessionArgs(n store.NewSession, e store.Event) (pgx.NamedArgs, error) {
 		"session": n.ID, "user": n.UserID, "expires": at(n.ExpiresAt), "created": at(n.CreatedAt), "active": at(n.LastActivityAt),
 		"revoked": at(n.RevokedAt), "remember": n.RememberMe, "ip": text(n.IPAddress), "agent": text(n.UserAgent),
 		"device_id": text(n.DeviceID), "device_name": text(n.DeviceName), "refresh": n.Refresh[:], "event_user": text(e.UserID),
-		"provider": credentialProvider, "password": n.PasswordHash,
+		"provider": credentialProvider, "password": n.PasswordHash, "session_role": n.Role,
 	}
 	return args, eventArgs(args, e)
 }
@@ -42,11 +42,13 @@ func openSessionArgs(n store.NewSession, e store.Event) (pgx.NamedArgs, error) {
 const (
 	activeOwner = `owner AS (
 		SELECT u.id FROM auth.users u
-		WHERE u.id = @user AND u.deleted_at IS NULL AND u.disabled_at IS NULL FOR KEY SHARE OF u
+		WHERE u.id = @user AND u.deleted_at IS NULL AND u.disabled_at IS NULL AND (@session_role = '' OR u.role::text = @session_role)
+		FOR KEY SHARE OF u
 	), `
 	provenOwner = `owner AS (
 		SELECT u.id FROM auth.users u JOIN auth.accounts a ON a.user_id = u.id AND a.provider_id = @provider
-		WHERE u.id = @user AND u.deleted_at IS NULL AND u.disabled_at IS NULL AND a.password = @password
+		WHERE u.id = @user AND u.deleted_at IS NULL AND u.disabled_at IS NULL AND (@session_role = '' OR u.role::text = @session_role)
+			AND a.password = @password
 		FOR KEY SHARE OF u FOR SHARE OF a
 	), `
 )

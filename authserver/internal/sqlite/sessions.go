@@ -16,7 +16,8 @@ func (s *Store) CreateSession(ctx context.Context, session store.NewSession, eve
 		switch {
 		case err != nil:
 			return err
-		case !user.Active(), session.PasswordHash != "" && session.PasswordHash != credential.PasswordHash:
+		case !user.Active(), session.PasswordHash != "" && session.PasswordHash != credential.PasswordHash,
+			session.Role != "" && session.Role != user.Role:
 			return store.ErrNotFound
 		}
 		return createSession(ctx, tx, session, event)

@@ -67,6 +67,9 @@ type NewSession struct {
 	// PasswordHash is the one that the login found right: the session is
 	// stored only if it is still the user's. Empty: no password was asked.
 	PasswordHash string
+	// Role is the one that the session's access token will name: likewise.
+	// Empty: whichever.
+	Role string
 }
 
 // Sessions keeps sessions and their refresh tokens. What revokes returns the
@@ -74,7 +77,7 @@ type NewSession struct {
 type Sessions interface {
 	// CreateSession stores a session and the event, both or neither.
 	// ErrNotFound where the user is not, or no longer, active, or has another
-	// password by now.
+	// password or role by now.
 	CreateSession(ctx context.Context, session NewSession, event Event) error
 
 	// Session finds a session, live or not, and its user, active or not.

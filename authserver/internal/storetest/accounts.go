@@ -139,13 +139,17 @@ func changeUser(t *testing.T, s store.Store) {
 	}
 }
 
-// loginRace: whoever logs in by the old password while it is being changed, or
-// while the user is shut out, has no session in the end.
+// loginRace: whoever logs in by the old password or in the old role while it is
+// being changed, or while the user is shut out, has no session in the end.
 func loginRace(t *testing.T, s store.Store) {
 	for name, change := range map[string]func(a account) error{
 		"password": func(a account) error {
 			_, err := s.ChangePassword(t.Context(), store.PasswordChange{UserID: a.user.ID, New: "new",
 				Event: store.Event{Type: store.EventPasswordChanged, CreatedAt: start}})
+			return err
+		},
+		"role": func(a account) error {
+			_, _, err := s.ChangeUser(t.Context(), a.user.ID, store.SetRole("admin"), store.Event{Type: store.EventRoleChanged, CreatedAt: start})
 			return err
 		},
 		"disable": func(a account) error {
@@ -160,7 +164,7 @@ func loginRace(t *testing.T, s store.Store) {
 			for i := range errs {
 				all.Go(func() {
 					session := newSession(a.user.ID, fmt.Sprint(name, round, "-", i))
-					session.PasswordHash = a.credential.PasswordHash
+					session.PasswordHash, session.Role = a.credential.PasswordHash, a.user.Role
 					errs[i] = s.CreateSession(t.Context(), session, store.Event{UserID: a.user.ID, Type: store.EventLogin, CreatedAt: start})
 				})
 			}

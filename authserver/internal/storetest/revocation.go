@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -160,6 +161,15 @@ func refusedSessions(t *testing.T, s store.Store) {
 	session.PasswordHash = a.credential.PasswordHash
 	if err := s.CreateSession(t.Context(), session, store.Event{Type: store.EventLogin, CreatedAt: start}); err != nil {
 		t.Errorf("with the password of the user: %v", err)
+	}
+	for i, hash := range []string{"", a.credential.PasswordHash} {
+		session := newSession(a.user.ID, fmt.Sprint("of a role", i))
+		session.PasswordHash, session.Role = hash, "admin"
+		refusedSession(t, s, session)
+		session.Role = a.user.Role
+		if err := s.CreateSession(t.Context(), session, store.Event{Type: store.EventLogin, CreatedAt: start}); err != nil {
+			t.Errorf("with the role of the user: %v", err)
+		}
 	}
 }
 
