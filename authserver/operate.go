@@ -80,9 +80,10 @@ type Finding struct {
 	Err    error  // nil: the part is good; else what is wrong and what to do
 }
 
-// Check looks at the configuration, the database, its schema and whether the
-// key-encryption key opens the signing keys. It changes nothing, and stops at
-// the first part that is not good, on which the rest depends.
+// Check looks at the configuration, the database, of a SQLite file each page,
+// its schema and whether the key-encryption key opens the signing keys. It
+// changes nothing, and stops at the first part that is not good, on which the
+// rest depends.
 func Check(ctx context.Context, config Config) []Finding {
 	cfg, err := config.withDefaults()
 	if err != nil {
@@ -103,6 +104,11 @@ func Check(ctx context.Context, config Config) []Finding {
 	}
 	if !there {
 		return append(findings, Finding{"database", "not there yet: serve makes it", nil})
+	}
+	if cfg.DatabaseURL == "" {
+		if err := sqlite.Whole(ctx, cfg.SQLitePath); err != nil {
+			return append(findings, Finding{"database", "", err})
+		}
 	}
 	findings = append(findings, Finding{"database", "answers", nil})
 	if len(pending) > 0 {

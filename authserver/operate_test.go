@@ -69,6 +69,18 @@ func TestCheck(t *testing.T) {
 		{name: "older", change: func(t *testing.T, c *Config) {
 			execute(t, c.SQLitePath, `DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`)
 		}, want: "configuration database schema", says: "1 migrations to run"},
+		{name: "a damaged page", change: func(t *testing.T, c *Config) {
+			content, err := os.ReadFile(c.SQLitePath)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := len(content) - 4096; i < len(content); i++ {
+				content[i] = 0xff
+			}
+			if err := os.WriteFile(c.SQLitePath, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, want: "configuration", failed: "database", says: "is damaged; restore a backup"},
 		{name: "key file lost", change: func(t *testing.T, c *Config) {
 			if err := os.Remove(c.SQLitePath + ".key"); err != nil {
 				t.Fatal(err)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -41,12 +42,34 @@ func intact(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, copied.Close()) }()
+	if err := whole(ctx, copied); err != nil {
+		return fmt.Errorf("sqlite: the copy is damaged, and so is the database perhaps: %w", err)
+	}
+	return nil
+}
+
+// Whole reads all pages of the file at path, in which a page may be damaged
+// that opening it has no need of. It changes nothing. A file that is not there
+// is whole.
+func Whole(ctx context.Context, path string) (err error) {
+	db, err := existing(path, "_pragma=query_only(1)")
+	if err != nil || db == nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := whole(ctx, db); err != nil {
+		return fmt.Errorf("sqlite: %s is damaged; restore a backup: %w", path, err)
+	}
+	return nil
+}
+
+func whole(ctx context.Context, db *sql.DB) error {
 	var verdict string
-	if err := copied.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict); err != nil {
-		return fmt.Errorf("sqlite: the copy cannot be read back: %w", err)
+	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict); err != nil {
+		return err
 	}
 	if verdict != "ok" {
-		return fmt.Errorf("sqlite: the copy is damaged, and so is the database perhaps: %s", verdict)
+		return errors.New(verdict)
 	}
 	return nil
 }
