@@ -209,6 +209,6 @@ func TestBadPostgreSQL(t *testing.T) {
 			}
 		})
 	}
-	execute(t, dir, "", []string{"DATABASE_URL=" + keyed, kekVariable(0)}, "backup", "copy").is(exitFailed, "pg_dump")
+	execute(t, dir, "", []string{"DATABASE_URL=" + keyed, kekVariable(0)}, "backup", "copy").is(exitFailed, "pg_dump --format=custom --file=FILE --host=HOST")
 	execute(t, dir, "", []string{"DATABASE_URL=" + keyed, kekVariable(0)}, "check").is(0, "1, opened with")
 }

@@ -112,7 +112,7 @@ func explain(err error) string {
 	case errors.Is(err, authserver.ErrServiceKeyNotFound):
 		return text + `; "authserver service-keys list" shows them`
 	case errors.Is(err, authserver.ErrBackupElsewhere):
-		return text + `, such as: pg_dump --format=custom --file=FILE "$DATABASE_URL"; keep KEY_ENCRYPTION_KEY somewhere else, the keys in the dump are of no use without`
+		return text + `, such as: pg_dump --format=custom --file=FILE --host=HOST --username=USER DATABASE, which asks for the password; keep KEY_ENCRYPTION_KEY somewhere else, the keys in the dump are of no use without`
 	case errors.Is(err, fs.ErrExist):
 		return text + "; name another file, a backup replaces none"
 	}
