@@ -116,9 +116,12 @@ func poolConfig(databaseURL string) (*pgxpool.Config, error) {
 	}
 	// Queries are described once a connection, by a statement without a name,
 	// and then run in one round trip, with values in their binary form, which
-	// depends on no setting such as DateStyle.
-	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	config.ConnConfig.StatementCacheCapacity = 0
+	// depends on no setting such as DateStyle. The URL may say otherwise, where
+	// no proxy comes between that hands out connections.
+	if !strings.Contains(databaseURL, "default_query_exec_mode=") {
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+		config.ConnConfig.StatementCacheCapacity = 0
+	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTime
 	}
