@@ -298,9 +298,18 @@ func TestHangingChange(t *testing.T) {
 }
 
 // TestNoStatementIsKept: a proxy may give each transaction another connection.
+// Only a URL that says so has statements prepared.
 func TestNoStatementIsKept(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t) + "&pool_max_conns=1"
+	for mode, want := range map[string]pgx.QueryExecMode{
+		"": pgx.QueryExecModeCacheDescribe, "&default_query_exec_mode=cache_statement": pgx.QueryExecModeCacheStatement,
+	} {
+		config, err := poolConfig(url + mode)
+		if err != nil || config.ConnConfig.DefaultQueryExecMode != want || (config.ConnConfig.StatementCacheCapacity > 0) != (mode != "") {
+			t.Errorf("%q: mode %v, %v", mode, config.ConnConfig.DefaultQueryExecMode, err)
+		}
+	}
 	s := open(t, url)
 	for range 3 {
 		if _, err := s.SigningKeys(t.Context()); err != nil {
