@@ -46,6 +46,10 @@ func load(ctx context.Context, connection *pgxpool.Conn, need ledger.Need) (ledg
 	l := loader{out: ledger.Loaded{Refunded: map[string]int64{}}}
 	who := pgx.NamedArgs{"users": need.Users, "reservations": need.Reservations, "now": at(need.Now)}
 	l.batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
+	// Everything is found by an index. Where the statistics are those of an
+	// empty table, the planner would rather read all of it, and a plan that was
+	// kept goes on doing so while the table grows.
+	l.batch.Queue(`SET LOCAL enable_seqscan = off`)
 	l.each(lockAccounts, who, func(rows pgx.Rows) error {
 		var row creditAccountRow
 		err := rows.Scan(row.into()...)
