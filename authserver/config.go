@@ -21,8 +21,9 @@ import (
 type Config struct {
 	// DatabaseURL names a PostgreSQL database, empty or of the existing
 	// service: postgres://user:password@host:port/database, with the
-	// parameters of libpq and pool_max_conns (default 16). Several servers
-	// may share one. Empty: the SQLite file at SQLitePath.
+	// parameters of libpq, pool_max_conns (default 16) and, for a direct
+	// connection alone, default_query_exec_mode=cache_statement. Several
+	// servers may share one. Empty: the SQLite file at SQLitePath.
 	DatabaseURL string
 	// SQLitePath is the database file, created with mode 0600 where there is
 	// none. Empty: "manacore.db" in the current directory.
