@@ -89,9 +89,6 @@ func refused(err error) error {
 			return fail(r.code, r.text)
 		}
 	}
-	if errors.Is(err, ledger.ErrBusy) {
-		return unavailable()
-	}
 	return err
 }
 

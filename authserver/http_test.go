@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -418,13 +419,14 @@ func TestA142Panic(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-func TestA171HashingQueueFull(t *testing.T) {
+func TestA171QueueFull(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		err  error
 		want int
 	}{
-		"queue full":      {password.ErrBusy, 503},
+		"hashing queue":   {password.ErrBusy, 503},
+		"commit queue":    {groupcommit.ErrBusy, 503},
 		"any other fault": {errors.New("disk on fire"), 503},
 	} {
 		w := httptest.NewRecorder()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -68,8 +69,8 @@ func (o responder) respondError(w http.ResponseWriter, r *http.Request, err erro
 	var f *failure
 	switch {
 	case errors.As(err, &f):
-	case errors.Is(err, password.ErrBusy):
-		o.log.WarnContext(r.Context(), "hashing queue is full", "path", r.URL.EscapedPath())
+	case errors.Is(err, password.ErrBusy), errors.Is(err, groupcommit.ErrBusy):
+		o.log.WarnContext(r.Context(), "request found a queue full", "path", r.URL.EscapedPath(), "error", err)
 		f = unavailable()
 	default:
 		// A caller that hung up cancels what was done for it: not a fault of

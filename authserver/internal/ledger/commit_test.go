@@ -2,172 +2,72 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
+	"strings"
 	"testing"
 	"time"
-
-	"crypto/rand"
 
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.Cleanup(os.Exit)) }
 
-// gate is a store of one account that holds every batch until it is let
-// through.
-type gate struct {
+// picky is a store of one account that does not take some keys.
+type picky struct {
 	Store
 	account Account
-	sizes   chan int   // of the batches that arrive
-	pass    chan error // what becomes of each; nil: it is done
+	refuses func(keys []KeyRef) error
+	batches []int
 }
 
-func (g *gate) Execute(_ context.Context, need Need, decide func(Loaded) Changes) error {
-	g.sizes <- len(need.Keys)
-	err := <-g.pass
-	if err != nil {
+func (p *picky) Execute(_ context.Context, need Need, decide func(Loaded) Changes) error {
+	p.batches = append(p.batches, len(need.Keys))
+	if err := p.refuses(need.Keys); err != nil {
 		return err
 	}
-	changes := decide(Loaded{Accounts: []Account{g.account}, Active: []string{g.account.UserID}})
+	changes := decide(Loaded{Accounts: []Account{p.account}, Active: []string{p.account.UserID}})
 	for _, a := range changes.Accounts {
-		g.account = a
+		p.account = a
 	}
 	return nil
 }
 
-func gated(t *testing.T, queue int) (*gate, *Ledger) {
+// TestRejected: a batch that the database undid is run one by one, and a line
+// in the log says why. One of which nobody knows what became is not.
+func TestRejected(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	g := &gate{
-		account: Account{UserID: "u", Paid: 100, Earned: 100, Entries: 1, Day: DayOf(now)},
-		sizes:   make(chan int), pass: make(chan error),
-	}
-	l := New(Config{Store: g, Now: func() time.Time { return now }, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Queue: queue})
-	t.Cleanup(l.Close)
-	return g, l
-}
-
-type outcome struct {
-	Result
-	err error
-}
-
-// spend queues a spend of one credit and returns where its outcome will be.
-func spend(ctx context.Context, l *Ledger, key string) <-chan outcome {
-	done := make(chan outcome, 1)
-	go func() {
-		r, err := l.Do(ctx, Op{Kind: Use, Source: FromService, UserID: "u", AppID: "a", Amount: 1, Key: key})
-		done <- outcome{r, err}
-	}()
-	return done
-}
-
-// queued waits until so many operations wait for the committer.
-func queued(l *Ledger, n int) {
-	for len(l.committers[0]) != n {
-		runtime.Gosched()
-	}
-}
-
-// TestBatch: what comes in while a batch is written is the next one, and an
-// operation that the database does not take harms no other.
-func TestBatch(t *testing.T) {
-	t.Parallel()
-	g, l := gated(t, 10)
-	first := spend(t.Context(), l, "first")
-	if n := <-g.sizes; n != 1 {
-		t.Errorf("a batch of %d", n)
-	}
-	var rest []<-chan outcome
-	for i := range 4 {
-		rest = append(rest, spend(t.Context(), l, fmt.Sprint(i)))
-		queued(l, i+1)
-	}
-	g.pass <- nil
-	if o := <-first; o.err != nil || o.Transaction.After != 99 {
-		t.Errorf("%+v", o)
-	}
-	if n := <-g.sizes; n != 4 {
-		t.Errorf("a batch of %d", n)
-	}
-	g.pass <- fmt.Errorf("%w: one of them", ErrRejected)
-	bad := errors.Join(ErrRejected, errors.New("this one"))
-	for i := range 4 {
-		if n := <-g.sizes; n != 1 {
-			t.Errorf("a batch of %d", n)
+	var log strings.Builder
+	l := New(Config{Now: func() time.Time { return now }, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	defer l.Close()
+	batch := func(keys ...string) (calls []*call) {
+		for _, key := range keys {
+			calls = append(calls, &call{Question: Op{Kind: Use, Source: FromService, UserID: "u", AppID: "a", Amount: 1, Key: key}})
 		}
-		if i == 2 {
-			g.pass <- bad
-		} else {
-			g.pass <- nil
-		}
+		return calls
 	}
-	for i, done := range rest {
-		o := <-done
-		if i == 2 && !errors.Is(o.err, bad) || i != 2 && o.err != nil {
-			t.Errorf("operation %d: %+v", i, o)
-		}
-	}
-	if g.account.Paid != 96 {
-		t.Errorf("%d credits left", g.account.Paid)
-	}
-}
+	p := &picky{account: Account{UserID: "u", Paid: 100, Earned: 100, Entries: 1, Day: DayOf(now)}}
+	l.config.Store = p
 
-// TestUncertain: a batch of which nobody knows what became is not run again.
-func TestUncertain(t *testing.T) {
-	t.Parallel()
-	g, l := gated(t, 10)
-	blocker := spend(t.Context(), l, "blocker")
-	<-g.sizes
-	one, other := spend(t.Context(), l, "one"), spend(t.Context(), l, "other")
-	queued(l, 2)
-	g.pass <- nil
-	<-blocker
-	<-g.sizes
-	lost := errors.New("connection lost")
-	g.pass <- lost
-	for _, done := range []<-chan outcome{one, other} {
-		if o := <-done; !errors.Is(o.err, lost) {
-			t.Errorf("%+v", o)
-		}
+	p.refuses = func([]KeyRef) error { return fmt.Errorf("%w: a key", ErrRejected) }
+	calls := batch("good", "bad")
+	if err := l.execute(calls); !l.separable(len(calls), err) || !strings.Contains(log.String(), "one by one") {
+		t.Errorf("%v is not tried one by one; log: %s", err, log.String())
 	}
-	select {
-	case <-g.sizes:
-		t.Error("it was run again")
-	default:
+	p.refuses = func([]KeyRef) error { return errors.New("connection lost") }
+	if err := l.execute(calls); err == nil || l.separable(len(calls), err) {
+		t.Errorf("%v: uncertain, and tried again", err)
 	}
-}
-
-// TestQueueFull: who finds the queue full is told at once; who leaves before
-// the batch begins is not run.
-func TestQueueFull(t *testing.T) {
-	t.Parallel()
-	g, l := gated(t, 2)
-	first := spend(t.Context(), l, "first")
-	<-g.sizes
-	ctx, leave := context.WithCancel(t.Context())
-	second := spend(ctx, l, "second")
-	queued(l, 1)
-	third := spend(t.Context(), l, "third")
-	queued(l, 2)
-	if o := <-spend(t.Context(), l, "fourth"); !errors.Is(o.err, ErrBusy) {
-		t.Errorf("%+v", o)
+	p.refuses = func([]KeyRef) error { return nil }
+	if err := l.execute(calls); err != nil || calls[0].Answer.Transaction.After != 99 || calls[1].Answer.Transaction.After != 98 {
+		t.Errorf("%v, %+v, %+v", err, calls[0].Answer, calls[1].Answer)
 	}
-	leave()
-	if o := <-second; !errors.Is(o.err, context.Canceled) {
-		t.Errorf("%+v", o)
-	}
-	g.pass <- nil
-	<-first
-	if n := <-g.sizes; n != 1 {
-		t.Errorf("a batch of %d", n)
-	}
-	g.pass <- nil
-	if o := <-third; o.err != nil || g.account.Paid != 98 {
-		t.Errorf("%+v, %d left", o, g.account.Paid)
+	if p.account.Paid != 98 || len(p.batches) != 3 || p.batches[2] != 2 {
+		t.Errorf("%d credits left after batches of %v", p.account.Paid, p.batches)
 	}
 }
 

@@ -38,14 +38,6 @@ var (
 	ErrExpired = fmt.Errorf("%w: reservation expired", ErrConflict)
 )
 
-// Why an operation was not decided.
-var (
-	// ErrBusy: too many operations wait. It had no effect.
-	ErrBusy = errors.New("ledger: too many operations wait")
-	// ErrClosed: the ledger was closed. It had no effect.
-	ErrClosed = errors.New("ledger: closed")
-)
-
 // ErrRejected is wrapped by an error of Store.Execute where the database does
 // not take what the batch has to say. Nothing was written, and parts of the
 // batch may go well by themselves. Any other error leaves open whether

@@ -8,10 +8,11 @@ import (
 	"hash/maphash"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
 )
 
 // Config is what a Ledger is made of.
@@ -24,50 +25,26 @@ type Config struct {
 	// Committers is how many transactions run at once, each for the accounts
 	// that fall to it. Zero: 1.
 	Committers int
-	// Queue is how many operations may wait for one committer; the next gets
-	// ErrBusy. Zero: 4096.
-	Queue int
-	// Batch is how many operations a transaction takes at most. Zero: 512.
-	Batch int
 }
 
 // Ledger runs operations and answers questions. It is safe for concurrent use.
 type Ledger struct {
-	config     Config
-	seed       maphash.Seed
-	committers []chan *waiting
-	running    sync.WaitGroup
-
-	lock   sync.RWMutex // held for reading while an operation is queued
-	closed bool
+	config Config
+	seed   maphash.Seed
+	group  *groupcommit.Group[Op, Result]
 }
 
 // New starts a ledger over a store, which has to stay open until Close.
 func New(config Config) *Ledger {
-	config.Committers = cmp.Or(config.Committers, 1)
-	config.Queue = cmp.Or(config.Queue, 4096)
-	config.Batch = cmp.Or(config.Batch, 512)
 	l := &Ledger{config: config, seed: maphash.MakeSeed()}
-	for range config.Committers {
-		queue := make(chan *waiting, config.Queue)
-		l.committers = append(l.committers, queue)
-		l.running.Go(func() { l.commitAll(queue) })
-	}
+	l.group = groupcommit.New(groupcommit.Config[Op, Result]{
+		Run: l.execute, Separable: l.separable, Lanes: config.Committers,
+	})
 	return l
 }
 
 // Close lets the operations that wait end, and refuses every other one.
-func (l *Ledger) Close() {
-	l.lock.Lock()
-	if !l.closed {
-		l.closed = true
-		for _, queue := range l.committers {
-			close(queue)
-		}
-	}
-	l.lock.Unlock()
-	l.running.Wait()
-}
+func (l *Ledger) Close() { l.group.Close() }
 
 func (l *Ledger) now() time.Time { return l.config.Now() }
 
@@ -79,7 +56,7 @@ func (l *Ledger) newID() (string, error) {
 	return id.String(), nil
 }
 
-// Do runs an operation. Its error is a refusal, ErrBusy or ErrClosed, that of
+// Do runs an operation. Its error is a refusal, one of groupcommit, that of
 // ctx if it ended before the operation began, or one of the database. After
 // the last it is not certain whether the operation had its effect: who sent a
 // key may simply send it again.
@@ -88,38 +65,11 @@ func (l *Ledger) Do(ctx context.Context, op Op) (Result, error) {
 	if op.body, err = op.digest(); err != nil {
 		return Result{}, err
 	}
-	w := &waiting{op: op, done: make(chan struct{})}
-	if err := l.enqueue(w); err != nil {
-		return Result{}, err
-	}
-	select {
-	case <-w.done:
-	case <-ctx.Done():
-		if w.begin() { // and so nobody else will
-			return Result{}, ctx.Err()
-		}
-		<-w.done // under way: the outcome is near, and better known than not
-	}
-	return w.result, w.err
-}
-
-func (l *Ledger) enqueue(w *waiting) error {
-	l.lock.RLock()
-	defer l.lock.RUnlock()
-	if l.closed {
-		return ErrClosed
-	}
 	// By the account, so that its operations are judged in the order of their
 	// arrival. Where that is not yet known, the reservation stands in: two
 	// that wait on one account together have no order that anyone could know.
-	who := cmp.Or(w.op.UserID, w.op.ReservationID)
-	queue := l.committers[maphash.String(l.seed, who)%uint64(len(l.committers))]
-	select {
-	case queue <- w:
-		return nil
-	default:
-		return ErrBusy
-	}
+	who := cmp.Or(op.UserID, op.ReservationID)
+	return l.group.Do(ctx, maphash.String(l.seed, who), op)
 }
 
 // Balance answers the account of a user, after what was due to it. Of a

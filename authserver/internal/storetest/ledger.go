@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
@@ -356,7 +357,7 @@ func closedLedger(t *testing.T, s store.Store) {
 			switch _, err := b.Do(t.Context(), use(user, 1, "")); {
 			case err == nil:
 				done.Add(1)
-			case errors.Is(err, ledger.ErrClosed):
+			case errors.Is(err, groupcommit.ErrClosed):
 			case errors.Is(err, ledger.ErrInsufficient):
 			default:
 				t.Error(err)
