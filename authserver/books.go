@@ -22,9 +22,7 @@ func openBooks(cfg Config, db store.Store) books {
 		Store:  db.Ledger(),
 		Policy: ledger.Policy{SignupBonus: cfg.Credits.SignupBonus, Daily: cfg.Credits.DailyFree, DailyCap: cfg.Credits.DailyCap},
 		Now:    cfg.Clock.Now, Random: cfg.Random, Log: cfg.Logger,
-	}
-	if cfg.DatabaseURL != "" {
-		c.Committers = 2 // one works while the other waits for the disk; SQLite has one writer
+		Committers: lanes(cfg),
 	}
 	l := ledger.New(c)
 	return books{l, every(cfg.Clock, sweepEvery, func(ctx context.Context) {

@@ -11,11 +11,11 @@ import (
 
 // refresh exchanges a refresh token for its successor and a new access token.
 type refresh struct {
-	out      responder
-	sessions store.Sessions
-	issuer   issuer
-	grace    time.Duration
-	revoked  *revocations
+	out       responder
+	rotations rotations
+	issuer    issuer
+	grace     time.Duration
+	revoked   *revocations
 }
 
 func (h refresh) serve(w http.ResponseWriter, r *http.Request) error {
@@ -40,7 +40,7 @@ func (h refresh) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rotated, err := h.sessions.Rotate(r.Context(), store.Rotation{
+	rotated, err := h.rotations.rotate(r.Context(), store.Rotation{
 		Spent:     token.Digest(spent),
 		Successor: token.Digest(successor),
 		Sealed:    sealed,

@@ -17,11 +17,11 @@ import (
 // Server is an open auth server.
 type Server struct {
 	store   store.Store
-	books   books
 	handler http.Handler
 	metrics *metrics
 	keys    *keyring
 	end     func() // of what the server does by itself
+	drain   func() // what waits to be committed; nothing is taken any more
 }
 
 // Open opens the database, makes one where there is none, and loads the
@@ -69,11 +69,12 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	revoked.metrics = counted
 	out := responder{log: cfg.Logger, clock: cfg.Clock, trusted: cfg.TrustedProxies, metrics: counted}
 	who := guard{out, db, access}
-	books := openBooks(cfg, db)
+	books, rotations := openBooks(cfg, db), openRotations(cfg, db)
+	drain := func() { books.close(); rotations.close() }
 	handler, err := endpoints{
 		register: register{out, db, hasher, tokens, cfg.PasswordMinLength},
 		login:    login{out, db, db, hasher, tokens},
-		refresh:  refresh{out, db, tokens, cfg.RefreshGrace, revoked},
+		refresh:  refresh{out, rotations, tokens, cfg.RefreshGrace, revoked},
 		logout:   logout{out, db, access, tokens, revoked},
 		session:  session{out, who},
 		guard:    who,
@@ -87,18 +88,18 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		service:  newServiceAuth(cfg, db),
 	}.handler(cfg, out)
 	if err != nil {
-		books.close()
+		drain()
 		return nil, err
 	}
 	endLooks, err := revoked.start(ctx)
 	if err != nil {
-		books.close()
+		drain()
 		return nil, fmt.Errorf("revocations: %w", err)
 	}
 	endKeys := every(cfg.Clock, keyInterval, keys.look)
 	return &Server{
-		store: db, books: books, handler: handler, metrics: counted,
-		keys: keys, end: func() { endLooks(); endKeys() },
+		store: db, handler: handler, metrics: counted,
+		keys: keys, end: func() { endLooks(); endKeys() }, drain: drain,
 	}, nil
 }
 
@@ -115,7 +116,7 @@ func (s *Server) Metrics() http.Handler { return s.metrics.handler() }
 // here on.
 func (s *Server) Close() error {
 	s.end()
-	s.books.close()
+	s.drain()
 	return s.store.Close()
 }
 

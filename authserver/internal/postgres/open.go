@@ -5,10 +5,10 @@
 // Nothing relies on the state of a connection, so that a proxy may hand out
 // another one for each transaction: no prepared statement is kept on one, no
 // advisory lock is taken, no setting outlives a transaction, and names carry
-// their schema. What requests do most is a single statement each: it is done as
-// a whole or not at all, and a replica that dies in the middle leaves no lock
-// behind. The rest is transactions, which the database ends if a replica hangs
-// in one.
+// their schema. What requests do most is a single statement each, or one for
+// many requests: it is done as a whole or not at all, and a replica that dies in
+// the middle leaves no lock behind. The rest is transactions, which the database
+// ends if a replica hangs in one.
 package postgres
 
 import (

@@ -21,11 +21,15 @@ func allButArgs(userID, keep string, now time.Time) pgx.NamedArgs {
 }
 
 // ending is the part of a statement that ends the sessions which where, a
-// condition, finds and which were not revoked before.
+// condition, finds and which were not revoked before. Their rows are locked in
+// the order in which renewals lock theirs, so that the two wait for each other
+// and never in a circle.
 func ending(where string) string {
-	return `ended AS (
-		UPDATE auth.sessions SET revoked_at = @event_at::timestamptz, updated_at = @event_at::timestamptz
-		WHERE revoked_at IS NULL AND ` + where + ` RETURNING id, user_id
+	return `found AS (
+		SELECT id FROM auth.sessions WHERE revoked_at IS NULL AND ` + where + ` ORDER BY id FOR UPDATE
+	), ended AS (
+		UPDATE auth.sessions s SET revoked_at = @event_at::timestamptz, updated_at = @event_at::timestamptz
+		FROM found WHERE s.id = found.id AND s.revoked_at IS NULL RETURNING s.id, s.user_id
 	), noted AS (
 		INSERT INTO auth.session_revocations (session_id, at) SELECT id, @event_at::timestamptz FROM ended
 	)`

@@ -10,116 +10,204 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// errMoving: the family changed under each look at it. What is looked at
-// changes in one direction, from unspent over spent to revoked, so that more
-// than two looks too late do not happen.
+// looks is how often tokens are looked at until each is judged. What is looked
+// at changes in one direction, from unspent over spent to revoked, so that a
+// token is judged too late twice at most, and has to stand back twice at most
+// for another of its session.
+const looks = 5
+
+// errMoving: a session changed under each look at it.
 var errMoving = errors.New("postgres: the session changes too fast")
 
+// rotation is a question and where its answer goes.
+type rotation struct {
+	store.Rotation
+	out *store.Rotated
+}
+
+// presented is what is known of a token, and its sealed successor.
+type presented struct {
+	store.Presented
+	sealed []byte
+}
+
 // Rotate implements store.Sessions. It reads, judges, and does what the
-// verdict asks for in one statement, which holds the row of the session and
-// has an effect only if what was judged is still so. If not, another call was
-// first, and the token is judged anew. A client that only repeats itself
-// waits for no lock.
-func (s *Store) Rotate(ctx context.Context, r store.Rotation) (out store.Rotated, err error) {
-	err = call(ctx, func(ctx context.Context) error {
-		for range 4 {
-			var done bool
-			if out, done, err = s.rotate(ctx, r); done || err != nil {
+// verdicts ask for in statements that hold the rows of the sessions and have
+// an effect on those alone that are still as they were judged. On the others
+// another call was first, and their tokens are judged anew.
+func (s *Store) Rotate(ctx context.Context, rotations []store.Rotation) []store.Rotated {
+	out := make([]store.Rotated, len(rotations))
+	open := make([]rotation, len(rotations))
+	for i, r := range rotations {
+		open[i] = rotation{r, &out[i]}
+	}
+	// What was done stays done where a later statement fails, and is not
+	// tried again.
+	err := call(ctx, func(ctx context.Context) (err error) {
+		for range looks {
+			if open, err = s.rotate(ctx, open); err != nil || len(open) == 0 {
 				return err
 			}
 		}
 		return errMoving
 	})
-	if err != nil {
-		return store.Rotated{}, err
+	for _, r := range open {
+		*r.out = store.Rotated{Err: err}
 	}
-	return out, nil
+	return out
 }
 
-// rotate is one look; done is false where it came too late.
-func (s *Store) rotate(ctx context.Context, r store.Rotation) (out store.Rotated, done bool, err error) {
-	presented, sealed, err := s.present(ctx, r.Spent)
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Rotated{}, true, nil
-	}
+// rotate looks at tokens once and returns those that are still open.
+func (s *Store) rotate(ctx context.Context, asked []rotation) (open []rotation, err error) {
+	known, err := s.present(ctx, asked)
 	if err != nil {
-		return store.Rotated{}, false, err
+		return asked, err
 	}
-	out = store.Rotated{
-		Verdict: store.Judge(presented, r.Now, r.Grace),
-		Session: presented.Session,
-		User:    presented.User,
+	var renewals []rotation
+	taken := map[string]bool{} // sessions that a token changes
+	for _, r := range asked {
+		p, found := known[r.Spent]
+		if !found {
+			*r.out = store.Rotated{}
+			continue
+		}
+		*r.out = store.Rotated{Verdict: store.Judge(p.Presented, r.Now, r.Grace), Session: p.Session, User: p.User}
+		switch r.out.Verdict {
+		case store.Repeated:
+			r.out.Sealed = p.sealed
+			continue
+		case store.Renewed, store.Reused:
+		default:
+			continue
+		}
+		if taken[p.Session.ID] {
+			open = append(open, r)
+			continue
+		}
+		taken[p.Session.ID] = true
+		if r.out.Verdict == store.Renewed {
+			renewals = append(renewals, r)
+		} else if !s.endReused(ctx, r) {
+			open = append(open, r)
+		}
 	}
-	switch out.Verdict {
-	case store.Renewed:
-		out.Session.LastActivityAt = r.Now
-		out.Session.ExpiresAt = r.Lifetimes.Expiry(out.Session, r.Now)
-		done, err = s.renew(ctx, r, out.Session)
-	case store.Repeated:
-		out.Sealed, done = sealed, true
-	case store.Reused:
-		out.Session.RevokedAt = r.Reuse.CreatedAt
-		var ended []string
-		ended, err = s.revoke(ctx, r.Reuse, byID, pgx.NamedArgs{"id": out.Session.ID})
-		done = len(ended) == 1
-	default:
-		done = true
-	}
-	return out, done, err
+	late, err := s.renew(ctx, renewals)
+	return append(open, late...), err
 }
 
-// present reads what is known of a refresh token, and its sealed successor.
-func (s *Store) present(ctx context.Context, token store.Digest) (store.Presented, []byte, error) {
-	var (
-		session sessionRow
-		user    userRow
-		spentAt *time.Time
-		sealed  []byte
-		p       store.Presented
-	)
-	err := s.pool.QueryRow(ctx, `SELECT t.spent_at, t.sealed_successor, n.spent_at IS NOT NULL, `+sessionColumns+`, `+userColumns+`
-		FROM auth.refresh_tokens t
-		JOIN auth.sessions s ON s.id = t.session_id
-		JOIN auth.users u ON u.id = s.user_id
-		LEFT JOIN auth.refresh_tokens n ON n.hash = t.successor_hash
-		WHERE t.hash = $1`, token[:]).
-		Scan(append(append([]any{&spentAt, &sealed, &p.SuccessorSpent}, session.into()...), user.into()...)...)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return store.Presented{}, nil, store.ErrNotFound
-	}
-	if err != nil {
-		return store.Presented{}, nil, err
-	}
-	p.SpentAt, p.Session, p.User = instant(spentAt), session.get(), user.get()
-	return p, sealed, nil
-}
-
-// renewal spends the token presented and stores its successor, if the session
-// is not revoked and the token not spent. The row of the session is locked
-// first, as revoke does, so that the two cannot pass each other. What was
-// sealed for the token before can no longer be asked for, and goes.
-const renewal = `WITH live AS (
-		SELECT s.id FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id
-		WHERE s.id = @session AND s.revoked_at IS NULL AND u.deleted_at IS NULL AND u.disabled_at IS NULL FOR UPDATE OF s
-	), spent AS (
-		UPDATE auth.refresh_tokens t SET spent_at = @now, successor_hash = @successor, sealed_successor = @sealed
-		FROM live WHERE t.hash = @spent AND t.session_id = live.id AND t.spent_at IS NULL
-		RETURNING t.session_id
-	), stored AS (
-		INSERT INTO auth.refresh_tokens (hash, session_id, created_at)
-		SELECT @successor::bytea, session_id, @now::timestamptz FROM spent
-	), wiped AS (
-		UPDATE auth.refresh_tokens SET sealed_successor = NULL
-		WHERE successor_hash = @spent AND EXISTS (SELECT 1 FROM spent)
-	)
-	UPDATE auth.sessions s SET last_activity_at = @now, updated_at = @now, expires_at = @expires
-	FROM spent WHERE s.id = spent.session_id`
-
-// renew says whether it renewed: false where another call was first.
-func (s *Store) renew(ctx context.Context, r store.Rotation, session store.Session) (bool, error) {
-	tag, err := s.pool.Exec(ctx, renewal, pgx.NamedArgs{
-		"session": session.ID, "spent": r.Spent[:], "successor": r.Successor[:], "sealed": r.Sealed,
-		"now": at(r.Now), "expires": at(session.ExpiresAt),
+// present reads what is known of refresh tokens.
+func (s *Store) present(ctx context.Context, asked []rotation) (map[store.Digest]presented, error) {
+	hashes := column(asked, func(r *rotation) []byte { return r.Spent[:] })
+	known := make(map[store.Digest]presented, len(asked))
+	err := s.indexed(ctx, presentation, []any{hashes}, func(rows pgx.Rows) error {
+		var (
+			hash    []byte
+			session sessionRow
+			user    userRow
+			spentAt *time.Time
+			p       presented
+		)
+		err := rows.Scan(append(append([]any{&hash, &spentAt, &p.sealed, &p.SuccessorSpent}, session.into()...), user.into()...)...)
+		p.SpentAt, p.Session, p.User = instant(spentAt), session.get(), user.get()
+		known[store.Digest(hash)] = p // hash is of that length: a CHECK
+		return err
 	})
-	return tag.RowsAffected() == 1, err
+	return known, err
+}
+
+const presentation = `SELECT t.hash, t.spent_at, t.sealed_successor, n.spent_at IS NOT NULL, ` + sessionColumns + `, ` + userColumns + `
+	FROM auth.refresh_tokens t
+	JOIN auth.sessions s ON s.id = t.session_id
+	JOIN auth.users u ON u.id = s.user_id
+	LEFT JOIN auth.refresh_tokens n ON n.hash = t.successor_hash
+	WHERE t.hash = ANY($1)`
+
+// renewal spends tokens and stores their successors, where the session is not
+// revoked and the token not spent. The rows of the sessions are locked first,
+// as revoke does and in the same order, so that the two cannot pass each
+// other. What was sealed for the token before can no longer be asked for, and
+// goes.
+const renewal = `WITH asked AS (
+		SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::timestamptz[], $6::timestamptz[])
+			AS a (session_id, spent, successor, sealed, now, expires)
+	), live AS (
+		SELECT s.id FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id
+		WHERE s.id = ANY($1) AND s.revoked_at IS NULL AND u.deleted_at IS NULL AND u.disabled_at IS NULL
+		ORDER BY s.id FOR UPDATE OF s
+	), spent AS (
+		UPDATE auth.refresh_tokens t SET spent_at = a.now, successor_hash = a.successor, sealed_successor = a.sealed
+		FROM live JOIN asked a ON a.session_id = live.id
+		WHERE t.hash = a.spent AND t.session_id = live.id AND t.spent_at IS NULL
+		RETURNING a.*
+	), stored AS (
+		INSERT INTO auth.refresh_tokens (hash, session_id, created_at) SELECT successor, session_id, now FROM spent
+	), wiped AS (
+		UPDATE auth.refresh_tokens t SET sealed_successor = NULL FROM spent WHERE t.successor_hash = spent.spent
+	)
+	UPDATE auth.sessions s SET last_activity_at = spent.now, updated_at = spent.now, expires_at = spent.expires
+	FROM spent WHERE s.id = spent.session_id RETURNING s.id`
+
+// renew renews sessions and returns those on which another call was first.
+func (s *Store) renew(ctx context.Context, renewals []rotation) (late []rotation, err error) {
+	if len(renewals) == 0 {
+		return nil, nil
+	}
+	for _, r := range renewals {
+		r.out.Session.LastActivityAt = r.Now
+		r.out.Session.ExpiresAt = r.Lifetimes.Expiry(r.out.Session, r.Now)
+	}
+	renewed := make(map[string]bool, len(renewals))
+	err = s.indexed(ctx, renewal, []any{
+		column(renewals, func(r *rotation) string { return r.out.Session.ID }),
+		column(renewals, func(r *rotation) []byte { return r.Spent[:] }),
+		column(renewals, func(r *rotation) []byte { return r.Successor[:] }),
+		column(renewals, func(r *rotation) []byte { return r.Sealed }),
+		column(renewals, func(r *rotation) *time.Time { return at(r.Now) }),
+		column(renewals, func(r *rotation) *time.Time { return at(r.out.Session.ExpiresAt) }),
+	}, func(rows pgx.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		renewed[id] = true
+		return err
+	})
+	if err != nil {
+		return renewals, err
+	}
+	for _, r := range renewals {
+		if !renewed[r.out.Session.ID] {
+			late = append(late, r)
+		}
+	}
+	return late, nil
+}
+
+// endReused ends the session of a token that was spent before; false where
+// another call ended it first.
+func (s *Store) endReused(ctx context.Context, r rotation) bool {
+	r.out.Session.RevokedAt = r.Reuse.CreatedAt
+	ended, err := s.revokeCall(ctx, r.Reuse, byID, pgx.NamedArgs{"id": r.out.Session.ID})
+	if err != nil {
+		*r.out = store.Rotated{Err: err}
+	}
+	return err != nil || len(ended) == 1
+}
+
+// indexed runs a query, in one round trip, that finds everything by an index.
+// Where the statistics are those of an empty table, the planner would rather
+// read all of it, and a plan that was kept goes on doing so while the table
+// grows.
+func (s *Store) indexed(ctx context.Context, query string, args []any, scan func(pgx.Rows) error) error {
+	var batch pgx.Batch
+	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
+	batch.Queue(`SET LOCAL enable_seqscan = off`)
+	batch.Queue(query, args...).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			if err := scan(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	batch.Queue(`COMMIT`)
+	return s.pool.SendBatch(ctx, &batch).Close()
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/storetest"
 	"github.com/manacore/manacore-go/internal/pgtest"
 )
 
@@ -36,30 +37,35 @@ func TestRotateAgainstRevoke(t *testing.T) {
 			if _, err := tx.Exec(t.Context(), test.end); err != nil {
 				t.Fatal(err)
 			}
-			type outcome struct {
-				store.Rotated
-				err error
-			}
-			rotated := make(chan outcome, 1)
+			rotated := make(chan store.Rotated, 1)
 			go func() {
-				out, err := s.Rotate(t.Context(), store.Rotation{
+				rotated <- s.Rotate(t.Context(), []store.Rotation{{
 					Spent: session.Refresh, Successor: store.Digest{1}, Sealed: []byte("sealed"), Now: session.CreatedAt,
 					Grace: time.Second, Lifetimes: store.Lifetimes{Idle: time.Hour, Remembered: time.Hour, Absolute: time.Hour},
-				})
-				rotated <- outcome{out, err}
+				}})[0]
 			}()
 			waitForWaiter(t, s)
 			if err := tx.Commit(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if out := <-rotated; out.err != nil || out.Verdict != test.want {
-				t.Errorf("%v, %v; want %v", out.Verdict, out.err, test.want)
+			if out := <-rotated; out.Err != nil || out.Verdict != test.want {
+				t.Errorf("%v, %v; want %v", out.Verdict, out.Err, test.want)
 			}
-			if _, _, err := s.present(t.Context(), store.Digest{1}); err != store.ErrNotFound {
-				t.Errorf("the successor: %v, want none", err)
+			successor := []rotation{{Rotation: store.Rotation{Spent: store.Digest{1}}}}
+			if known, err := s.present(t.Context(), successor); err != nil || len(known) != 0 {
+				t.Errorf("the successor: %v, %v, want none", known, err)
 			}
 		})
 	}
+}
+
+func TestSealedOnce(t *testing.T) {
+	t.Parallel()
+	s := open(t, pgtest.New(t))
+	storetest.SealedOnce(t, s, func() (n int, err error) {
+		err = s.pool.QueryRow(t.Context(), `SELECT count(sealed_successor) FROM auth.refresh_tokens`).Scan(&n)
+		return n, err
+	})
 }
 
 // waitForWaiter returns when a connection waits for a row.

@@ -8,40 +8,51 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// Rotate implements store.Sessions.
-func (s *Store) Rotate(ctx context.Context, r store.Rotation) (store.Rotated, error) {
-	var out store.Rotated
+// Rotate implements store.Sessions, in one transaction.
+func (s *Store) Rotate(ctx context.Context, rotations []store.Rotation) []store.Rotated {
+	out := make([]store.Rotated, len(rotations))
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		presented, sealed, err := present(ctx, tx, r.Spent)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		out = store.Rotated{
-			Verdict: store.Judge(presented, r.Now, r.Grace),
-			Session: presented.Session,
-			User:    presented.User,
-		}
-		switch out.Verdict {
-		case store.Renewed:
-			out.Session.LastActivityAt = r.Now
-			out.Session.ExpiresAt = r.Lifetimes.Expiry(out.Session, r.Now)
-			return renew(ctx, tx, r, out.Session)
-		case store.Repeated:
-			out.Sealed = sealed
-		case store.Reused:
-			out.Session.RevokedAt = r.Reuse.CreatedAt
-			_, err := revoke(ctx, tx, r.Reuse, `id = ?`, out.Session.ID)
-			return err
+		for i, r := range rotations {
+			var err error
+			if out[i], err = rotate(ctx, tx, r); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 	if err != nil {
+		for i := range out {
+			out[i] = store.Rotated{Err: err}
+		}
+	}
+	return out
+}
+
+func rotate(ctx context.Context, tx *sql.Tx, r store.Rotation) (store.Rotated, error) {
+	presented, sealed, err := present(ctx, tx, r.Spent)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Rotated{}, nil
+	}
+	if err != nil {
 		return store.Rotated{}, err
 	}
-	return out, nil
+	out := store.Rotated{
+		Verdict: store.Judge(presented, r.Now, r.Grace),
+		Session: presented.Session,
+		User:    presented.User,
+	}
+	switch out.Verdict {
+	case store.Renewed:
+		out.Session.LastActivityAt = r.Now
+		out.Session.ExpiresAt = r.Lifetimes.Expiry(out.Session, r.Now)
+		err = renew(ctx, tx, r, out.Session)
+	case store.Repeated:
+		out.Sealed = sealed
+	case store.Reused:
+		out.Session.RevokedAt = r.Reuse.CreatedAt
+		_, err = revoke(ctx, tx, r.Reuse, `id = ?`, out.Session.ID)
+	}
+	return out, err
 }
 
 // present reads what is known of a refresh token, and its sealed successor.

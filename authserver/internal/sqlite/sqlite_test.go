@@ -37,6 +37,15 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestSealedOnce(t *testing.T) {
+	t.Parallel()
+	s := open(t, filepath.Join(t.TempDir(), "test.db"))
+	storetest.SealedOnce(t, s, func() (n int, err error) {
+		err = s.read.QueryRowContext(t.Context(), `SELECT count(sealed_successor) FROM refresh_tokens`).Scan(&n)
+		return n, err
+	})
+}
+
 func TestOpenCreatesThePrivateFile(t *testing.T) {
 	t.Parallel()
 	// Characters that a URI would take for its own.

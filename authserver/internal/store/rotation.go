@@ -45,6 +45,7 @@ const Overtime = time.Minute
 
 // Rotated is the outcome of a Rotation.
 type Rotated struct {
+	Err     error // why there is none; then the rest is zero
 	Verdict Verdict
 	Sealed  []byte  // where Verdict is Repeated: the successor sealed at the first use
 	Session Session // as it is after the rotation; zero where Verdict is Unknown

@@ -84,9 +84,10 @@ type Sessions interface {
 	// ErrNotFound where there is none.
 	Session(ctx context.Context, id string) (Session, User, error)
 
-	// Rotate judges a refresh token by Judge and does what the verdict asks
-	// for, in one transaction. An unknown token is a verdict and no error.
-	Rotate(ctx context.Context, rotation Rotation) (Rotated, error)
+	// Rotate judges refresh tokens by Judge and does what the verdicts ask
+	// for, each as a whole or not at all, and answers in the order of the
+	// questions. An unknown token is a verdict and no error.
+	Rotate(ctx context.Context, rotations []Rotation) []Rotated
 
 	// RevokeSession ends a session. One that is unknown or already revoked
 	// is left as it is, and no event is written; otherwise the event gets

@@ -70,8 +70,8 @@ func revocation(t *testing.T, s store.Store) {
 
 	// A spent token ends its session as well as the one that followed it.
 	spent := b.session.Refresh
-	if out, err := s.Rotate(t.Context(), renewal(spent, "b2", start)); err != nil || out.Verdict != store.Renewed {
-		t.Fatalf("Rotate: %v, %v", out.Verdict, err)
+	if out := s.Rotate(t.Context(), []store.Rotation{renewal(spent, "b2", start)})[0]; out.Err != nil || out.Verdict != store.Renewed {
+		t.Fatalf("Rotate: %v, %v", out.Verdict, out.Err)
 	}
 	ended, err := s.RevokeByRefreshToken(t.Context(), spent, logout)
 	if err != nil {

@@ -45,6 +45,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"rotation expiries", expiries},
 		{"A163 reuse", reuse},
 		{"A164 rotation race", rotationRace},
+		{"rotations together", rotationsTogether},
+		{"rotation fault", rotationFault},
 		{"keys", signingKeys},
 		{"failing change of keys", keyChangeFails},
 		{"race of key changes", keyChangeRace},

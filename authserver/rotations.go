@@ -1,0 +1,47 @@
+package authserver
+
+import (
+	"context"
+	"encoding/binary"
+
+	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+// rotations combines the refreshes of one moment into one transaction.
+type rotations struct {
+	group *groupcommit.Group[store.Rotation, store.Rotated]
+}
+
+func openRotations(cfg Config, sessions store.Sessions) rotations {
+	return rotations{groupcommit.New(groupcommit.Config[store.Rotation, store.Rotated]{
+		Run: func(calls []*groupcommit.Call[store.Rotation, store.Rotated]) error {
+			questions := make([]store.Rotation, len(calls))
+			for i, c := range calls {
+				questions[i] = c.Question
+			}
+			for i, answer := range sessions.Rotate(context.Background(), questions) {
+				calls[i].Answer, calls[i].Err = answer, answer.Err
+			}
+			return nil
+		},
+		Lanes: lanes(cfg),
+	})}
+}
+
+// rotate is store.Sessions.Rotate for one token. A caller who leaves before it
+// began is not served.
+func (r rotations) rotate(ctx context.Context, q store.Rotation) (store.Rotated, error) {
+	return r.group.Do(ctx, binary.BigEndian.Uint64(q.Spent[:]), q)
+}
+
+func (r rotations) close() { r.group.Close() }
+
+// lanes is how many transactions of one kind run at once: with PostgreSQL, one
+// works while the other waits for the disk. SQLite has one writer.
+func lanes(cfg Config) int {
+	if cfg.DatabaseURL != "" {
+		return 2
+	}
+	return 1
+}
