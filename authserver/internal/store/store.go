@@ -168,6 +168,7 @@ type Store interface {
 	Revocations
 	Keys
 	Events
+	Retention
 	Statistics
 	ServiceKeys
 

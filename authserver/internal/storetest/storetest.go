@@ -51,6 +51,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"failing change of keys", keyChangeFails},
 		{"race of key changes", keyChangeRace},
 		{"events", events},
+		{"purge of sessions", purgeSessions},
+		{"race of purges", purgeRace},
 		{"statistics", statistics},
 	}...) {
 		t.Run(test.name, func(t *testing.T) {

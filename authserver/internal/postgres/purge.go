@@ -1,0 +1,84 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// over is the condition on sessions that ended before an instant. One that the
+// existing service refreshed lives for as long as the token it got then.
+const over = `LEAST(s.revoked_at, GREATEST(s.expires_at, s.refresh_token_expires_at)) < @before`
+
+const lookedAt = `SELECT s.id, ` + over + ` FROM auth.sessions s WHERE s.id > @after ORDER BY s.id LIMIT @limit`
+
+// What purge deletes. Rows that another replica is deleting are its business:
+// whoever deletes the last token of a session finds none left, and deletes the
+// session. Tokens are looked for by session, so that no estimate of how many
+// there are makes the planner collect all of them first.
+const (
+	purgeTokens = `DELETE FROM auth.refresh_tokens WHERE hash = ANY (ARRAY (
+		SELECT t.hash FROM unnest(@ids::text[]) AS e (id) CROSS JOIN LATERAL (
+			SELECT r.hash FROM auth.refresh_tokens r WHERE r.session_id = e.id LIMIT @limit FOR UPDATE SKIP LOCKED) t
+		LIMIT @limit)) RETURNING hash`
+	purgeSessions = `DELETE FROM auth.sessions WHERE id = ANY (ARRAY (
+		SELECT s.id FROM auth.sessions s WHERE s.id = ANY (@ids::text[])
+			AND NOT EXISTS (SELECT 1 FROM auth.refresh_tokens t WHERE t.session_id = s.id)
+		FOR UPDATE SKIP LOCKED)) RETURNING id`
+)
+
+// PurgeSessions implements store.Retention. The tokens go before the session
+// and not by its cascade: a session of half a year may have very many.
+func (s *Store) PurgeSessions(ctx context.Context, before time.Time, after string, limit int) (next string, purged int, err error) {
+	args := pgx.NamedArgs{"before": at(before), "after": after, "limit": limit}
+	ended, next, err := s.lookAt(ctx, args)
+	if err != nil || len(ended) == 0 {
+		return next, 0, err
+	}
+	args["ids"] = ended
+	for n := limit; n == limit; {
+		if n, err = s.purge(ctx, purgeTokens, args); err != nil {
+			return next, 0, err
+		}
+	}
+	purged, err = s.purge(ctx, purgeSessions, args)
+	return next, purged, err
+}
+
+// lookAt finds the sessions that are over among the next ones.
+func (s *Store) lookAt(ctx context.Context, args pgx.NamedArgs) (ended []string, next string, err error) {
+	var looked int
+	err = call(ctx, func(ctx context.Context) error {
+		looked, ended = 0, nil
+		rows, err := s.pool.Query(ctx, lookedAt, args)
+		if err != nil {
+			return err
+		}
+		var isOver bool
+		_, err = pgx.ForEachRow(rows, []any{&next, &isOver}, func() error {
+			looked++
+			if isOver {
+				ended = append(ended, next)
+			}
+			return nil
+		})
+		return err
+	})
+	if err != nil || looked < args["limit"].(int) {
+		next = ""
+	}
+	return ended, next, err
+}
+
+// purge runs a statement and says how many rows it deleted.
+func (s *Store) purge(ctx context.Context, statement string, args pgx.NamedArgs) (deleted int, err error) {
+	err = call(ctx, func(ctx context.Context) error {
+		deleted = 0
+		return s.indexed(ctx, statement, []any{args}, func(pgx.Rows) error {
+			deleted++
+			return nil
+		})
+	})
+	return deleted, err
+}

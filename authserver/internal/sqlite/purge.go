@@ -1,0 +1,101 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// dying is a session that is over and, as far as it is not deleted, the chain
+// of its refresh tokens.
+type dying struct {
+	id     string
+	oldest []byte // the hash of the oldest token; nil: there is none
+}
+
+// PurgeSessions implements store.Retention. Tokens go one by one, the oldest
+// first, because each refers to its successor, and before their session and not
+// by its cascade: a session of half a year may have very many.
+//
+// There is one writer. After each transaction the others get as long as it took.
+func (s *Store) PurgeSessions(ctx context.Context, before time.Time, after string, limit int) (next string, purged int, err error) {
+	list, next, err := s.lookAt(ctx, before, after, limit)
+	for err == nil && len(list) > 0 {
+		began := time.Now()
+		var deleted int
+		err = s.inTx(ctx, func(tx *sql.Tx) error {
+			list, deleted, err = purge(ctx, tx, list, limit)
+			return err
+		})
+		if err == nil {
+			purged += deleted
+			err = pause(ctx, time.Since(began))
+		}
+	}
+	return next, purged, err
+}
+
+// lookAt finds the sessions that are over among the next ones.
+func (s *Store) lookAt(ctx context.Context, before time.Time, after string, limit int) (list []dying, next string, err error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id, is_over, CASE WHEN is_over THEN (
+			SELECT hash FROM refresh_tokens t WHERE t.session_id = looked.id
+				AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.successor_hash = t.hash)) END
+		FROM (SELECT id, min(expires_at, coalesce(revoked_at, expires_at)) < ? AS is_over
+			FROM sessions WHERE id > ? ORDER BY id LIMIT ?) AS looked ORDER BY id`, millis(before), after, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	looked, err := collect(rows, func() (d dying, err error) {
+		var isOver bool
+		err = rows.Scan(&d.id, &isOver, &d.oldest)
+		if isOver {
+			list = append(list, d)
+		}
+		return d, err
+	})
+	if err != nil || len(looked) < limit {
+		return list, "", err
+	}
+	return list, looked[limit-1].id, nil
+}
+
+// purge deletes at most limit tokens and sessions, in the order of list, of
+// which it returns what is left, and how many sessions it deleted. A session of
+// which another process deletes the tokens is left to that one.
+func purge(ctx context.Context, tx *sql.Tx, list []dying, limit int) (left []dying, deleted int, err error) {
+	for rows := 0; rows < limit && len(list) > 0; rows++ {
+		d := &list[0]
+		if d.oldest != nil {
+			err := tx.QueryRowContext(ctx, `DELETE FROM refresh_tokens WHERE hash = ? RETURNING successor_hash`, d.oldest).Scan(&d.oldest)
+			if errors.Is(err, sql.ErrNoRows) {
+				list = list[1:]
+			} else if err != nil {
+				return nil, 0, err
+			}
+			continue
+		}
+		result, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id = ?`, d.id)
+		if err != nil {
+			return nil, 0, err
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return nil, 0, err
+		}
+		deleted += int(n)
+		list = list[1:]
+	}
+	return list, deleted, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

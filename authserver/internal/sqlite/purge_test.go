@@ -1,0 +1,94 @@
+package sqlite
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+const purgeable = 3 * (1 + 5) // rows of endedSessions
+
+// endedSessions makes three sessions that ended, with five tokens each.
+func endedSessions(t *testing.T) *Store {
+	t.Helper()
+	s := open(t, filepath.Join(t.TempDir(), "test.db"))
+	for _, statement := range []string{
+		`INSERT INTO users (id, name, email, created_at, updated_at) VALUES ('u', 'n', 'e', 1, 1)`,
+		`WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 3)
+			INSERT INTO sessions (id, user_id, expires_at, created_at, updated_at, last_activity_at) SELECT i, 'u', 9, 1, 1, 1 FROM n`,
+		// Like those of digests, the hashes are in no order.
+		`WITH RECURSIVE n (i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i < 14)
+			INSERT INTO refresh_tokens (hash, session_id, created_at, spent_at, successor_hash)
+			SELECT CAST(printf('%032d', i * 7 % 15) AS BLOB), 1 + i / 5, 1, iif(i % 5 < 4, 2, NULL),
+				iif(i % 5 < 4, CAST(printf('%032d', (i + 1) * 7 % 15) AS BLOB), NULL) FROM n`,
+	} {
+		if _, err := s.write.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// rows checks how many of the rows of endedSessions are there.
+func rows(t *testing.T, s *Store, want int) {
+	t.Helper()
+	var n int
+	err := s.read.QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM refresh_tokens)`).Scan(&n)
+	if err != nil || n != want {
+		t.Errorf("%d rows are there, %v, want %d", n, err, want)
+	}
+}
+
+// TestPurgeInSteps: a transaction deletes as many rows as it may, and what is
+// left after it is whole.
+func TestPurgeInSteps(t *testing.T) {
+	t.Parallel()
+	s := endedSessions(t)
+	const limit = 4
+	list, next, err := s.lookAt(t.Context(), time.UnixMilli(10), "", 10)
+	if len(list) != 3 || next != "" || err != nil {
+		t.Fatalf("%d sessions, %q, %v", len(list), next, err)
+	}
+	for left := purgeable; left > 0; left -= limit {
+		rows(t, s, left)
+		err := s.inTx(t.Context(), func(tx *sql.Tx) error {
+			list, _, err = purge(t.Context(), tx, list, limit)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows(t, s, 0)
+	if len(list) != 0 {
+		t.Errorf("%d sessions are left to do", len(list))
+	}
+}
+
+// TestPurgeByTwo: a session whose tokens another process is deleting is not
+// taken from it, whatever its size.
+func TestPurgeByTwo(t *testing.T) {
+	t.Parallel()
+	s := endedSessions(t)
+	list, _, err := s.lookAt(t.Context(), time.UnixMilli(10), "", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.write.ExecContext(t.Context(), `DELETE FROM refresh_tokens WHERE hash = ?`, list[1].oldest); err != nil {
+		t.Fatal(err)
+	}
+	var deleted int
+	err = s.inTx(t.Context(), func(tx *sql.Tx) error {
+		list, deleted, err = purge(t.Context(), tx, list, 1000)
+		return err
+	})
+	if len(list) != 0 || deleted != 2 || err != nil {
+		t.Errorf("%d sessions deleted and %d left to do, %v", deleted, len(list), err)
+	}
+	rows(t, s, 1+4)
+	if _, purged, err := s.PurgeSessions(t.Context(), time.UnixMilli(10), "", 10); purged != 1 || err != nil {
+		t.Errorf("the next time: %d, %v", purged, err)
+	}
+	rows(t, s, 0)
+}
