@@ -57,6 +57,13 @@ type Config struct {
 	// refreshed. Zero: 180 days, or RememberMeTTL if that is longer. At most
 	// 3660 days.
 	SessionTTL time.Duration
+	// SessionRetention is how long a session is kept after its end, by expiry
+	// or revocation, with its refresh tokens, IP address and user agent: at
+	// least 24 h, at most 3660 days. It is deleted within the hour that follows;
+	// its refresh tokens are unknown from then on. In a database of the existing
+	// service that holds for the sessions of that one too. Zero: 30 days.
+	// Negative: for ever.
+	SessionRetention time.Duration
 	// RefreshGrace is how long a spent refresh token still yields its
 	// successor, as long as that one is unused. Zero: 30 s. Negative: not at
 	// all, so that a lost answer costs the session. At most 10 minutes.
@@ -160,6 +167,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.RefreshTokenTTL = cmp.Or(c.RefreshTokenTTL, 7*day)
 	c.RememberMeTTL = cmp.Or(c.RememberMeTTL, max(30*day, c.RefreshTokenTTL))
 	c.SessionTTL = cmp.Or(c.SessionTTL, max(180*day, c.RememberMeTTL))
+	c.SessionRetention = cmp.Or(c.SessionRetention, 30*day)
 	c.RefreshGrace = cmp.Or(c.RefreshGrace, 30*time.Second)
 	c.KeyRotation = cmp.Or(c.KeyRotation, 30*day)
 	c.PasswordMinLength = cmp.Or(c.PasswordMinLength, 8)
@@ -213,6 +221,8 @@ func (c Config) check() error {
 		"RememberMeTTL %v is not within RefreshTokenTTL and 366 days", c.RememberMeTTL)
 	require(c.SessionTTL >= c.RememberMeTTL && c.SessionTTL <= 3660*day,
 		"SessionTTL %v is not within RememberMeTTL and 3660 days", c.SessionTTL)
+	require(c.SessionRetention < 0 || c.SessionRetention >= day && c.SessionRetention <= 3660*day,
+		"SessionRetention %v is not within 24 h and 3660 days", c.SessionRetention)
 	require(c.RefreshGrace <= 10*time.Minute, "RefreshGrace %v is over 10 minutes", c.RefreshGrace)
 	require(c.PasswordMinLength >= 8 && c.PasswordMinLength <= maxPassword,
 		"PasswordMinLength %d is not within 8 and %d", c.PasswordMinLength, maxPassword)

@@ -33,6 +33,7 @@ const (
 	partSessions    = "session_count"
 	partKeys        = "keys"
 	partRevocations = "revocations"
+	partRetention   = "retention"
 )
 
 // metrics is what the server counts, in a registry of its own. No label comes
@@ -46,6 +47,7 @@ type metrics struct {
 	limited     *prometheus.CounterVec
 	storeErrors *prometheus.CounterVec
 	events      *prometheus.CounterVec
+	purged      prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -63,14 +65,17 @@ func newMetrics() *metrics {
 		limited:     counter("rate_limited_total", "Requests refused by a rate limit, by the limit.", "limit"),
 		storeErrors: counter("store_errors_total", "Operations that the database did not answer, by the part of the server that asked.", "part"),
 		events:      counter("security_events_total", "Security events that an operator wants to see, by type.", "type"),
+		purged: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: metricsNamespace, Name: "sessions_purged_total", Help: "Sessions deleted because they ended long ago.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.validations, m.limited, m.storeErrors, m.events,
+	m.registry.MustRegister(m.requests, m.durations, m.validations, m.limited, m.storeErrors, m.events, m.purged,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// A series is there before its first event, so that a rule sees the rise.
 	for _, verdict := range []string{verdictValid, verdictExpired, verdictInvalid} {
 		m.validations.WithLabelValues(verdict)
 	}
-	for _, part := range []string{partRequests, partHealth, partSessions, partKeys, partRevocations} {
+	for _, part := range []string{partRequests, partHealth, partSessions, partKeys, partRevocations, partRetention} {
 		m.storeErrors.WithLabelValues(part)
 	}
 	return m
@@ -113,6 +118,13 @@ func (m *metrics) storeError(part string) {
 func (m *metrics) event(kind string) {
 	if m != nil {
 		m.events.WithLabelValues(kind).Inc()
+	}
+}
+
+// sessionsPurged counts sessions that this server deleted.
+func (m *metrics) sessionsPurged(n int) {
+	if m != nil {
+		m.purged.Add(float64(n))
 	}
 }
 

@@ -34,6 +34,8 @@ func TestOpenRefusesConfig(t *testing.T) {
 		{"rotation faster than tokens end", func(c *Config) { c.AccessTokenTTL, c.KeyRotation = 2*time.Hour, time.Hour }, "KeyRotation"},
 		{"refresh below access", func(c *Config) { c.RefreshTokenTTL = time.Minute }, "RefreshTokenTTL"},
 		{"remembered below refresh", func(c *Config) { c.RememberMeTTL = time.Hour }, "RememberMeTTL"},
+		{"sessions kept for an hour", func(c *Config) { c.SessionRetention = 24*time.Hour - 1 }, "SessionRetention"},
+		{"sessions kept for a lifetime", func(c *Config) { c.SessionRetention = 3660*day + 1 }, "SessionRetention"},
 		{"long grace", func(c *Config) { c.RefreshGrace = time.Hour }, "RefreshGrace"},
 		{"short passwords", func(c *Config) { c.PasswordMinLength = 7 }, "PasswordMinLength"},
 		{"no hashing", func(c *Config) { c.Hashing.Concurrency = -1 }, "Hashing.Concurrency"},

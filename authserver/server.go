@@ -97,9 +97,10 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		return nil, fmt.Errorf("revocations: %w", err)
 	}
 	endKeys := every(cfg.Clock, keyInterval, keys.look)
+	endPurge := purge{db, cfg.Clock, cfg.Logger, counted, cfg.SessionRetention}.start()
 	return &Server{
 		store: db, handler: handler, metrics: counted,
-		keys: keys, end: func() { endLooks(); endKeys() }, drain: drain,
+		keys: keys, end: func() { endLooks(); endKeys(); endPurge() }, drain: drain,
 	}, nil
 }
 

@@ -51,11 +51,7 @@ var variables = []variable{
 		return nil
 	}},
 	{"KEY_ROTATION", "how often a new signing key takes over, such as 30d; off: only when an operator asks for it", "30d", func(s *settings, v string) (err error) {
-		if v == "off" {
-			s.server.KeyRotation = -1
-			return nil
-		}
-		s.server.KeyRotation, err = duration(v)
+		s.server.KeyRotation, err = durationOrOff(v)
 		return err
 	}},
 	{"JWT_ISSUER", "iss of the access tokens", "manacore", func(s *settings, v string) (err error) {
@@ -72,6 +68,10 @@ var variables = []variable{
 	}},
 	{"JWT_REFRESH_TOKEN_EXPIRY", "life of a refresh token, such as 7d", "7d", func(s *settings, v string) (err error) {
 		s.server.RefreshTokenTTL, err = duration(v)
+		return err
+	}},
+	{"SESSION_RETENTION", "how long a session is kept after its end, with its IP address, such as 30d; off: for ever", "30d", func(s *settings, v string) (err error) {
+		s.server.SessionRetention, err = durationOrOff(v)
 		return err
 	}},
 	{"CORS_ORIGINS", "origins that browsers may call from, comma-separated", "none", func(s *settings, v string) error {
@@ -182,6 +182,14 @@ func duration(v string) (time.Duration, error) {
 		return d, nil
 	}
 	return 0, fmt.Errorf("%q is not a duration such as 15m, 12h or 7d", v)
+}
+
+// durationOrOff reads a duration, or "off" as a negative one.
+func durationOrOff(v string) (time.Duration, error) {
+	if v == "off" {
+		return -1, nil
+	}
+	return duration(v)
 }
 
 func list(v string) []string {

@@ -1,0 +1,61 @@
+package authserver
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+const (
+	// purgeEvery is how often sessions are looked for that ended long ago. Each
+	// time all sessions are read: an index by their end would have to change
+	// with each refresh.
+	purgeEvery = time.Hour
+	// purgeRows is how many sessions are looked at, and rows deleted, at once:
+	// SQLite's one writer is held for some 10 ms by so many.
+	purgeRows = 100
+)
+
+// purge deletes sessions that ended longer than keep ago. That is days, and so
+// beyond any refresh under way, access token or revocation that a server still
+// has to hear of.
+type purge struct {
+	sessions store.Retention
+	clock    Clock
+	log      *slog.Logger
+	metrics  *metrics
+	keep     time.Duration
+}
+
+// start purges again and again until end. Where sessions are kept for ever
+// it does nothing.
+func (p purge) start() (end func()) {
+	if p.keep < 0 {
+		return func() {}
+	}
+	return every(p.clock, purgeEvery, p.run)
+}
+
+// run goes through all sessions. Those that cannot be deleted do not save those
+// behind them.
+func (p purge) run(ctx context.Context) {
+	before := p.clock.Now().Add(-p.keep)
+	var failed error
+	for after := ""; ; {
+		next, purged, err := p.sessions.PurgeSessions(ctx, before, after, purgeRows)
+		p.metrics.sessionsPurged(purged)
+		if failed == nil {
+			failed = err
+		}
+		if next == "" {
+			break
+		}
+		after = next
+	}
+	if failed != nil && ctx.Err() == nil {
+		p.metrics.storeError(partRetention)
+		p.log.ErrorContext(ctx, "ended sessions could not be deleted", "error", failed)
+	}
+}

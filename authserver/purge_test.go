@@ -1,0 +1,127 @@
+package authserver
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/internal/pgtest"
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// TestPurge: what ended longer ago than sessions are kept is gone within the
+// hour, and its tokens are strangers; until then they get the usual answer.
+func TestPurge(t *testing.T) {
+	t.Parallel()
+	const keep = 2 * day
+	for name, change := range map[string]func(t *testing.T, c *Config){
+		"SQLite":     func(*testing.T, *Config) {},
+		"PostgreSQL": func(t *testing.T, c *Config) { on(pgtest.New(t))(c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := serverFor(t, func(c *Config) { c.SessionRetention = keep }, func(c *Config) { change(t, c) })
+			h.register("ann")
+			expired := h.login("ann")
+			tokens := []string{expired.RefreshToken, h.refreshed(expired.RefreshToken).RefreshToken}
+			revoked := h.login("ann")
+			tokens = append(tokens, revoked.RefreshToken)
+			h.post(wire.LogoutPath, object{"refreshToken": revoked.RefreshToken})
+			events := h.events(h.verdict(expired.AccessToken).Payload.Sub)
+
+			h.clock.advance(keep) // all but an hour of the time
+			h.refused(h.refresh(revoked.RefreshToken), wire.InvalidToken, wire.RefreshPath, "Invalid refresh token")
+			h.sampled(map[string]string{`authserver_sessions_purged_total`: "0"})
+			h.clock.advance(purgeEvery)
+			h.sampled(map[string]string{`authserver_sessions_purged_total`: "1"}) // the one that was revoked
+			live := h.login("ann")
+
+			h.clock.advance(7*day - purgeEvery) // the others expired keep ago
+			for _, token := range tokens[:2] {
+				h.refused(h.refresh(token), wire.TokenExpired, wire.RefreshPath, "Refresh token expired")
+			}
+			h.clock.advance(purgeEvery)
+			h.sampled(map[string]string{`authserver_sessions_purged_total`: "3", `authserver_store_errors_total{part="retention"}`: "0"})
+			for _, token := range tokens {
+				h.refused(h.refresh(token), wire.InvalidToken, wire.RefreshPath, "Invalid refresh token")
+				h.post(wire.LogoutPath, object{"refreshToken": token})
+			}
+			h.valid(expired.AccessToken, wire.ValidateExpired)
+			h.refused(h.do("GET", wire.SessionPath, "", "Authorization", "Bearer "+expired.AccessToken),
+				wire.TokenExpired, wire.SessionPath, "Invalid token")
+			h.refused(h.refresh(live.RefreshToken), wire.TokenExpired, wire.RefreshPath, "Refresh token expired")
+			want := append([]string{store.EventLogin}, events...)
+			if diff := cmp.Diff(want, h.events(h.verdict(h.login("ann").AccessToken).Payload.Sub)[1:]); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+			if log := h.log.String(); strings.Contains(log, "level=ERROR") {
+				t.Errorf("errors in the log:\n%s", log)
+			}
+		})
+	}
+}
+
+// TestPurgeNever: a server that is told to keeps sessions for ever.
+func TestPurgeNever(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t, func(c *Config) { c.SessionRetention, c.KeyRotation = -1, -1 })
+	token := h.register("ann").Token
+	h.unchanged(func() { h.clock.advance(10 * 366 * day) })
+	h.refused(h.refresh(token), wire.TokenExpired, wire.RefreshPath, "Refresh token expired")
+}
+
+// pages is a store.Retention of which each page has an answer.
+type pages struct {
+	asked   []string
+	before  time.Time
+	answers map[string]page
+}
+
+type page struct {
+	next   string
+	purged int
+	err    error
+}
+
+func (p *pages) PurgeSessions(_ context.Context, before time.Time, after string, _ int) (string, int, error) {
+	p.asked, p.before = append(p.asked, after), before
+	a := p.answers[after]
+	return a.next, a.purged, a.err
+}
+
+// TestPurgeFails: sessions that cannot be deleted keep no others from it, and
+// are told of once a round; the next round comes all the same.
+func TestPurgeFails(t *testing.T) {
+	t.Parallel()
+	log, clock := &logBuffer{}, &fakeClock{}
+	source := &pages{answers: map[string]page{
+		"":  {"b", 2, nil},
+		"b": {"d", 1, errors.New("first fault")},
+		"d": {"f", 0, errors.New("second fault")},
+		"f": {"", 3, nil},
+	}}
+	counted := newMetrics()
+	end := purge{source, clock, slog.New(slog.NewTextHandler(log, nil)), counted, 30 * day}.start()
+	defer end()
+	for round := range 2 {
+		clock.advance(purgeEvery)
+		if want := slices.Repeat([]string{"", "b", "d", "f"}, round+1); !slices.Equal(source.asked, want) {
+			t.Errorf("asked for what is behind %q, want %q", source.asked, want)
+		}
+		if want := clock.Now().Add(-30 * day); !source.before.Equal(want) {
+			t.Errorf("deleted what ended before %v, want %v", source.before, want)
+		}
+	}
+	if n := strings.Count(log.String(), "first fault"); n != 2 || strings.Contains(log.String(), "second fault") {
+		t.Errorf("the log:\n%s", log)
+	}
+	h := &harness{T: t, server: &Server{metrics: counted}}
+	h.sampled(map[string]string{`authserver_sessions_purged_total`: "12", `authserver_store_errors_total{part="retention"}`: "2"})
+}
