@@ -8,8 +8,10 @@ import (
 )
 
 // over is the condition on sessions that ended before an instant. One that the
-// existing service refreshed lives for as long as the token it got then.
-const over = `LEAST(s.revoked_at, GREATEST(s.expires_at, s.refresh_token_expires_at)) < @before`
+// existing service refreshed lives for as long as the token it got then. NULL
+// is neither the least nor the greatest.
+const over = `LEAST(s.revoked_at, GREATEST(s.expires_at,
+	CASE WHEN s.refresh_token IS NOT NULL THEN s.refresh_token_expires_at END)) < @before`
 
 const lookedAt = `SELECT s.id, ` + over + ` FROM auth.sessions s WHERE s.id > @after ORDER BY s.id LIMIT @limit`
 
@@ -31,12 +33,11 @@ const (
 // PurgeSessions implements store.Retention. The tokens go before the session
 // and not by its cascade: a session of half a year may have very many.
 func (s *Store) PurgeSessions(ctx context.Context, before time.Time, after string, limit int) (next string, purged int, err error) {
-	args := pgx.NamedArgs{"before": at(before), "after": after, "limit": limit}
-	ended, next, err := s.lookAt(ctx, args)
+	ended, next, err := s.lookAt(ctx, before, after, limit)
 	if err != nil || len(ended) == 0 {
 		return next, 0, err
 	}
-	args["ids"] = ended
+	args := pgx.NamedArgs{"ids": ended, "limit": limit}
 	for n := limit; n == limit; {
 		if n, err = s.purge(ctx, purgeTokens, args); err != nil {
 			return next, 0, err
@@ -47,11 +48,11 @@ func (s *Store) PurgeSessions(ctx context.Context, before time.Time, after strin
 }
 
 // lookAt finds the sessions that are over among the next ones.
-func (s *Store) lookAt(ctx context.Context, args pgx.NamedArgs) (ended []string, next string, err error) {
+func (s *Store) lookAt(ctx context.Context, before time.Time, after string, limit int) (ended []string, next string, err error) {
 	var looked int
 	err = call(ctx, func(ctx context.Context) error {
 		looked, ended = 0, nil
-		rows, err := s.pool.Query(ctx, lookedAt, args)
+		rows, err := s.pool.Query(ctx, lookedAt, pgx.NamedArgs{"before": at(before), "after": after, "limit": limit})
 		if err != nil {
 			return err
 		}
@@ -65,7 +66,7 @@ func (s *Store) lookAt(ctx context.Context, args pgx.NamedArgs) (ended []string,
 		})
 		return err
 	})
-	if err != nil || looked < args["limit"].(int) {
+	if err != nil || looked < limit {
 		next = ""
 	}
 	return ended, next, err

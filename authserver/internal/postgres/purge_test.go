@@ -17,8 +17,11 @@ func TestPurgeExisting(t *testing.T) {
 	const (
 		refreshed = "3f2c7f0e-0d1f-4b9c-9c8e-4a2f5c1d7e90" // expired in 2026, its refresh token expires in 2036
 		revoked   = "7b0f3a52-9a3e-4a57-8f83-0d1e2c3b4a59" // likewise, and revoked in 2026
+		replaced  = "replaced"                             // likewise, and has no refresh token any more
 	)
 	s := open(t, pgtest.Existing(t))
+	pgtest.Exec(t, s.pool.Config().ConnString(), `INSERT INTO auth.sessions (id, token, user_id, expires_at, refresh_token_expires_at)
+		SELECT '`+replaced+`', '`+replaced+`', user_id, expires_at, refresh_token_expires_at FROM auth.sessions WHERE id = '`+refreshed+`'`)
 	there := func() (ids []string) {
 		t.Helper()
 		rows, err := s.pool.Query(t.Context(), `SELECT id FROM auth.sessions ORDER BY id`)
@@ -37,9 +40,9 @@ func TestPurgeExisting(t *testing.T) {
 		gone map[string]bool
 	}{
 		{2026, nil},
-		{2027, map[string]bool{revoked: true}},
-		{2036, map[string]bool{revoked: true}},
-		{2037, map[string]bool{revoked: true, refreshed: true}},
+		{2027, map[string]bool{revoked: true, replaced: true}},
+		{2036, map[string]bool{revoked: true, replaced: true}},
+		{2037, map[string]bool{revoked: true, replaced: true, refreshed: true}},
 	} {
 		var want []string
 		for _, id := range all {
