@@ -320,6 +320,23 @@ func goneUsers(t *testing.T, s store.Store) {
 	if _, err := b.Do(t.Context(), use(ann.user.ID, 1, "")); !errors.Is(err, ledger.ErrNoUser) {
 		t.Errorf("deleted: %v", err)
 	}
+	// Whoever has an account already is looked for in another way.
+	for name, change := range map[string]store.Change{"disabled": store.Disable, "deleted": store.Delete} {
+		user := newAccount(name)
+		if err := user.create(t, s); err != nil {
+			t.Fatal(err)
+		}
+		id := user.user.ID
+		if _, err := b.Do(t.Context(), use(id, 1, "")); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.ChangeUser(t.Context(), id, change, store.Event{Type: name, CreatedAt: start}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Do(t.Context(), use(id, 1, "")); !errors.Is(err, ledger.ErrNoUser) {
+			t.Errorf("%s with an account: %v", name, err)
+		}
+	}
 }
 
 func serviceKeys(t *testing.T, s store.Store) {
