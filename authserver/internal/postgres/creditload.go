@@ -9,57 +9,65 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
 )
 
-// concerned are the users of a batch, as an array: those named and those of
-// the reservations. A reservation never changes its user.
-const concerned = `ARRAY(SELECT unnest(@users::text[])
-	UNION SELECT user_id FROM auth.credit_reservations WHERE id = ANY(@reservations::text[]::uuid[]))`
+var (
+	// lockAccounts also says who may spend. That comes of the moment when the
+	// statement began, before it waited for locks: whoever is shut out while it
+	// waits comes after the batch, as if it had not waited.
+	lockAccounts = named(`SELECT u.id IS NOT NULL, ` + creditAccountColumns + ` FROM auth.credit_accounts a
+		LEFT JOIN auth.users u ON u.id = a.user_id AND u.deleted_at IS NULL AND u.disabled_at IS NULL
+		WHERE a.user_id = ANY(@users::text[]) ORDER BY a.user_id FOR UPDATE OF a`)
 
-const (
-	lockAccounts = `SELECT ` + creditAccountColumns + ` FROM auth.credit_accounts a
-		WHERE a.user_id = ANY(` + concerned + `) ORDER BY a.user_id FOR UPDATE`
-	activeUsers = `SELECT id FROM auth.users WHERE deleted_at IS NULL AND disabled_at IS NULL AND id = ANY(` + concerned + `)`
+	concernedReservations = named(`SELECT ` + reservationColumns + ` FROM auth.credit_reservations r
+		WHERE r.id = ANY(@reservations::text[]::uuid[]) AND r.user_id = ANY(@users::text[])`)
+	overdueReservations = named(`SELECT ` + reservationColumns + ` FROM auth.credit_reservations r
+		WHERE r.state = 'open' AND r.expires_at <= @now AND r.user_id = ANY(@users::text[])`)
 
-	concernedReservations = `SELECT ` + reservationColumns + ` FROM auth.credit_reservations r
-		WHERE r.id = ANY(@reservations::text[]::uuid[])`
-	overdueReservations = `SELECT ` + reservationColumns + ` FROM auth.credit_reservations r
-		WHERE r.state = 'open' AND r.expires_at <= @now AND r.user_id = ANY(` + concerned + `)`
-
-	keyedReservations   = `SELECT ` + reservationColumns + ` FROM auth.credit_reservations r WHERE r.key_hash = ANY(@keys::bytea[])`
-	keyedTransactions   = `SELECT ` + refunded + `, ` + transactionColumns + ` FROM auth.credit_transactions t WHERE t.key_hash = ANY(@keys::bytea[])`
-	grantedTransactions = `SELECT 0::bigint, ` + transactionColumns + `
+	keyedReservations   = named(`SELECT ` + reservationColumns + ` FROM auth.credit_reservations r WHERE r.key_hash = ANY(@keys::bytea[])`)
+	keyedTransactions   = named(`SELECT ` + refunded + `, ` + transactionColumns + ` FROM auth.credit_transactions t WHERE t.key_hash = ANY(@keys::bytea[])`)
+	grantedTransactions = named(`SELECT 0::bigint, ` + transactionColumns + `
 		FROM unnest(@apps::text[], @references::text[]) AS k (app_id, reference) CROSS JOIN LATERAL (
 			SELECT * FROM auth.credit_transactions v
-			WHERE v.app_id = k.app_id AND v.reference_id = k.reference LIMIT 1) t` // and so never joined by reading all
-	refunded            = `(SELECT coalesce(sum(f.amount), 0)::bigint FROM auth.credit_transactions f WHERE f.refund_of = t.id)`
-	refundedTransaction = `SELECT ` + refunded + `, ` + transactionColumns + ` FROM auth.credit_transactions t
-		WHERE t.id = ANY(@transactions::text[]::uuid[])`
-	recentUsages = `SELECT ` + refunded + `, ` + transactionColumns + `
+			WHERE v.app_id = k.app_id AND v.reference_id = k.reference LIMIT 1) t`)  // and so never joined by reading all
+	refundedTransaction = named(`SELECT ` + refunded + `, ` + transactionColumns + ` FROM auth.credit_transactions t
+		WHERE t.id = ANY(@transactions::text[]::uuid[])`)
+	recentUsages = named(`SELECT ` + refunded + `, ` + transactionColumns + `
 		FROM unnest(@users::text[], @apps::text[]) AS k (user_id, app_id) CROSS JOIN LATERAL (
 			SELECT * FROM auth.credit_transactions u
 			WHERE u.user_id = k.user_id AND u.app_id = k.app_id AND u.type = 'usage' AND u.source = 'service'
-			ORDER BY u.entry DESC LIMIT @most::bigint) t`
+			ORDER BY u.entry DESC LIMIT @most::bigint) t`)
+)
+
+const (
+	activeUsers      = `SELECT id FROM auth.users WHERE deleted_at IS NULL AND disabled_at IS NULL AND id = ANY($1::text[])`
+	reservationUsers = `SELECT unnest($1::text[])
+		UNION SELECT user_id FROM auth.credit_reservations WHERE id = ANY($2::text[]::uuid[])`
+	refunded = `(SELECT coalesce(sum(f.amount), 0)::bigint FROM auth.credit_transactions f WHERE f.refund_of = t.id)`
 )
 
 // load begins a transaction, locks the accounts that a batch concerns, and
 // reads what it has to know.
 func load(ctx context.Context, connection *pgxpool.Conn, need ledger.Need) (ledger.Loaded, error) {
 	l := loader{out: ledger.Loaded{Refunded: map[string]int64{}}}
-	who := pgx.NamedArgs{"users": need.Users, "reservations": need.Reservations, "now": at(need.Now)}
 	l.batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
 	// Everything is found by an index. Where the statistics are those of an
 	// empty table, the planner would rather read all of it, and a plan that was
 	// kept goes on doing so while the table grows.
 	l.batch.Queue(`SET LOCAL enable_seqscan = off`)
+	users, err := l.concerned(ctx, connection, need)
+	if err != nil {
+		return ledger.Loaded{}, err
+	}
+	who := pgx.NamedArgs{"users": users, "reservations": need.Reservations, "now": at(need.Now)}
 	l.each(lockAccounts, who, func(rows pgx.Rows) error {
-		var row creditAccountRow
-		err := rows.Scan(row.into()...)
+		var (
+			row    creditAccountRow
+			active bool
+		)
+		err := rows.Scan(append([]any{&active}, row.into()...)...)
 		l.out.Accounts = append(l.out.Accounts, row.get())
-		return err
-	})
-	l.each(activeUsers, who, func(rows pgx.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		l.out.Active = append(l.out.Active, id)
+		if active {
+			l.out.Active = append(l.out.Active, row.account.UserID)
+		}
 		return err
 	})
 	l.reservations(overdueReservations, who)
@@ -68,7 +76,35 @@ func load(ctx context.Context, connection *pgxpool.Conn, need ledger.Need) (ledg
 	}
 	l.history(need)
 	// Close hands every result to its function and returns the first error.
-	return l.out, connection.SendBatch(ctx, &l.batch).Close()
+	if err := connection.SendBatch(ctx, &l.batch).Close(); err != nil || len(l.out.Accounts) == len(users) {
+		return l.out, err
+	}
+	return l.out, l.newcomers(ctx, connection, users)
+}
+
+// concerned are the users of a batch: those named and those of the
+// reservations. A reservation never changes its user, and so needs no lock.
+func (l *loader) concerned(ctx context.Context, connection *pgxpool.Conn, need ledger.Need) (users []string, err error) {
+	if len(need.Reservations) == 0 {
+		return need.Users, nil
+	}
+	l.batch.Queue(reservationUsers, need.Users, need.Reservations).Query(func(rows pgx.Rows) error {
+		users, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	err = connection.SendBatch(ctx, &l.batch).Close()
+	l.batch = pgx.Batch{}
+	return users, err
+}
+
+// newcomers reads who may have an account and has none.
+func (l *loader) newcomers(ctx context.Context, connection *pgxpool.Conn, users []string) error {
+	rows, err := connection.Query(ctx, activeUsers, users)
+	if err != nil {
+		return err
+	}
+	l.out.Active, err = pgx.AppendRows(l.out.Active, rows, pgx.RowTo[string])
+	return err
 }
 
 // history reads what a batch may repeat or refer to.
@@ -103,8 +139,8 @@ type loader struct {
 	out   ledger.Loaded
 }
 
-func (l *loader) each(query string, args pgx.NamedArgs, scan func(pgx.Rows) error) {
-	l.batch.Queue(query, args).Query(func(rows pgx.Rows) error {
+func (l *loader) each(query statement, args pgx.NamedArgs, scan func(pgx.Rows) error) {
+	query.queue(&l.batch, args).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			if err := scan(rows); err != nil {
 				return err
@@ -114,7 +150,7 @@ func (l *loader) each(query string, args pgx.NamedArgs, scan func(pgx.Rows) erro
 	})
 }
 
-func (l *loader) reservations(query string, args pgx.NamedArgs) {
+func (l *loader) reservations(query statement, args pgx.NamedArgs) {
 	l.each(query, args, func(rows pgx.Rows) error {
 		var row reservationRow
 		err := rows.Scan(row.into()...)
@@ -123,7 +159,7 @@ func (l *loader) reservations(query string, args pgx.NamedArgs) {
 	})
 }
 
-func (l *loader) transactions(query string, args pgx.NamedArgs) {
+func (l *loader) transactions(query statement, args pgx.NamedArgs) {
 	l.each(query, args, func(rows pgx.Rows) error {
 		var (
 			row  transactionRow

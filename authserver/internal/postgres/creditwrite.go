@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
@@ -17,16 +18,23 @@ const (
 			@earned::bigint[], @given::bigint[], @spent::bigint[], @entries::bigint[], @days::int[],
 			@created::timestamptz[], @updated::timestamptz[])
 		AS n (user_id, paid, free, held_paid, held_free, earned, given, spent, entries, day, created, updated)`
-	addAccounts = `INSERT INTO auth.credit_accounts (user_id, paid, free, held_paid, held_free, earned, given, spent,
+
+	// allDone divides by zero, and so undoes everything, where a row was not
+	// found as it was read: the locks are not what they have to be.
+	allDone = `SELECT 1 / (count(*) = cardinality(@updates::text[]))::int FROM done`
+)
+
+var (
+	addAccounts = named(`INSERT INTO auth.credit_accounts (user_id, paid, free, held_paid, held_free, earned, given, spent,
 			entries, last_day, created_at, updated_at)
 		SELECT user_id, paid, free, held_paid, held_free, earned, given, spent,
-			entries, DATE '1970-01-01' + day, created, updated FROM ` + accountRows
-	setAccounts = `WITH done AS (UPDATE auth.credit_accounts a SET paid = n.paid, free = n.free, held_paid = n.held_paid,
+			entries, DATE '1970-01-01' + day, created, updated FROM ` + accountRows)
+	setAccounts = named(`WITH done AS (UPDATE auth.credit_accounts a SET paid = n.paid, free = n.free, held_paid = n.held_paid,
 			held_free = n.held_free, earned = n.earned, given = n.given, spent = n.spent, entries = n.entries,
 			last_day = DATE '1970-01-01' + n.day, updated_at = n.updated
-		FROM ` + accountRows + ` WHERE a.user_id = n.user_id RETURNING 1) ` + allDone
+		FROM ` + accountRows + ` WHERE a.user_id = n.user_id RETURNING 1) ` + allDone)
 
-	addTransactions = `INSERT INTO auth.credit_transactions (id, user_id, entry, type, source, amount, free, balance_before,
+	addTransactions = named(`INSERT INTO auth.credit_transactions (id, user_id, entry, type, source, amount, free, balance_before,
 			balance_after, paid_after, free_after, spent_after, app_id, description, metadata, organization_id,
 			idempotency_key, key_hash, body_hash, refund_of, reservation_id, reference_id, created_at)
 		SELECT id::uuid, user_id, entry, type, source, amount, free, after - amount,
@@ -37,9 +45,9 @@ const (
 			@apps::text[], @descriptions::text[], @metadata::text[], @organizations::text[], @keys::text[],
 			@key_hashes::bytea[], @bodies::bytea[], @refunds::text[], @reservations::text[], @references::text[], @created::timestamptz[])
 		AS n (id, user_id, entry, type, source, amount, free, after, paid_after, free_after, spent_after, app_id, description,
-			metadata, organization_id, key, key_hash, body, refund_of, reservation_id, reference, created)`
+			metadata, organization_id, key, key_hash, body, refund_of, reservation_id, reference, created)`)
 
-	addReservations = `INSERT INTO auth.credit_reservations (id, user_id, app_id, amount, free, reason, organization_id,
+	addReservations = named(`INSERT INTO auth.credit_reservations (id, user_id, app_id, amount, free, reason, organization_id,
 			idempotency_key, key_hash, body_hash, balance, created_at, expires_at, state, settled_at, charged, transaction_id, settled_balance)
 		SELECT id::uuid, user_id, app_id, amount, free, reason, organization_id,
 			key, key_hash, body, balance, created, expires, state, settled, charged, transaction_id::uuid, settled_balance
@@ -47,31 +55,27 @@ const (
 			@organizations::text[], @keys::text[], @key_hashes::bytea[], @bodies::bytea[], @balances::bigint[], @created::timestamptz[],
 			@expires::timestamptz[], @states::text[], @settled::timestamptz[], @charged::bigint[], @transactions::text[], @settled_balances::bigint[])
 		AS n (id, user_id, app_id, amount, free, reason, organization_id, key, key_hash, body, balance, created, expires, state, settled,
-			charged, transaction_id, settled_balance)`
-	settleReservations = `WITH done AS (UPDATE auth.credit_reservations r SET state = n.state, settled_at = n.settled, charged = n.charged,
+			charged, transaction_id, settled_balance)`)
+	settleReservations = named(`WITH done AS (UPDATE auth.credit_reservations r SET state = n.state, settled_at = n.settled, charged = n.charged,
 			transaction_id = n.transaction_id::uuid, settled_balance = n.settled_balance
 		FROM unnest(@updates::text[], @states::text[], @settled::timestamptz[], @charged::bigint[], @transactions::text[], @settled_balances::bigint[])
 		AS n (id, state, settled, charged, transaction_id, settled_balance)
-		WHERE r.id = n.id::uuid AND r.state = 'open' RETURNING 1) ` + allDone
+		WHERE r.id = n.id::uuid AND r.state = 'open' RETURNING 1) ` + allDone)
 
-	// allDone divides by zero, and so undoes everything, where a row was not
-	// found as it was read: the locks are not what they have to be.
-	allDone = `SELECT 1 / (count(*) = cardinality(@updates::text[]))::int FROM done`
-
-	addUsages = `INSERT INTO auth.credit_usage AS u (user_id, app_id, day, used, refunded, uses)
+	addUsages = named(`INSERT INTO auth.credit_usage AS u (user_id, app_id, day, used, refunded, uses)
 		SELECT user_id, app_id, DATE '1970-01-01' + day, used, refunded, uses
 		FROM unnest(@users::text[], @apps::text[], @days::int[], @used::bigint[], @refunded::bigint[], @uses::bigint[])
 		AS n (user_id, app_id, day, used, refunded, uses)
 		ON CONFLICT (user_id, day, app_id) DO UPDATE SET
-			used = u.used + excluded.used, refunded = u.refunded + excluded.refunded, uses = u.uses + excluded.uses`
+			used = u.used + excluded.used, refunded = u.refunded + excluded.refunded, uses = u.uses + excluded.uses`)
 )
 
 // writeChanges stores what a batch changes and commits.
 func writeChanges(ctx context.Context, connection *pgxpool.Conn, c ledger.Changes) error {
 	var batch pgx.Batch
-	rows := func(query string, n int, args func() pgx.NamedArgs) {
+	rows := func(query statement, n int, args func() pgx.NamedArgs) {
 		if n > 0 {
-			batch.Queue(query, args())
+			query.queue(&batch, args())
 		}
 	}
 	rows(addAccounts, len(c.NewAccounts), func() pgx.NamedArgs { return accountArgs(c.NewAccounts) })
@@ -84,9 +88,10 @@ func writeChanges(ctx context.Context, connection *pgxpool.Conn, c ledger.Change
 	return connection.SendBatch(ctx, &batch).Close()
 }
 
-// column is a parameter of unnest.
-func column[T, V any](rows []T, of func(*T) V) []V {
-	list := make([]V, len(rows))
+// column is a parameter of unnest. A slice of pointers without the type of its
+// own would be gone through by reflection.
+func column[T, V any](rows []T, of func(*T) V) pgtype.FlatArray[V] {
+	list := make(pgtype.FlatArray[V], len(rows))
 	for i := range rows {
 		list[i] = of(&rows[i])
 	}
