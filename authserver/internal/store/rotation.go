@@ -39,9 +39,10 @@ func (l Lifetimes) Expiry(s Session, now time.Time) time.Time {
 }
 
 // Overtime is for how long after its expiry a session may still be renewed: by a
-// refresh that came before and is under way, or on a server whose clock is
-// behind. What ends all sessions of a user ends those that are in it too.
-const Overtime = time.Minute
+// refresh that was judged before and is under way, or on a server whose clock is
+// behind or that was suspended. What ends all sessions of a user ends those that
+// are in it too. Calls take seconds: the rest is for clocks and suspensions.
+const Overtime = time.Hour
 
 // Rotated is the outcome of a Rotation.
 type Rotated struct {
@@ -94,7 +95,7 @@ func Judge(p Presented, now time.Time, grace time.Duration) Verdict {
 		return Expired
 	case p.SpentAt.IsZero():
 		return Renewed
-	case p.SuccessorSpent || now.Sub(p.SpentAt) > grace:
+	case p.SuccessorSpent || max(0, now.Sub(p.SpentAt)) > grace: // another server's clock may be ahead
 		return Reused
 	default:
 		return Repeated
