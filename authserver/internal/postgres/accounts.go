@@ -13,7 +13,7 @@ import (
 // given, the change. In one statement, a session that a login stored meanwhile
 // would be overlooked and live on.
 
-const lockUser = `u.id = $1 AND u.deleted_at IS NULL FOR UPDATE`
+const lockUser = `u.id = $1 AND u.deleted_at IS NULL FOR NO KEY UPDATE`
 
 // ChangePassword implements store.Accounts.
 func (s *Store) ChangePassword(ctx context.Context, c store.PasswordChange) (ended []string, err error) {

@@ -43,13 +43,13 @@ const (
 	activeOwner = `owner AS (
 		SELECT u.id FROM auth.users u
 		WHERE u.id = @user AND u.deleted_at IS NULL AND u.disabled_at IS NULL AND (@session_role = '' OR u.role::text = @session_role)
-		FOR KEY SHARE OF u
+		FOR SHARE OF u
 	), `
 	provenOwner = `owner AS (
 		SELECT u.id FROM auth.users u JOIN auth.accounts a ON a.user_id = u.id AND a.provider_id = @provider
 		WHERE u.id = @user AND u.deleted_at IS NULL AND u.disabled_at IS NULL AND (@session_role = '' OR u.role::text = @session_role)
 			AND a.password = @password
-		FOR KEY SHARE OF u FOR SHARE OF a
+		FOR SHARE OF u FOR SHARE OF a
 	), `
 )
 
