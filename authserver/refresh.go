@@ -44,7 +44,6 @@ func (h refresh) serve(w http.ResponseWriter, r *http.Request) error {
 		Spent:     token.Digest(spent),
 		Successor: token.Digest(successor),
 		Sealed:    sealed,
-		Now:       h.out.now(),
 		Grace:     h.grace,
 		Lifetimes: h.issuer.lifetimes,
 		Reuse:     h.issuer.event(r, store.EventRefreshReuse),

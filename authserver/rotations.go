@@ -16,9 +16,12 @@ type rotations struct {
 func openRotations(cfg Config, sessions store.Sessions) rotations {
 	return rotations{groupcommit.New(groupcommit.Config[store.Rotation, store.Rotated]{
 		Run: func(calls []*groupcommit.Call[store.Rotation, store.Rotated]) error {
-			questions := make([]store.Rotation, len(calls))
+			// By the time of now, from which the grace of those that are spent
+			// counts, and not that of their arrival.
+			questions, now := make([]store.Rotation, len(calls)), cfg.Clock.Now()
 			for i, c := range calls {
 				questions[i] = c.Question
+				questions[i].Now = now
 			}
 			for i, answer := range sessions.Rotate(context.Background(), questions) {
 				calls[i].Answer, calls[i].Err = answer, answer.Err
@@ -29,8 +32,8 @@ func openRotations(cfg Config, sessions store.Sessions) rotations {
 	})}
 }
 
-// rotate is store.Sessions.Rotate for one token. A caller who leaves before it
-// began is not served.
+// rotate is store.Sessions.Rotate for one token, whose Now it sets. A caller who
+// leaves before it began is not served.
 func (r rotations) rotate(ctx context.Context, q store.Rotation) (store.Rotated, error) {
 	return r.group.Do(ctx, binary.BigEndian.Uint64(q.Spent[:]), q)
 }

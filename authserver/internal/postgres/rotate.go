@@ -3,18 +3,29 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// looks is how often tokens are looked at until each is judged. What is looked
-// at changes in one direction, from unspent over spent to revoked, so that a
-// token is judged too late twice at most, and has to stand back twice at most
-// for another of its session.
-const looks = 5
+const (
+	// looks is how often tokens are looked at until each is judged. What is
+	// looked at changes in one direction, from unspent over spent to revoked,
+	// so that a token is judged too late twice at most, and has to stand back
+	// twice at most for another of its session.
+	looks = 5
+	// lockTime is how long a statement waits for a row that another holds. If
+	// one session is held for longer, all tokens of the batch are judged one
+	// by one, so that its own is the only one without an answer.
+	lockTime = 2 * time.Second
+)
+
+var setLockTime = fmt.Sprintf(`SET LOCAL lock_timeout = %d`, lockTime.Milliseconds())
 
 // errMoving: a session changed under each look at it.
 var errMoving = errors.New("postgres: the session changes too fast")
@@ -41,29 +52,58 @@ func (s *Store) Rotate(ctx context.Context, rotations []store.Rotation) []store.
 	for i, r := range rotations {
 		open[i] = rotation{r, &out[i]}
 	}
-	// What was done stays done where a later statement fails, and is not
-	// tried again.
-	err := call(ctx, func(ctx context.Context) (err error) {
-		for range looks {
-			if open, err = s.rotate(ctx, open); err != nil || len(open) == 0 {
-				return err
+	open, err := s.judge(ctx, open)
+	if err != nil && len(open) > 1 && separable(err) {
+		ctx, cancel := context.WithTimeout(ctx, callTime) // for all of them
+		defer cancel()
+		for i := range open {
+			if _, err := s.judge(ctx, open[i:i+1]); err != nil {
+				*open[i].out = store.Rotated{Err: err}
 			}
 		}
-		return errMoving
-	})
+		return out
+	}
 	for _, r := range open {
 		*r.out = store.Rotated{Err: err}
 	}
 	return out
 }
 
-// rotate looks at tokens once and returns those that are still open.
-func (s *Store) rotate(ctx context.Context, asked []rotation) (open []rotation, err error) {
+// separable says whether an error may be about one token of several: what a row
+// holds, and not that the database does not answer. SQLSTATE classes 08
+// (connection), 53 (resources), 57 (operator) and 58 (system).
+func separable(err error) bool {
+	var (
+		answer *pgconn.PgError
+		scan   pgx.ScanArgError
+	)
+	if errors.As(err, &answer) {
+		return !slices.Contains([]string{"08", "53", "57", "58"}, answer.Code[:2])
+	}
+	return errors.As(err, &scan)
+}
+
+// judge looks at tokens until none is open. With an error it returns those that
+// still are; what was done for others stays done, and is not tried again.
+func (s *Store) judge(ctx context.Context, open []rotation) ([]rotation, error) {
+	err := call(ctx, func(ctx context.Context) (err error) {
+		for range looks {
+			if open, err = s.look(ctx, open); err != nil || len(open) == 0 {
+				return err
+			}
+		}
+		return errMoving
+	})
+	return open, err
+}
+
+// look looks at tokens once and returns those that are still open.
+func (s *Store) look(ctx context.Context, asked []rotation) (open []rotation, err error) {
 	known, err := s.present(ctx, asked)
 	if err != nil {
 		return asked, err
 	}
-	var renewals []rotation
+	var renewals, reused []rotation
 	taken := map[string]bool{} // sessions that a token changes
 	for _, r := range asked {
 		p, found := known[r.Spent]
@@ -72,27 +112,33 @@ func (s *Store) rotate(ctx context.Context, asked []rotation) (open []rotation, 
 			continue
 		}
 		*r.out = store.Rotated{Verdict: store.Judge(p.Presented, r.Now, r.Grace), Session: p.Session, User: p.User}
-		switch r.out.Verdict {
-		case store.Repeated:
+		if r.out.Verdict == store.Repeated {
 			r.out.Sealed = p.sealed
-			continue
-		case store.Renewed, store.Reused:
-		default:
+		}
+		if r.out.Verdict != store.Renewed && r.out.Verdict != store.Reused {
 			continue
 		}
-		if taken[p.Session.ID] {
+		switch {
+		case taken[p.Session.ID]:
 			open = append(open, r)
-			continue
+		case r.out.Verdict == store.Renewed:
+			renewals = append(renewals, r)
+		default:
+			reused = append(reused, r)
 		}
 		taken[p.Session.ID] = true
-		if r.out.Verdict == store.Renewed {
-			renewals = append(renewals, r)
-		} else if !s.endReused(ctx, r) {
+	}
+	late, err := s.renew(ctx, renewals)
+	open = append(open, late...)
+	if err != nil {
+		return append(open, reused...), err
+	}
+	for _, r := range reused {
+		if !s.endReused(ctx, r) {
 			open = append(open, r)
 		}
 	}
-	late, err := s.renew(ctx, renewals)
-	return append(open, late...), err
+	return open, nil
 }
 
 // present reads what is known of refresh tokens.
@@ -108,9 +154,12 @@ func (s *Store) present(ctx context.Context, asked []rotation) (map[store.Digest
 			p       presented
 		)
 		err := rows.Scan(append(append([]any{&hash, &spentAt, &p.sealed, &p.SuccessorSpent}, session.into()...), user.into()...)...)
+		if err != nil {
+			return err
+		}
 		p.SpentAt, p.Session, p.User = instant(spentAt), session.get(), user.get()
 		known[store.Digest(hash)] = p // hash is of that length: a CHECK
-		return err
+		return nil
 	})
 	return known, err
 }
@@ -192,14 +241,15 @@ func (s *Store) endReused(ctx context.Context, r rotation) bool {
 	return err != nil || len(ended) == 1
 }
 
-// indexed runs a query, in one round trip, that finds everything by an index.
-// Where the statistics are those of an empty table, the planner would rather
-// read all of it, and a plan that was kept goes on doing so while the table
-// grows.
+// indexed runs a query, in one round trip, that finds everything by an index
+// and waits for no row longer than lockTime. Where the statistics are those of
+// an empty table, the planner would rather read all of it, and a plan that was
+// kept goes on doing so while the table grows.
 func (s *Store) indexed(ctx context.Context, query string, args []any, scan func(pgx.Rows) error) error {
 	var batch pgx.Batch
 	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
 	batch.Queue(`SET LOCAL enable_seqscan = off`)
+	batch.Queue(setLockTime)
 	batch.Queue(query, args...).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			if err := scan(rows); err != nil {

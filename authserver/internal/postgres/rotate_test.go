@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"context"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/storetest"
@@ -56,6 +59,71 @@ func TestRotateAgainstRevoke(t *testing.T) {
 				t.Errorf("the successor: %v, %v, want none", known, err)
 			}
 		})
+	}
+}
+
+// TestRotateBesideTrouble: of tokens that are presented together, those of a
+// session that somebody holds, or whose row nobody can read, are the only ones
+// without an answer.
+func TestRotateBesideTrouble(t *testing.T) {
+	t.Parallel()
+	for name, trouble := range map[string]string{
+		"locked":     `SELECT 1 FROM auth.sessions WHERE id = 'one' FOR UPDATE`,
+		"unreadable": `UPDATE auth.sessions SET last_activity_at = 'infinity' WHERE id = 'one'; COMMIT`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, pgtest.New(t))
+			pgtest.Exec(t, s.pool.Config().ConnString(), `INSERT INTO auth.users (id, name, email) VALUES ('u', 'n', 'e')`)
+			var asked []store.Rotation
+			for i, id := range []string{"one", "two"} {
+				session := sessionOf("u", id)
+				if err := s.CreateSession(t.Context(), session, eventOf("u")); err != nil {
+					t.Fatal(err)
+				}
+				asked = append(asked, store.Rotation{
+					Spent: session.Refresh, Successor: store.Digest{byte(i)}, Sealed: []byte("sealed"), Now: session.CreatedAt,
+					Lifetimes: store.Lifetimes{Idle: time.Hour, Remembered: time.Hour, Absolute: time.Hour},
+				})
+			}
+			holder, err := pgx.Connect(t.Context(), s.pool.Config().ConnString())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer holder.Close(t.Context())
+			if _, err := holder.PgConn().Exec(t.Context(), `BEGIN; `+trouble).ReadAll(); err != nil {
+				t.Fatal(err)
+			}
+			out := s.Rotate(t.Context(), asked)
+			if out[0].Err == nil || out[1].Err != nil || out[1].Verdict != store.Renewed {
+				t.Errorf("%+v\n%+v", out[0], out[1])
+			}
+		})
+	}
+}
+
+// TestEndingBesideAChange: a session ends while another transaction is about to
+// change its user. If it had to wait for the user's row, that transaction would
+// wait for the session's in turn.
+func TestEndingBesideAChange(t *testing.T) {
+	t.Parallel()
+	s := open(t, pgtest.New(t))
+	pgtest.Exec(t, s.pool.Config().ConnString(), `INSERT INTO auth.users (id, name, email) VALUES ('u', 'n', 'e')`)
+	if err := s.CreateSession(t.Context(), sessionOf("u", "one"), eventOf("u")); err != nil {
+		t.Fatal(err)
+	}
+	err := s.change(t.Context(), func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := findUser(ctx, tx, lockUser, "u"); err != nil {
+			return err
+		}
+		ended, err := s.RevokeSession(ctx, "one", eventOf(""))
+		if len(ended) != 1 {
+			t.Errorf("ended %v, %v", ended, err)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -149,6 +149,11 @@ func reuse(t *testing.T, s store.Store) {
 			r.Grace = -1
 			return r
 		}},
+		{"without a grace by a clock that is behind", func(_ *testing.T, first store.Digest, name string) store.Rotation {
+			r := renewal(first, name+"x", start)
+			r.Now, r.Grace = start.Add(-time.Second), -1
+			return r
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := mustCreate(t, s, test.name)
@@ -239,9 +244,9 @@ func rotationsTogether(t *testing.T, s store.Store) {
 }
 
 // rotationFault: what the database could not answer is an error of each token,
-// and changes nothing.
+// and changes nothing. What it does not take harms the token that it is about.
 func rotationFault(t *testing.T, s store.Store) {
-	a := mustCreate(t, s, "ann")
+	a, b := mustCreate(t, s, "ann"), mustCreate(t, s, "bob")
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	for _, out := range s.Rotate(gone, []store.Rotation{renewal(a.session.Refresh, "x", start), renewal(digest("unknown"), "y", start)}) {
@@ -249,7 +254,14 @@ func rotationFault(t *testing.T, s store.Store) {
 			t.Errorf("%+v, want an error", out)
 		}
 	}
-	rotate(t, s, renewal(a.session.Refresh, "second", start), store.Renewed)
+	impossible := renewal(a.session.Refresh, "x", start)
+	impossible.Successor = b.session.Refresh
+	answers := s.Rotate(t.Context(), []store.Rotation{impossible, renewal(b.session.Refresh, "b2", start)})
+	if answers[0].Err == nil || answers[1].Err != nil || answers[1].Verdict != store.Renewed {
+		t.Errorf("a successor that there is already: %+v; beside it: %+v", answers[0], answers[1])
+	}
+	rotate(t, s, renewal(a.session.Refresh, "a2", start), store.Renewed)
+	rotate(t, s, renewal(digest("b2"), "b3", start), store.Renewed)
 }
 
 // rotationRace: many who present one token at once, in calls of some of them,
