@@ -72,7 +72,7 @@ func (s *Store) ChangeUser(ctx context.Context, id string, change store.Change, 
 func (s *Store) change(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
 	return call(ctx, func(ctx context.Context) error {
 		return inTx(ctx, s.pool, func(tx pgx.Tx) error {
-			if err := limitIdling(ctx, tx, callTime); err != nil {
+			if _, err := tx.Exec(ctx, idleLimit(callTime)); err != nil {
 				return err
 			}
 			return f(ctx, tx)

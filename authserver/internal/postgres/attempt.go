@@ -73,11 +73,10 @@ func violates(err error, constraint string) bool {
 	return errors.As(err, &e) && e.Code == uniqueViolation && e.ConstraintName == constraint
 }
 
-// limitIdling has the database end the transaction when no statement comes for
-// so long.
-func limitIdling(ctx context.Context, tx pgx.Tx, most time.Duration) error {
-	_, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL idle_in_transaction_session_timeout = %d`, most.Milliseconds()))
-	return err
+// idleLimit is a statement that has the database end the transaction when no
+// statement comes for so long.
+func idleLimit(most time.Duration) string {
+	return fmt.Sprintf(`SET LOCAL idle_in_transaction_session_timeout = %d`, most.Milliseconds())
 }
 
 // inTx runs f in a transaction of its own. The level is said, because the

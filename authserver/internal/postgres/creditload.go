@@ -53,6 +53,7 @@ func load(ctx context.Context, connection *pgxpool.Conn, need ledger.Need) (ledg
 	// empty table, the planner would rather read all of it, and a plan that was
 	// kept goes on doing so while the table grows.
 	l.batch.Queue(`SET LOCAL enable_seqscan = off`)
+	l.batch.Queue(idleLimit(callTime)) // as in change
 	users, err := l.concerned(ctx, connection, need)
 	if err != nil {
 		return ledger.Loaded{}, err

@@ -135,7 +135,7 @@ func migrateIn(ctx context.Context, tx pgx.Tx, steps []string) error {
 	if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '10s'`); err != nil {
 		return err
 	}
-	if err := limitIdling(ctx, tx, 2*callTime); err != nil {
+	if _, err := tx.Exec(ctx, idleLimit(2*callTime)); err != nil {
 		return err
 	}
 	for _, name := range steps[version:] {
