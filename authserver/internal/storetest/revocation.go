@@ -244,7 +244,7 @@ func lastMoment(t *testing.T, s store.Store) {
 		},
 	} {
 		a := mustCreate(t, s, name)
-		ended, err := end(a.user.ID, a.session.ExpiresAt.Add(time.Second))
+		ended, err := end(a.user.ID, a.session.ExpiresAt.Add(store.Overtime-time.Millisecond))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -252,7 +252,7 @@ func lastMoment(t *testing.T, s store.Store) {
 		rotate(t, s, renewal(a.session.Refresh, name+"2", a.session.ExpiresAt.Add(-time.Millisecond)), store.Revoked)
 
 		b := mustCreate(t, s, name+" later")
-		ended, err = end(b.user.ID, b.session.ExpiresAt.Add(time.Hour))
+		ended, err = end(b.user.ID, b.session.ExpiresAt.Add(store.Overtime))
 		if err != nil {
 			t.Fatal(err)
 		}
