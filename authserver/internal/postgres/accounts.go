@@ -13,6 +13,9 @@ import (
 // given, the change. In one statement, a session that a login stored meanwhile
 // would be overlooked and live on.
 
+// lockUser keeps other changes and logins away from the user's row, and not
+// those who only refer to it, such as an event: they may hold a session that the
+// change is about to end.
 const lockUser = `u.id = $1 AND u.deleted_at IS NULL FOR NO KEY UPDATE`
 
 // ChangePassword implements store.Accounts.

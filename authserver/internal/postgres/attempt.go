@@ -16,6 +16,10 @@ import (
 // attempts is how often a call is tried that loses against others.
 const attempts = 6
 
+// lockTime is how long a statement of indexed waits for a row that another
+// holds.
+const lockTime = 2 * time.Second
+
 // SQLSTATEs, PostgreSQL documentation, appendix A.
 const (
 	uniqueViolation      = "23505"
@@ -83,4 +87,30 @@ func idleLimit(most time.Duration) string {
 // database may have another default.
 func inTx(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) error {
 	return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, f)
+}
+
+// begin begins a transaction in which everything is found by an index. Where the
+// statistics are those of an empty table, the planner would rather read all of
+// it, and a plan that was kept goes on doing so while the table grows.
+func begin(batch *pgx.Batch) {
+	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
+	batch.Queue(`SET LOCAL enable_seqscan = off`)
+}
+
+// indexed runs a query in such a transaction of its own, in one round trip. It
+// waits for no row longer than lockTime.
+func (s *Store) indexed(ctx context.Context, query string, args []any, scan func(pgx.Rows) error) error {
+	var batch pgx.Batch
+	begin(&batch)
+	batch.Queue(fmt.Sprintf(`SET LOCAL lock_timeout = %d`, lockTime.Milliseconds()))
+	batch.Queue(query, args...).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			if err := scan(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	batch.Queue(`COMMIT`)
+	return s.pool.SendBatch(ctx, &batch).Close()
 }

@@ -3,6 +3,8 @@ package postgres
 import (
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
@@ -41,6 +43,16 @@ func millisecond(t time.Time) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(t.UnixMilli()).UTC()
+}
+
+// column is a parameter of unnest. A slice of pointers without the type of its
+// own would be gone through by reflection.
+func column[T, V any](rows []T, of func(*T) V) pgtype.FlatArray[V] {
+	list := make(pgtype.FlatArray[V], len(rows))
+	for i := range rows {
+		list[i] = of(&rows[i])
+	}
+	return list
 }
 
 const userColumns = `u.id, u.email, u.name, u.role::text, u.created_at, u.updated_at, u.deleted_at, u.disabled_at`

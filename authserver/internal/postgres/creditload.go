@@ -48,11 +48,7 @@ const (
 // reads what it has to know.
 func load(ctx context.Context, connection *pgxpool.Conn, need ledger.Need) (ledger.Loaded, error) {
 	l := loader{out: ledger.Loaded{Refunded: map[string]int64{}}}
-	l.batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
-	// Everything is found by an index. Where the statistics are those of an
-	// empty table, the planner would rather read all of it, and a plan that was
-	// kept goes on doing so while the table grows.
-	l.batch.Queue(`SET LOCAL enable_seqscan = off`)
+	begin(&l.batch)
 	l.batch.Queue(idleLimit(callTime)) // as in change
 	users, err := l.concerned(ctx, connection, need)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
@@ -86,16 +85,6 @@ func writeChanges(ctx context.Context, connection *pgxpool.Conn, c ledger.Change
 	rows(addUsages, len(c.Usages), func() pgx.NamedArgs { return usageArgs(c.Usages) })
 	batch.Queue(`COMMIT`)
 	return connection.SendBatch(ctx, &batch).Close()
-}
-
-// column is a parameter of unnest. A slice of pointers without the type of its
-// own would be gone through by reflection.
-func column[T, V any](rows []T, of func(*T) V) pgtype.FlatArray[V] {
-	list := make(pgtype.FlatArray[V], len(rows))
-	for i := range rows {
-		list[i] = of(&rows[i])
-	}
-	return list
 }
 
 func accountArgs(rows []ledger.Account) pgx.NamedArgs {

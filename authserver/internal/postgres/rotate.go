@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -13,19 +12,11 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-const (
-	// looks is how often tokens are looked at until each is judged. What is
-	// looked at changes in one direction, from unspent over spent to revoked,
-	// so that a token is judged too late twice at most, and has to stand back
-	// twice at most for another of its session.
-	looks = 5
-	// lockTime is how long a statement waits for a row that another holds. If
-	// one session is held for longer, all tokens of the batch are judged one
-	// by one, so that its own is the only one without an answer.
-	lockTime = 2 * time.Second
-)
-
-var setLockTime = fmt.Sprintf(`SET LOCAL lock_timeout = %d`, lockTime.Milliseconds())
+// looks is how often tokens are looked at until each is judged. What is looked
+// at changes in one direction, from unspent over spent to revoked, so that a
+// token is judged too late twice at most, and has to stand back twice at most
+// for another of its session.
+const looks = 5
 
 // errMoving: a session changed under each look at it.
 var errMoving = errors.New("postgres: the session changes too fast")
@@ -54,6 +45,8 @@ func (s *Store) Rotate(ctx context.Context, rotations []store.Rotation) []store.
 	}
 	open, err := s.judge(ctx, open)
 	if err != nil && len(open) > 1 && separable(err) {
+		// One by one, so that a session that somebody holds, or whose row
+		// nobody can read, is the only one without an answer.
 		ctx, cancel := context.WithTimeout(ctx, callTime) // for all of them
 		defer cancel()
 		for i := range open {
@@ -239,25 +232,4 @@ func (s *Store) endReused(ctx context.Context, r rotation) bool {
 		*r.out = store.Rotated{Err: err}
 	}
 	return err != nil || len(ended) == 1
-}
-
-// indexed runs a query, in one round trip, that finds everything by an index
-// and waits for no row longer than lockTime. Where the statistics are those of
-// an empty table, the planner would rather read all of it, and a plan that was
-// kept goes on doing so while the table grows.
-func (s *Store) indexed(ctx context.Context, query string, args []any, scan func(pgx.Rows) error) error {
-	var batch pgx.Batch
-	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
-	batch.Queue(`SET LOCAL enable_seqscan = off`)
-	batch.Queue(setLockTime)
-	batch.Queue(query, args...).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			if err := scan(rows); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
-	})
-	batch.Queue(`COMMIT`)
-	return s.pool.SendBatch(ctx, &batch).Close()
 }
