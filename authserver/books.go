@@ -22,7 +22,7 @@ func openBooks(cfg Config, db store.Store) books {
 		Store:  db.Ledger(),
 		Policy: ledger.Policy{SignupBonus: cfg.Credits.SignupBonus, Daily: cfg.Credits.DailyFree, DailyCap: cfg.Credits.DailyCap},
 		Now:    cfg.Clock.Now, Random: cfg.Random, Log: cfg.Logger,
-		Committers: lanes(cfg),
+		Lanes: lanes(cfg),
 	}
 	l := ledger.New(c)
 	return books{l, every(cfg.Clock, sweepEvery, func(ctx context.Context) {

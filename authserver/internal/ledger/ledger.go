@@ -22,9 +22,9 @@ type Config struct {
 	Now    func() time.Time
 	Random io.Reader // of ids; safe for concurrent use
 	Log    *slog.Logger
-	// Committers is how many transactions run at once, each for the accounts
+	// Lanes is how many transactions run at once, each for the accounts
 	// that fall to it. Zero: 1.
-	Committers int
+	Lanes int
 }
 
 // Ledger runs operations and answers questions. It is safe for concurrent use.
@@ -38,7 +38,7 @@ type Ledger struct {
 func New(config Config) *Ledger {
 	l := &Ledger{config: config, seed: maphash.MakeSeed()}
 	l.group = groupcommit.New(groupcommit.Config[Op, Result]{
-		Run: l.execute, Separable: l.separable, Lanes: config.Committers,
+		Run: l.execute, Separable: l.separable, Lanes: config.Lanes,
 	})
 	return l
 }
