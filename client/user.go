@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"time"
+
+	"github.com/manacore/manacore-go/internal/reqctx"
 )
 
 // User is who a verified token speaks for. It is a plain comparable value:
@@ -21,18 +23,24 @@ type User struct {
 	Bypass bool `json:"-"`
 }
 
-type userKey struct{}
-
-// WithUser returns a context that carries user. The guards call it after a
-// verification; in a handler's test it stands in for one.
+// WithUser returns a context that carries user. In a handler's test it stands
+// in for a guard.
 func WithUser(ctx context.Context, user User) context.Context {
-	return context.WithValue(ctx, userKey{}, user)
+	with := &reqctx.Guarded[User]{Context: ctx, User: user, Known: true}
+	if outer := reqctx.Find[User](ctx); outer != nil {
+		with.Guard = outer.Guard
+	}
+	return with
 }
 
 // CurrentUser is the user whom a guard put into the request's context; false
-// where there is none, on a public route or for an anonymous caller of an
-// optional one.
+// where there is none: on a public route, for an anonymous caller of an
+// optional one, and where no guard ran. ctx is the request's context, one that
+// is made from it or, with Gin, the handler's own context.
 func CurrentUser(ctx context.Context) (User, bool) {
-	user, ok := ctx.Value(userKey{}).(User)
-	return user, ok
+	guarded := reqctx.Find[User](ctx)
+	if guarded == nil {
+		return User{}, false
+	}
+	return guarded.User, guarded.Known
 }

@@ -7,36 +7,46 @@
 //	...
 //	http.ListenAndServe(":3007", nethttp.Guard(guard)(mux))
 //
+// # When it is on
+//
 // It is on only when NODE_ENV is exactly "development" and DEV_BYPASS_AUTH
-// exactly "true", both read once, at construction. DEV_BYPASS_AUTH=true with
-// any other NODE_ENV, unset included, is an error: a service that was deployed
-// with it does not start. Nothing in a request can switch it on.
+// exactly "true": Config.On is that rule, and the only place that has it. Both
+// are read once, at construction. DEV_BYPASS_AUTH=true with any other NODE_ENV,
+// unset included, is an error: a service that was deployed with it does not
+// start. Nothing in a request can switch it on.
+//
+// The build tag nodevbypass compiles it out: DEV_BYPASS_AUTH=true is then an
+// error whatever NODE_ENV says. Build with it what you deploy.
+//
+// # What it does
 //
 // While it is on, a request without credentials has the developer's user, on
 // optional routes as well. A token that is sent is still verified, and wins. A
 // warning at the start and the header X-Auth-Bypass on each such answer tell
-// that it is on; Count counts.
+// that it is on, and Count tells how many requests it let pass.
 //
-// The build tag nodevbypass compiles it out: DEV_BYPASS_AUTH=true is then an
-// error whatever NODE_ENV says. Build what you deploy with it.
+// A program that sets DEV_BYPASS_AUTH and does not call this package needs a
+// token as ever; its guards say so at the start.
 package devbypass
 
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/isnil"
 )
 
-// Why New refuses.
+// These are the reasons of Config.On, and so of New, to refuse.
 var (
-	// ErrNotDevelopment: DEV_BYPASS_AUTH is "true" and NODE_ENV is not
-	// "development".
+	// ErrNotDevelopment says that DEV_BYPASS_AUTH is "true" and NODE_ENV is not
+	// "development". The error that wraps it tells what NODE_ENV is.
 	ErrNotDevelopment = errors.New(`devbypass: DEV_BYPASS_AUTH is "true", but NODE_ENV is not "development": unset one or set the other`)
-	// ErrCompiledOut: DEV_BYPASS_AUTH is "true" in a program that was built
-	// with the tag nodevbypass.
+	// ErrCompiledOut says that DEV_BYPASS_AUTH is "true" in a program that was
+	// built with the tag nodevbypass.
 	ErrCompiledOut = errors.New(`devbypass: DEV_BYPASS_AUTH is "true", but this program was built without the bypass: unset it`)
 )
 
@@ -45,47 +55,63 @@ type Config struct {
 	NodeEnv       string // NODE_ENV; the bypass needs exactly "development"
 	DevBypassAuth string // DEV_BYPASS_AUTH; the bypass needs exactly "true"
 
-	UserID string // DEV_USER_ID; empty: 00000000-0000-0000-0000-000000000000
-	Email  string // DEV_USER_EMAIL; empty: dev@example.com
-	Role   string // DEV_USER_ROLE; empty: user
+	UserID string // DEV_USER_ID; "": 00000000-0000-0000-0000-000000000000
+	Email  string // DEV_USER_EMAIL; "": dev@example.com
+	Role   string // DEV_USER_ROLE; "": user
 
-	Logger *slog.Logger // nil: slog.Default()
+	Logger *slog.Logger // nil: the logger of the Verifier where that has one, else slog.Default
 }
 
-// FromEnv is New with the variables that Config names.
-func FromEnv(auth client.Verifier) (client.Verifier, error) {
-	return New(auth, Config{
+// ConfigFromEnv is the Config that FromEnv uses: the variables that the fields
+// name.
+func ConfigFromEnv() Config {
+	return Config{
 		NodeEnv:       os.Getenv("NODE_ENV"),
 		DevBypassAuth: os.Getenv("DEV_BYPASS_AUTH"),
 		UserID:        os.Getenv("DEV_USER_ID"),
 		Email:         os.Getenv("DEV_USER_EMAIL"),
 		Role:          os.Getenv("DEV_USER_ROLE"),
-	})
+	}
+}
+
+// FromEnv is New with the configuration of the environment.
+func FromEnv(auth client.Verifier) (client.Verifier, error) { return New(auth, ConfigFromEnv()) }
+
+// On tells whether the bypass is on. It is the one rule for whatever stands in
+// for a server on a developer's machine. Errors: ErrNotDevelopment and
+// ErrCompiledOut, where DEV_BYPASS_AUTH asks for a bypass that may not be.
+func (c Config) On() (bool, error) {
+	switch {
+	case c.DevBypassAuth != "true":
+		return false, nil
+	case !compiledIn:
+		return false, ErrCompiledOut
+	case c.NodeEnv != "development":
+		return false, fmt.Errorf("%w (NODE_ENV is %q)", ErrNotDevelopment, c.NodeEnv)
+	default:
+		return true, nil
+	}
 }
 
 // New returns auth itself unless config switches the bypass on; then it
 // returns a Verifier that stands in for auth where no token is sent. Its user
-// has the session "dev-session", zero times and Bypass set. Errors:
-// ErrNotDevelopment, ErrCompiledOut, and a nil auth.
+// has the session "dev-session", zero times and Bypass set. Errors: those of
+// Config.On, and an auth that is nil or holds a nil pointer.
 func New(auth client.Verifier, config Config) (client.Verifier, error) {
-	if auth == nil {
-		return nil, errors.New("devbypass: nil Verifier")
+	if isnil.Is(auth) {
+		return nil, fmt.Errorf("devbypass: the Verifier is nil (%T): look at the error of the call that made it, such as client.FromEnv", auth)
 	}
-	log := config.Logger
-	if log == nil {
-		log = slog.Default()
+	on, err := config.On()
+	if err != nil {
+		return nil, err
 	}
-	if config.DevBypassAuth != "true" {
+	log := cmp.Or(config.Logger, loggerOf(auth), slog.Default())
+	if !on {
 		if config.DevBypassAuth != "" && config.DevBypassAuth != "false" {
-			log.Warn(`DEV_BYPASS_AUTH is set to something other than "true": the bypass is off, tokens are required`)
+			log.Warn(`DEV_BYPASS_AUTH is set to something other than "true": the bypass is off, tokens are required`,
+				slog.String("DEV_BYPASS_AUTH", config.DevBypassAuth))
 		}
 		return auth, nil
-	}
-	if !compiledIn {
-		return nil, ErrCompiledOut
-	}
-	if config.NodeEnv != "development" {
-		return nil, ErrNotDevelopment
 	}
 	user := client.User{
 		ID:        cmp.Or(config.UserID, "00000000-0000-0000-0000-000000000000"),
@@ -99,11 +125,20 @@ func New(auth client.Verifier, config Config) (client.Verifier, error) {
 	return standIn(auth, user), nil
 }
 
+// loggerOf returns the logger of a Verifier that has one, as a *client.Client
+// does; nil else.
+func loggerOf(auth client.Verifier) *slog.Logger {
+	if logs, ok := auth.(interface{ Logger() *slog.Logger }); ok {
+		return logs.Logger()
+	}
+	return nil
+}
+
 // Count is how many requests passed without a token so far; 0 for a Verifier
 // that is not New's, or for which the bypass is off.
 func Count(auth client.Verifier) uint64 {
-	if b, ok := auth.(interface{ bypassed() uint64 }); ok {
-		return b.bypassed()
+	if b, ok := auth.(interface{ Bypassed() uint64 }); ok {
+		return b.Bypassed()
 	}
 	return 0
 }

@@ -1,35 +1,46 @@
 package middleware
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/internal/wire"
-	"golang.org/x/time/rate"
 )
 
+// retryAfter is the Retry-After of a denial without a verdict.
 const retryAfter = 2 * time.Second
 
-// Denial is why a request may not pass, and what to answer.
+// Denial is why a request may not pass, and what to answer. Every guard
+// refuses with one, a guard that charges credits too.
 type Denial struct {
-	Status     int           // 400, 401, 403 or 503
-	Code       string        // the envelope's code, such as INVALID_TOKEN
-	Message    string        // the envelope's message, one of a few fixed texts
-	Challenge  string        // WWW-Authenticate (RFC 6750 section 3); empty on a 503
-	RetryAfter time.Duration // whole seconds; zero but on a 503
-	Err        error         // for the operator: never send it to the caller
-
-	answers *answers
+	// Status is 400, 401, 402, 403, 409 or 503.
+	Status int
+	// Code is the upper-snake-case code of the error envelope, such as
+	// INVALID_TOKEN.
+	Code string
+	// Message is the message of the envelope. It is made of fixed texts and
+	// never holds a token.
+	Message string
+	// Challenge is the value of WWW-Authenticate (RFC 6750 section 3). "": the
+	// answer has none, as a 402 or a 503.
+	Challenge string
+	// RetryAfter is the value of Retry-After, rounded up to whole seconds. 0:
+	// the answer has none. Every 503 has one.
+	RetryAfter time.Duration
+	// Body is sent as JSON in place of the error envelope. nil: the envelope.
+	Body any
+	// Err is the reason, for the operator. Never send it to the caller.
+	Err error
+	// DenyWith writes the answer. nil: Write does. A guard sets it to the
+	// function of its option DenyWith.
+	DenyWith func(http.ResponseWriter, *http.Request, *Denial)
 }
 
-// Verdicts that do not come from the Verifier.
+// These denials do not come from the Verifier.
 var (
 	errNobody = fmt.Errorf("%w: the verifier named no user", client.ErrUnavailable)
 	errRole   = fmt.Errorf("%w: role not accepted", client.ErrForbidden)
@@ -37,121 +48,93 @@ var (
 )
 
 // SetHeader sets what every answer to the denial needs, however its body
-// looks: the challenge, Retry-After, and that nobody may store it.
+// looks: the challenge, Retry-After, and that no cache may store it.
 func (d *Denial) SetHeader(h http.Header) {
 	if d.Challenge != "" {
 		h.Set("WWW-Authenticate", d.Challenge)
 	}
 	if d.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(d.RetryAfter/time.Second)))
+		seconds := (d.RetryAfter + time.Second - 1) / time.Second
+		h.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
 	}
 	h.Set("Cache-Control", "no-store")
 }
 
-// Write answers r: by the guard's own writer (DenyWith) or with the error
-// envelope of the Mana Core services. An answer to HEAD has no body.
+// Write answers r: with DenyWith where that is set, else with SetHeader's
+// header and Body, or the error envelope of the Mana Core services. An answer
+// to HEAD has no body.
 func (d *Denial) Write(w http.ResponseWriter, r *http.Request) {
-	if d.answers != nil && d.answers.write != nil {
-		d.answers.write(w, r, d)
+	if d.DenyWith != nil {
+		d.DenyWith(w, r, d)
 		return
 	}
-	d.writeEnvelope(w, r)
-}
-
-func (d *Denial) writeEnvelope(w http.ResponseWriter, r *http.Request) {
-	// The path as it was sent, without the query: that may hold a secret.
-	envelope := wire.NewEnvelope(wire.Code(d.Code), d.Message, r.URL.EscapedPath(), time.Now())
+	body := d.Body
+	if body == nil {
+		// The path as it was sent, without the query: that may hold a secret.
+		body = wire.Envelope{
+			StatusCode: d.Status,
+			Message:    d.Message,
+			Error:      wire.Code(d.Code),
+			Code:       wire.Code(d.Code),
+			Timestamp:  wire.Timestamp(time.Now()),
+			Path:       r.URL.EscapedPath(),
+		}
+	}
 	d.SetHeader(w.Header())
-	wire.Reply(w, r, d.Status, envelope)
+	wire.Reply(w, r, d.Status, body)
 }
 
-// answers is how a guard refuses. RequireRole and RequireUser find it in the
-// request's context, so that a route refuses as its guard does.
-type answers struct {
-	warn     *rate.Sometimes // an outage refuses every request: one line a minute says it
-	custom   bool            // anything below is set
-	realm    string
-	onDenial func(*http.Request, *Denial)
-	write    func(http.ResponseWriter, *http.Request, *Denial)
-}
-
-type answersKey struct{}
-
-func (a *answers) into(ctx context.Context) context.Context {
-	if !a.custom && ctx.Value(answersKey{}) == nil {
-		return ctx
+// Deny makes d a denial of the guard around r, for a check inside that guard
+// such as a charge: the guard's OnDenial hears of it, and the guard's DenyWith
+// writes it unless d has one of its own. Deny logs nothing.
+func Deny(r *http.Request, d Denial) *Denial {
+	a := refusalsOf(r.Context())
+	if d.DenyWith == nil {
+		d.DenyWith = a.denyWith
 	}
-	return context.WithValue(ctx, answersKey{}, a)
-}
-
-func answersOf(ctx context.Context) *answers {
-	if a, ok := ctx.Value(answersKey{}).(*answers); ok {
-		return a
+	if a.onDenial != nil {
+		a.onDenial(r, &d)
 	}
-	return new(answers)
+	return &d
 }
 
-// refuse makes the denial for err and tells the operator. sent says whether
-// the request brought credentials: without them the challenge names no error
-// (RFC 6750 section 3.1).
-func (a *answers) refuse(r *http.Request, err error, sent bool, scope string) *Denial {
-	d := a.denial(err, sent, scope)
-	switch {
-	case a.onDenial != nil:
-		a.onDenial(r, d)
-	case d.Status == http.StatusServiceUnavailable && a.warn != nil:
-		a.warn.Do(func() {
-			slog.Default().LogAttrs(r.Context(), slog.LevelWarn, "requests are refused: no verdict on their credentials",
-				slog.String("method", r.Method), slog.Any("error", d.Err))
-		})
-	}
-	return d
-}
-
-// denial maps an error to an answer. The order matters: whatever else an error
-// is, an outage is never a 401.
-func (a *answers) denial(err error, sent bool, scope string) *Denial {
+// denialOf maps an error to an answer in a realm. sent says whether the request
+// brought credentials: without them the challenge names no error (RFC 6750
+// section 3.1). The order matters: whatever else an error is, an outage is
+// never a 401.
+func denialOf(err error, realm string, sent bool, scope string) Denial {
 	code, message, challenge := wire.ServiceUnavailable, "Request failed: authentication is unavailable, retry later", ""
 	switch {
 	case errors.Is(err, client.ErrUnavailable):
 	case errors.Is(err, client.ErrBadRequest):
-		code, message = wire.InvalidRequest, "Exactly one bearer token is accepted"
-		challenge = a.challenge("invalid_request", "exactly one bearer token is accepted", "")
+		code, message = wire.InvalidRequest, explained("Exactly one bearer token is accepted", err)
+		challenge = challengeOf(realm, "invalid_request", explained("exactly one bearer token is accepted", err), "")
 	case errors.Is(err, client.ErrForbidden):
 		code, message = wire.Forbidden, "Insufficient permissions"
-		challenge = a.challenge("insufficient_scope", "the user lacks the role", scope)
+		challenge = challengeOf(realm, "insufficient_scope", "the user lacks the role", scope)
 	case !errors.Is(err, client.ErrUnauthenticated):
 	case !sent:
-		code, message = wire.Unauthorized, "No token provided"
-		challenge = a.challenge("", "", "")
+		code, message = wire.Unauthorized, explained("No token provided", err)
+		challenge = challengeOf(realm, "", "", "")
 	case errors.Is(err, client.ErrExpired):
 		code, message = wire.TokenExpired, "Invalid token"
-		challenge = a.challenge("invalid_token", "the token expired", "")
+		challenge = challengeOf(realm, "invalid_token", "the token expired", "")
 	default:
 		code, message = wire.InvalidToken, "Invalid token"
-		challenge = a.challenge("invalid_token", "the token is not valid", "")
+		challenge = challengeOf(realm, "invalid_token", "the token is not valid", "")
 	}
-	d := &Denial{Status: code.Status(), Code: string(code), Message: message, Challenge: challenge, Err: err, answers: a}
+	d := Denial{Status: code.Status(), Code: string(code), Message: message, Challenge: challenge, Err: err}
 	if d.Status == http.StatusServiceUnavailable {
 		d.RetryAfter = retryAfter
 	}
 	return d
 }
 
-// challenge writes a Bearer challenge with the attributes that are not empty,
-// each at most once. Every value is a fixed text or was checked when the
-// program started: nothing from the request gets into it.
-func (a *answers) challenge(code, description, scope string) string {
-	var b strings.Builder
-	b.WriteString("Bearer")
-	separator := " "
-	for _, attribute := range [...]struct{ name, value string }{
-		{"realm", a.realm}, {"error", code}, {"error_description", description}, {"scope", scope},
-	} {
-		if attribute.value != "" {
-			b.WriteString(separator + attribute.name + `="` + attribute.value + `"`)
-			separator = ", "
-		}
+// explained adds to a message what is wrong with the form of the credentials.
+func explained(message string, err error) string {
+	var bad *credentialsError
+	if errors.As(err, &bad) {
+		return message + ": " + bad.reason
 	}
-	return b.String()
+	return message
 }

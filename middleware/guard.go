@@ -1,13 +1,17 @@
 package middleware
 
 import (
-	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
-	"github.com/manacore/manacore-go/client"
 	"golang.org/x/time/rate"
+
+	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/isnil"
 )
 
 // Guard is the decision. It is safe for concurrent use.
@@ -15,24 +19,43 @@ type Guard struct {
 	auth     client.Verifier
 	optional bool
 	roles    *roleRule // nil: any role
-	cookie   string    // empty: no cookie is read
+	cookie   string    // "": no cookie is read
+	keep     []string  // identity headers that are handed on
 	public   publicSet
-	answers  answers
+	refusals *refusals
 }
 
 // New returns a guard that asks auth. It panics where the program itself is
-// wrong, as http.ServeMux does: a nil auth, a bad pattern, role, realm or
-// cookie name.
+// wrong, as http.ServeMux does, and says what is: auth is nil or holds a nil
+// pointer, or an Option is nil or was given a bad value.
 func New(auth client.Verifier, opts ...Option) *Guard {
-	if auth == nil {
-		panic("middleware: nil Verifier")
+	if isnil.Is(auth) {
+		panic(fmt.Sprintf("middleware: the Verifier is nil (%T): look at the error of the call that made it, such as client.FromEnv", auth))
 	}
 	g := &Guard{auth: auth}
-	g.answers.warn = &rate.Sometimes{First: 1, Interval: time.Minute}
+	g.refusals = &refusals{warn: &rate.Sometimes{First: 1, Interval: time.Minute}}
 	for _, opt := range opts {
+		if opt == nil {
+			panic("middleware: an Option is nil")
+		}
 		opt(g)
 	}
+	if logs, ok := auth.(interface{ Logger() *slog.Logger }); ok && g.refusals.log == nil {
+		g.refusals.log = logs.Logger()
+	}
+	g.warnOfBypass()
 	return g
+}
+
+// warnOfBypass says that DEV_BYPASS_AUTH has no effect, where the program does
+// not hand its Verifier to package devbypass, which would look at it.
+func (g *Guard) warnOfBypass() {
+	value := os.Getenv("DEV_BYPASS_AUTH")
+	if _, ok := g.auth.(interface{ Bypassed() uint64 }); ok || value == "" || value == "false" {
+		return
+	}
+	g.refusals.logger().Warn("DEV_BYPASS_AUTH has no effect on this guard: its Verifier is not one with the bypass of package devbypass, and every request needs a token",
+		slog.String("DEV_BYPASS_AUTH", value), slog.String("verifier", fmt.Sprintf("%T", g.auth)))
 }
 
 // Behind returns a copy of g that knows what it stands before. When next is a
@@ -50,6 +73,7 @@ func (g *Guard) Behind(next http.Handler) *Guard {
 
 // Admit decides on r. It returns the request to hand to the handler or,
 // instead, the reason to refuse it; it writes nothing and leaves r as it is.
+// Call HandBack when the handler has returned.
 func (g *Guard) Admit(r *http.Request) (*http.Request, *Denial) {
 	if g.public.matches(r) {
 		return g.passAnonymous(r), nil
@@ -58,7 +82,7 @@ func (g *Guard) Admit(r *http.Request) (*http.Request, *Denial) {
 }
 
 // AdmitRoute is Admit for a router that tells the template of the route it
-// matched, such as "/quotes/:id"; empty when none matched.
+// matched, such as "/quotes/:id" or "/quotes/{id}"; "" when none matched.
 func (g *Guard) AdmitRoute(r *http.Request, template string) (*http.Request, *Denial) {
 	if g.public.names(r, template) {
 		return g.passAnonymous(r), nil
@@ -69,50 +93,23 @@ func (g *Guard) AdmitRoute(r *http.Request, template string) (*http.Request, *De
 func (g *Guard) verify(r *http.Request) (*http.Request, *Denial) {
 	token, err := g.token(r)
 	if err != nil {
-		return nil, g.answers.refuse(r, err, false, "")
+		return nil, g.refusals.refuseOwn(r, err, false, "")
 	}
 	user, err := g.auth.Verify(r.Context(), token)
 	sent := token != ""
 	switch {
 	case err == nil && user.ID == "":
-		return nil, g.answers.refuse(r, errNobody, sent, "")
+		return nil, g.refusals.refuse(r, errNobody, sent, "")
 	case err == nil:
 		if !g.roles.allow(user) {
-			return nil, g.answers.refuse(r, errRole, sent, g.roles.scope)
+			return nil, g.refusals.refuseOwn(r, errRole, sent, g.roles.scope)
 		}
-		return g.passUser(r, user), nil
+		return g.pass(r, user, true), nil
 	case g.optional && g.roles == nil && !sent && errors.Is(err, client.ErrNoToken) && !errors.Is(err, client.ErrUnavailable):
 		return g.passAnonymous(r), nil
 	default:
-		return nil, g.answers.refuse(r, err, sent, "")
+		return nil, g.refusals.refuse(r, err, sent, "")
 	}
 }
 
-func (g *Guard) passUser(r *http.Request, user client.User) *http.Request {
-	ctx := client.WithUser(r.Context(), user)
-	return withoutIdentity(r.WithContext(g.answers.into(ctx)))
-}
-
-func (g *Guard) passAnonymous(r *http.Request) *http.Request {
-	ctx := r.Context()
-	if _, ok := client.CurrentUser(ctx); ok {
-		ctx = hidden{ctx}
-	}
-	ctx = g.answers.into(ctx)
-	if ctx != r.Context() {
-		r = r.WithContext(ctx)
-	}
-	return withoutIdentity(r)
-}
-
-// hidden is a context without its user. It knows it by the value's type: the
-// key belongs to package client.
-type hidden struct{ context.Context }
-
-func (h hidden) Value(key any) any {
-	value := h.Context.Value(key)
-	if _, ok := value.(client.User); ok {
-		return nil
-	}
-	return value
-}
+func (g *Guard) passAnonymous(r *http.Request) *http.Request { return g.pass(r, client.User{}, false) }

@@ -2,6 +2,8 @@ package middleware
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/manacore/manacore-go/client"
 )
@@ -38,24 +40,33 @@ func isIdentity(name string) bool {
 	return false
 }
 
-// withoutIdentity returns r, or a copy without the identity headers where it
-// has any: the caller's own request stays as it is.
-func withoutIdentity(r *http.Request) *http.Request {
+// removeIdentity gives r a header without the identity headers where it has
+// any. The header that r had belongs to the caller and stays as it is.
+func (g *Guard) removeIdentity(r *http.Request) {
 	for name := range r.Header {
-		if isIdentity(name) {
-			return stripped(r)
+		if g.removes(name) {
+			r.Header = g.withoutIdentity(r.Header)
+			return
 		}
 	}
-	return r
 }
 
-func stripped(r *http.Request) *http.Request {
-	clean := *r
-	clean.Header = make(http.Header, len(r.Header))
-	for name, values := range r.Header {
-		if !isIdentity(name) {
-			clean.Header[name] = values
+func (g *Guard) withoutIdentity(header http.Header) http.Header {
+	clean := make(http.Header, len(header))
+	for name, values := range header {
+		if !g.removes(name) {
+			clean[name] = values
 		}
 	}
-	return &clean
+	return clean
+}
+
+// removes tells the names of headers that no handler sees. An underscore counts
+// as a hyphen, which is what a CGI program behind a proxy makes of it (RFC 3875
+// section 4.1.18).
+func (g *Guard) removes(name string) bool {
+	if strings.IndexByte(name, '_') >= 0 {
+		name = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	}
+	return isIdentity(name) && !slices.Contains(g.keep, name)
 }

@@ -1,7 +1,9 @@
 package middleware
 
 import (
+	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -31,7 +33,7 @@ func Roles(roles ...string) Option {
 // name that is no token (RFC 6265 section 4.1.1).
 func Cookie(name string) Option {
 	if (&http.Cookie{Name: name, Value: "v"}).Valid() != nil {
-		panic("middleware: bad cookie name " + name)
+		panic("middleware: Cookie(" + strconv.Quote(name) + ") is no name of a cookie")
 	}
 	return func(g *Guard) { g.cookie = name }
 }
@@ -40,31 +42,48 @@ func Cookie(name string) Option {
 // Default: no realm. It panics on a character that would need quoting.
 func Realm(realm string) Option {
 	if strings.IndexFunc(realm, notQuotable) >= 0 {
-		panic("middleware: bad realm")
+		panic("middleware: Realm(" + strconv.Quote(realm) + ") holds a character that would need quoting")
 	}
-	return func(g *Guard) {
-		g.answers.realm = realm
-		g.answers.custom = true
-	}
+	return func(g *Guard) { g.refusals.realm = realm }
 }
 
 // OnDenial is called once for each refused request, before anything is
 // written: for metrics and logs. Default: a denial with status 503 is logged
-// as a warning to slog.Default, at most one a minute; OnDenial replaces that.
+// as a warning, at most one a minute; OnDenial replaces that.
 func OnDenial(fn func(*http.Request, *Denial)) Option {
-	return func(g *Guard) {
-		g.answers.onDenial = fn
-		g.answers.custom = true
-	}
+	return func(g *Guard) { g.refusals.onDenial = fn }
 }
 
 // DenyWith writes the answer to a refused request in place of the error
-// envelope. Keep the status, the challenge and Retry-After: see SetHeader.
+// envelope. Keep the status, the challenge and Retry-After: see
+// Denial.SetHeader.
 func DenyWith(fn func(http.ResponseWriter, *http.Request, *Denial)) Option {
-	return func(g *Guard) {
-		g.answers.write = fn
-		g.answers.custom = true
+	return func(g *Guard) { g.refusals.denyWith = fn }
+}
+
+// Logger is where the guard and the checks inside it log: requests without a
+// verdict as a warning, at most once a minute, what the guard itself refuses at
+// debug level, and a public pattern that names no route as a warning, once.
+// Default: the Logger of the Verifier where that has one, as a *client.Client
+// does, else slog.Default at the time of logging.
+func Logger(log *slog.Logger) Option {
+	return func(g *Guard) { g.refusals.log = log }
+}
+
+// KeepHeaders hands identity headers of these names on to the handler, for a
+// backend behind a proxy that sets them and lets no caller set them. What they
+// say does not change the user: only the token does. Default: all of them are
+// removed. It panics on a name that is no identity header, since no guard
+// removes that.
+func KeepHeaders(names ...string) Option {
+	kept := make([]string, len(names))
+	for i, name := range names {
+		kept[i] = http.CanonicalHeaderKey(name)
+		if !isIdentity(kept[i]) {
+			panic("middleware: KeepHeaders(" + strconv.Quote(name) + ") names no identity header; the documentation of package middleware lists them")
+		}
 	}
+	return func(g *Guard) { g.keep = append(g.keep, kept...) }
 }
 
 // notQuotable tells the characters that may not stand in an attribute of the

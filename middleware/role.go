@@ -14,7 +14,7 @@ import (
 func RequireUser(r *http.Request) (client.User, *Denial) {
 	user, ok := client.CurrentUser(r.Context())
 	if !ok || user.ID == "" {
-		return client.User{}, answersOf(r.Context()).refuse(r, errNoUser, false, "")
+		return client.User{}, refusalsOf(r.Context()).refuseOwn(r, errNoUser, false, "")
 	}
 	return user, nil
 }
@@ -30,7 +30,7 @@ func RequireRole(roles ...string) func(*http.Request) *Denial {
 			return denial
 		}
 		if !rule.allow(user) {
-			return answersOf(r.Context()).refuse(r, errRole, true, rule.scope)
+			return refusalsOf(r.Context()).refuseOwn(r, errRole, true, rule.scope)
 		}
 		return nil
 	}

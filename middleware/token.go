@@ -2,22 +2,33 @@ package middleware
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/manacore/manacore-go/client"
 )
 
-// What is wrong with the credentials before anyone looks at the token.
+// credentialsError is what is wrong with the form of the credentials, before
+// anyone looks at the token. The reason is a fixed text: it says what the
+// header holds without a word of it, since that may be the token.
+type credentialsError struct {
+	kind   error
+	reason string
+}
+
+func (e *credentialsError) Error() string { return e.kind.Error() + ": " + e.reason }
+func (e *credentialsError) Unwrap() error { return e.kind }
+
 var (
-	errTwoHeaders = fmt.Errorf("%w: several Authorization headers", client.ErrBadRequest)
-	errSeparator  = fmt.Errorf("%w: no space after the scheme", client.ErrBadRequest)
-	errExtraWord  = fmt.Errorf("%w: more than a token after the scheme", client.ErrBadRequest)
-	errTwoCookies = fmt.Errorf("%w: several cookies with a token", client.ErrBadRequest)
-	errTwoSources = fmt.Errorf("%w: a token in the header and in a cookie", client.ErrBadRequest)
-	errNoValue    = fmt.Errorf("%w: scheme without a token", client.ErrUnauthenticated)
-	errScheme     = fmt.Errorf("%w: not the Bearer scheme", client.ErrUnauthenticated)
+	errTwoHeaders = &credentialsError{client.ErrBadRequest, "there are several Authorization headers"}
+	errSeparator  = &credentialsError{client.ErrBadRequest, "the Authorization header has a tab after Bearer in place of a space"}
+	errExtraWord  = &credentialsError{client.ErrBadRequest, "the Authorization header has more than one word after Bearer"}
+	errTwoSchemes = &credentialsError{client.ErrBadRequest, "the Authorization header has the word Bearer twice"}
+	errTwoCookies = &credentialsError{client.ErrBadRequest, "there are several cookies of the token's name"}
+	errTwoSources = &credentialsError{client.ErrBadRequest, "there is one in the Authorization header and one in a cookie"}
+	errNoValue    = &credentialsError{client.ErrUnauthenticated, "the Authorization header has nothing after Bearer"}
+	errNoScheme   = &credentialsError{client.ErrUnauthenticated, "the Authorization header holds one word, and must hold Bearer, a space and the token"}
+	errScheme     = &credentialsError{client.ErrUnauthenticated, "the Authorization header has another scheme, and must hold Bearer, a space and the token"}
 )
 
 const blanks = " \t"
@@ -25,7 +36,7 @@ const blanks = " \t"
 // token finds the token that r sends; empty and no error when it sends none.
 func (g *Guard) token(r *http.Request) (string, error) {
 	token, err := bearer(r.Header["Authorization"])
-	if g.cookie == "" || err != nil && !errors.Is(err, errScheme) {
+	if g.cookie == "" || err != nil && !errors.Is(err, errScheme) && !errors.Is(err, errNoScheme) {
 		return token, err
 	}
 	baked, bad := cookie(r.Header["Cookie"], g.cookie)
@@ -56,7 +67,7 @@ func bearer(lines []string) (string, error) {
 	}
 	const scheme = "Bearer"
 	if len(line) < len(scheme) || !strings.EqualFold(line[:len(scheme)], scheme) {
-		return "", errScheme
+		return "", otherScheme(line)
 	}
 	rest := line[len(scheme):]
 	switch {
@@ -65,13 +76,24 @@ func bearer(lines []string) (string, error) {
 	case rest[0] == '\t':
 		return "", errSeparator
 	case rest[0] != ' ':
-		return "", errScheme // a longer word
+		return "", otherScheme(line) // the first word is longer than Bearer
 	}
 	token := strings.TrimLeft(rest, " ")
-	if strings.IndexByte(token, ' ') >= 0 || strings.IndexByte(token, '\t') >= 0 {
+	switch {
+	case strings.IndexByte(token, ' ') < 0 && strings.IndexByte(token, '\t') < 0:
+		return token, nil
+	case strings.EqualFold(token[:strings.IndexAny(token, blanks)], scheme):
+		return "", errTwoSchemes
+	default:
 		return "", errExtraWord
 	}
-	return token, nil
+}
+
+func otherScheme(line string) error {
+	if strings.ContainsAny(line, blanks) {
+		return errScheme
+	}
+	return errNoScheme
 }
 
 // cookie finds the value of the cookie called name. It reads the lines itself:
@@ -89,8 +111,17 @@ func cookie(lines []string, name string) (string, error) {
 			if found {
 				return "", errTwoCookies
 			}
-			token, found = strings.Trim(value, blanks), true
+			token, found = unquoted(strings.Trim(value, blanks)), true
 		}
 	}
 	return token, nil
+}
+
+// unquoted takes off the quotes that may stand around the value of a cookie and
+// are no part of it (RFC 6265 section 4.1.1).
+func unquoted(value string) string {
+	if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
+		return value[1 : len(value)-1]
+	}
+	return value
 }

@@ -102,6 +102,12 @@ func denied(status int, code, message, challenge string) answer {
 	return answer{Status: status, Challenge: challenge, Body: envelopeText(status, code, message, mePath)}
 }
 
+// sentTwice is the answer to more than one token, or to what may be more.
+func sentTwice(reason string) answer {
+	return denied(400, "INVALID_REQUEST", "Exactly one bearer token is accepted: "+reason,
+		`Bearer error="invalid_request", error_description="exactly one bearer token is accepted: `+reason+`"`)
+}
+
 func admitted(user client.User) answer {
 	return answer{Status: 200, Body: fmt.Sprintf(`{"userId":%q,"email":%q,"role":%q,"sessionId":%q}`, user.ID, user.Email, user.Role, user.SessionID)}
 }
@@ -110,7 +116,8 @@ var (
 	noToken      = denied(401, "UNAUTHORIZED", "No token provided", "Bearer")
 	invalidToken = denied(401, "INVALID_TOKEN", "Invalid token", `Bearer error="invalid_token", error_description="the token is not valid"`)
 	expiredToken = denied(401, "TOKEN_EXPIRED", "Invalid token", `Bearer error="invalid_token", error_description="the token expired"`)
-	twoHeaders   = denied(400, "INVALID_REQUEST", "Exactly one bearer token is accepted", `Bearer error="invalid_request", error_description="exactly one bearer token is accepted"`)
+	twoHeaders   = sentTwice("there are several Authorization headers")
+	twoWords     = sentTwice("the Authorization header has more than one word after Bearer")
 	noVerdict    = answer{Status: 503, RetryAfter: "2", Body: envelopeText(503, "SERVICE_UNAVAILABLE", "Request failed: authentication is unavailable, retry later", mePath)}
 )
 
@@ -154,7 +161,7 @@ func testDecisions(t *testing.T, s source, odd odd, server backend) {
 		{"F116 9 KB", []string{"Bearer " + odd.large}, invalidToken},
 		{"G129 two headers", []string{"Bearer " + s.valid, "Bearer " + s.valid}, twoHeaders},
 		{"G129 two headers, one good", []string{"Bearer x", "Bearer " + s.valid}, twoHeaders},
-		{"G128 two words", []string{"Bearer " + s.valid + " x"}, twoHeaders},
+		{"G128 two words", []string{"Bearer " + s.valid + " x"}, twoWords},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := call(t, server, "GET", mePath, "", c.authorization...)

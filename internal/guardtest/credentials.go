@@ -26,21 +26,27 @@ var credentialTable = []credentials{
 	{name: "G126 lower case", header: "authorization: bearer good", user: "ada"},
 	{name: "G126 upper case", header: "AUTHORIZATION: BEARER good", user: "ada"},
 	{name: "G126 mixed case", header: "Authorization: bEaReR good", user: "ada"},
-	{name: "G127 longer scheme", header: "Authorization: BearerX good", want: noToken},
-	{name: "G127 comma", header: "Authorization: Bearer,good", want: noToken},
-	{name: "G127 Token", header: "Authorization: Token good", want: noToken},
-	{name: "G127 Basic", header: "Authorization: Basic Z29vZDpnb29k", want: noToken},
-	{name: "G127 no scheme", header: "Authorization: good", want: noToken},
+	{name: "G127 longer scheme", header: "Authorization: BearerX good", want: form(anotherScheme)},
+	{name: "G127 comma", header: "Authorization: Bearer,good", want: form(oneWord)},
+	{name: "G127 Token", header: "Authorization: Token good", want: form(anotherScheme)},
+	{name: "G127 Basic", header: "Authorization: Basic Z29vZDpnb29k", want: form(anotherScheme)},
+	{name: "G127 no scheme", header: "Authorization: good", want: form(oneWord)},
+	{name: "S34 the token alone", header: "Authorization: aaa.bbb.ccc", want: form(oneWord)},
+	{name: "S34 colon", header: "Authorization: Bearer: good", want: form(anotherScheme)},
+	{name: "S34 variable that is empty", header: "Authorization: Bearer ", want: form(nothingAfter)},
+	{name: "S34 scheme twice", header: "Authorization: Bearer Bearer good", want: twice(bearerTwice)},
+	{name: "S34 blank in the token", header: "Authorization: Bearer go od", want: twice(twoWords)},
+	{name: "S34 tab in the token", header: "Authorization: Bearer go\tod", want: twice(twoWords)},
 	{name: "G128 spaces", header: "Authorization:  Bearer   good  ", user: "ada"},
-	{name: "G128 tab", header: "Authorization: Bearer\tgood", want: twice},
-	{name: "G128 extra word", header: "Authorization: Bearer good extra", want: twice},
-	{name: "G128 second scheme", header: "Authorization: Bearer good, Basic x", want: twice},
-	{name: "G129 same twice", header: "Authorization: Bearer good\nAuthorization: Bearer good", want: twice},
-	{name: "G129 two tokens", header: "Authorization: Bearer bad\nauthorization: Bearer good", want: twice},
-	{name: "G129 Basic and Bearer", header: "Authorization: Basic x\nAuthorization: Bearer good", want: twice},
-	{name: "G129 empty and Bearer", header: "Authorization:\nAuthorization: Bearer good", want: twice},
+	{name: "G128 tab", header: "Authorization: Bearer\tgood", want: twice(tabAfterBearer)},
+	{name: "G128 extra word", header: "Authorization: Bearer good extra", want: twice(twoWords)},
+	{name: "G128 second scheme", header: "Authorization: Bearer good, Basic x", want: twice(twoWords)},
+	{name: "G129 same twice", header: "Authorization: Bearer good\nAuthorization: Bearer good", want: twice(severalHeaders)},
+	{name: "G129 two tokens", header: "Authorization: Bearer bad\nauthorization: Bearer good", want: twice(severalHeaders)},
+	{name: "G129 Basic and Bearer", header: "Authorization: Basic x\nAuthorization: Bearer good", want: twice(severalHeaders)},
+	{name: "G129 empty and Bearer", header: "Authorization:\nAuthorization: Bearer good", want: twice(severalHeaders)},
 	{name: "G132 cookie", header: "Cookie: token=good; access_token=good; Authorization=Bearer good", want: noToken, optional: anonymous},
-	{name: "G133 no value", header: "Authorization: Bearer", want: noToken},
+	{name: "G133 no value", header: "Authorization: Bearer", want: form(nothingAfter)},
 	{name: "G133 comma in the token", header: "Authorization: Bearer go,od", want: invalid},
 	{name: "G133 beyond ASCII", header: "Authorization: Bearer good\u200b", want: invalid},
 	{name: "G133 latin-1 byte", header: "Authorization: Bearer good\xff", want: invalid},
@@ -125,8 +131,13 @@ func runCookie(t *testing.T, build Build) {
 	s.expect(t, "GET /me\nAuthorization: Bearer good", "", as("ada"))
 	s.expect(t, "GET /me\nCookie: mana=bad", "", invalid("/me"))
 	s.expect(t, "GET /me\nCookie: manas=good", "", noToken("/me"))
-	s.expect(t, "GET /me\nCookie: mana=good; mana=good", "", twice("/me"))
-	s.expect(t, "GET /me\nCookie: mana=good\nAuthorization: Bearer good", "", twice("/me"))
+	s.expect(t, "GET /me\nCookie: mana=\"good\"", "", as("ada")) // S28
+	s.expect(t, "GET /me\nCookie: mana=\"good", "", invalid("/me"))
+	s.expect(t, "GET /me\nCookie: mana=\"\"", "", noToken("/me"))
+	s.expect(t, "GET /me\nCookie: mana=good; mana=good", "", twice(severalCookies)("/me"))
+	s.expect(t, "GET /me\nCookie: mana=good\nAuthorization: Bearer good", "", twice(headerAndCookie)("/me"))
+	s.expect(t, "GET /me\nCookie: a=b\nAuthorization: good", "", form(oneWord)("/me"))
+	s.expect(t, "GET /me\nCookie: mana=good\nAuthorization: Basic x", "", as("ada"))
 }
 
 // runDown: without a verdict nobody passes, whatever was sent.
@@ -137,6 +148,6 @@ func runDown(t *testing.T, build Build) {
 		s := start(t, build, App{Guards: layers, Routes: []Route{{Method: "GET", Path: "/me", Serve: whoami(t)}}})
 		s.expect(t, "GET /me", "", unavailable("/me"))
 		s.expect(t, "GET /me\nAuthorization: Bearer good", "", unavailable("/me"))
-		s.expect(t, "GET /me\nAuthorization: Bearer good\nAuthorization: Bearer good", "", twice("/me"))
+		s.expect(t, "GET /me\nAuthorization: Bearer good\nAuthorization: Bearer good", "", twice(severalHeaders)("/me"))
 	}
 }

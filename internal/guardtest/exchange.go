@@ -137,11 +137,33 @@ var (
 		`Bearer error="invalid_token", error_description="the token is not valid"`, "")
 	expired = refusal(401, "TOKEN_EXPIRED", "Invalid token",
 		`Bearer error="invalid_token", error_description="the token expired"`, "")
-	twice = refusal(400, "INVALID_REQUEST", "Exactly one bearer token is accepted",
-		`Bearer error="invalid_request", error_description="exactly one bearer token is accepted"`, "")
 	forbidden = refusal(403, "FORBIDDEN", "Insufficient permissions",
 		`Bearer error="insufficient_scope", error_description="the user lacks the role"`, "")
 	unavailable = refusal(503, "SERVICE_UNAVAILABLE", "Request failed: authentication is unavailable, retry later", "", "2")
+)
+
+// form is noToken for credentials of another form than a bearer token's.
+func form(reason string) deny {
+	return refusal(401, "UNAUTHORIZED", "No token provided: "+reason, `Bearer`, "")
+}
+
+// twice is the answer to more than one credential.
+func twice(reason string) deny {
+	return refusal(400, "INVALID_REQUEST", "Exactly one bearer token is accepted: "+reason,
+		`Bearer error="invalid_request", error_description="exactly one bearer token is accepted: `+reason+`"`, "")
+}
+
+// The reasons of form and twice.
+const (
+	severalHeaders  = "there are several Authorization headers"
+	severalCookies  = "there are several cookies of the token's name"
+	headerAndCookie = "there is one in the Authorization header and one in a cookie"
+	tabAfterBearer  = "the Authorization header has a tab after Bearer in place of a space"
+	twoWords        = "the Authorization header has more than one word after Bearer"
+	bearerTwice     = "the Authorization header has the word Bearer twice"
+	nothingAfter    = "the Authorization header has nothing after Bearer"
+	oneWord         = "the Authorization header holds one word, and must hold Bearer, a space and the token"
+	anotherScheme   = "the Authorization header has another scheme, and must hold Bearer, a space and the token"
 )
 
 // lacking is forbidden with the scope that would do.

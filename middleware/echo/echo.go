@@ -26,11 +26,13 @@ func Guard(auth client.Verifier, opts ...middleware.Option) echo.MiddlewareFunc 
 	guard := middleware.New(auth, opts...)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			admitted, denial := guard.AdmitRoute(c.Request(), c.Path())
+			r := c.Request()
+			admitted, denial := guard.AdmitRoute(r, c.Path())
 			if denial != nil {
-				denial.Write(c.Response(), c.Request())
+				denial.Write(c.Response(), r)
 				return nil
 			}
+			defer func() { middleware.HandBack(r, c.Request()) }()
 			middleware.MarkBypass(c.Response().Header(), admitted)
 			c.SetRequest(admitted)
 			return next(c)

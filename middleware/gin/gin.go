@@ -26,11 +26,13 @@ import (
 func Guard(auth client.Verifier, opts ...middleware.Option) gin.HandlerFunc {
 	guard := middleware.New(auth, opts...)
 	return func(c *gin.Context) {
-		admitted, denial := guard.AdmitRoute(c.Request, c.FullPath())
+		r := c.Request
+		admitted, denial := guard.AdmitRoute(r, c.FullPath())
 		if denial != nil {
 			refuse(c, denial)
 			return
 		}
+		defer func() { middleware.HandBack(r, c.Request) }()
 		middleware.MarkBypass(c.Writer.Header(), admitted)
 		c.Request = admitted
 		c.Next()

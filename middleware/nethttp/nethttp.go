@@ -28,6 +28,7 @@ func Guard(auth client.Verifier, opts ...middleware.Option) func(http.Handler) h
 				denial.Write(w, r)
 				return
 			}
+			defer middleware.HandBack(r, admitted)
 			middleware.MarkBypass(w.Header(), admitted)
 			next.ServeHTTP(w, admitted)
 		})
