@@ -37,6 +37,7 @@ var rules = []rule{
 	{"internal/httpcall", nil},
 	{"internal/memledger", []string{"internal/wire"}},
 	{"internal/ledgertest", nil},
+	{"internal/wirerecord", nil},
 	{"internal/chargetest", []string{"client", "credits", "authtest", "internal/wire"}},
 	{"client/internal/...", []string{"client/internal/...", "internal/httpcall", "internal/wire"}},
 	{"client", []string{"internal/httpcall", "internal/lru", "internal/reqctx", "internal/wire"}},
