@@ -31,13 +31,6 @@ type Client struct {
 // New makes a Client. It does no I/O. The error is ErrNotConfigured and says
 // everything that is wrong with the configuration.
 func New(config Config) (*Client, error) {
-	if config.standsIn() {
-		return newStubClient(config)
-	}
-	return newClient(config)
-}
-
-func newClient(config Config) (*Client, error) {
 	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err

@@ -67,14 +67,6 @@ type Config struct {
 	Clock client.Clock
 	// Logger hears of outages, never of keys. nil: slog.Default.
 	Logger *slog.Logger
-
-	// Dev stands in for the ledger on a developer's machine: where AppID or
-	// ServiceKey is missing, NodeEnv is exactly "development" and
-	// DevBypassAuth exactly "true". A program that is built with the tag
-	// nodevbypass never lets it. nil: nothing does.
-	Dev *Stub
-	// NodeEnv and DevBypassAuth are NODE_ENV and DEV_BYPASS_AUTH.
-	NodeEnv, DevBypassAuth string
 }
 
 type systemClock struct{}

@@ -1,12 +1,9 @@
 package credits_test
 
 import (
-	"bytes"
 	"errors"
-	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -42,7 +39,7 @@ func TestConfigErrors(t *testing.T) {
 func TestConfigFromEnv(t *testing.T) {
 	for name, value := range map[string]string{
 		"MANA_CORE_AUTH_URL": "https://auth.example.com", "MANA_CREDITS_URL": "", "APP_ID": "chat", "MANA_CORE_SERVICE_KEY": "key",
-		"MANA_CREDITS_PLAINTEXT_HOSTS": "credits, mana-core-auth,", "NODE_ENV": "", "DEV_BYPASS_AUTH": "",
+		"MANA_CREDITS_PLAINTEXT_HOSTS": "credits, mana-core-auth,",
 	} {
 		t.Setenv(name, value)
 	}
@@ -62,52 +59,5 @@ func TestConfigFromEnv(t *testing.T) {
 	t.Setenv("MANA_CORE_SERVICE_KEY", "")
 	if _, err := credits.FromEnv(); !errors.Is(err, credits.ErrNotConfigured) {
 		t.Errorf("error %v", err)
-	}
-}
-
-// On a developer's machine the stub is a ledger like any other, and says that
-// it is none.
-func TestStub(t *testing.T) {
-	t.Parallel()
-	var log bytes.Buffer
-	stub := credits.NewStub(100)
-	stub.Grant(ada, 5)
-	ledger, err := credits.New(credits.Config{
-		Dev: stub, NodeEnv: "development", DevBypassAuth: "true",
-		Logger: slog.New(slog.NewTextHandler(&log, nil)),
-	})
-	if errors.Is(err, credits.ErrNotConfigured) && !bypassed {
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ledger.Close()
-	if !strings.Contains(log.String(), "CREDITS ARE NOT REAL") {
-		t.Errorf("log: %s", &log)
-	}
-	v := must[credits.Reservation](t)(ledger.Reserve(t.Context(), credits.Hold{UserID: ada, Amount: 60, Operation: "op", For: time.Hour}))
-	must[string](t)(ledger.Commit(t.Context(), credits.Settlement{ReservationID: v.ID, Amount: 50}))
-	if b := must[credits.Balance](t)(ledger.Balance(t.Context(), ada)); b.Available() != 55 {
-		t.Errorf("balance %+v", b)
-	}
-	err = ledger.Check(t.Context(), ada, 56)
-	if !errors.Is(err, credits.ErrInsufficient) {
-		t.Errorf("error %v", err)
-	}
-	list, _, err := ledger.Transactions(t.Context(), ada, credits.Page{})
-	if err != nil || len(list) != 1 {
-		t.Errorf("%v, %v", list, err)
-	}
-}
-
-// With a service key the ledger is the real one, whatever else is set.
-func TestStubStandsBackForAKey(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, func(c *credits.Config) {
-		c.Dev, c.NodeEnv, c.DevBypassAuth = credits.NewStub(1000), "development", "true"
-	})
-	if b := must[credits.Balance](t)(r.ledger.Balance(t.Context(), ada)); b.Available() != 150 {
-		t.Errorf("balance %+v", b)
 	}
 }

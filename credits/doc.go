@@ -3,12 +3,11 @@
 //
 //	ledger, err := credits.FromEnv() // APP_ID, MANA_CORE_SERVICE_KEY
 //	...
-//	mux.Handle("POST /generate", nethttp.Charge(ledger, "image_generation", 10)(handler))
+//	mux.Handle("POST /images", chargehttp.Charge(ledger, "image_generation", 10)(handler))
 //
-// The guards Charge and ChargeFunc of middleware/{nethttp,echo,gin} reserve
-// before a handler and settle after it; NewCharger has their rules. Whoever
-// charges without a guard calls Reserve, Commit and Release, or Consume where
-// the price is known and nothing can fail afterwards.
+// The guards of package middleware/charge reserve before a handler and settle
+// after it. Whoever charges without a guard calls Reserve, Commit and Release,
+// or Consume where the price is known and nothing can fail afterwards.
 //
 // # What a failure means
 //

@@ -15,20 +15,17 @@ import (
 //	MANA_CORE_AUTH_URL            base URL of the auth server, default http://localhost:3001
 //	MANA_CREDITS_PLAINTEXT_HOSTS  hosts that may be called over plain http, comma-separated
 //
-// Whoever needs more, a stub for a developer's machine for instance, starts
-// from ConfigFromEnv.
+// Whoever needs more starts from ConfigFromEnv. On a developer's machine package
+// devbypass/ledger has a ledger that stands in.
 func FromEnv() (*Client, error) { return New(ConfigFromEnv()) }
 
-// ConfigFromEnv is the Config that FromEnv uses. NODE_ENV and DEV_BYPASS_AUTH
-// are in it as well: they count where Dev is set.
+// ConfigFromEnv is the Config that FromEnv uses.
 func ConfigFromEnv() Config {
 	return Config{
 		URL:            cmp.Or(os.Getenv("MANA_CREDITS_URL"), os.Getenv("MANA_CORE_AUTH_URL")),
 		AppID:          os.Getenv("APP_ID"),
 		ServiceKey:     os.Getenv("MANA_CORE_SERVICE_KEY"),
 		PlaintextHosts: list(os.Getenv("MANA_CREDITS_PLAINTEXT_HOSTS")),
-		NodeEnv:        os.Getenv("NODE_ENV"),
-		DevBypassAuth:  os.Getenv("DEV_BYPASS_AUTH"),
 	}
 }
 

@@ -26,6 +26,10 @@ var (
 	// ErrKeyReused: the key was used for another operation. It is an
 	// ErrConflict.
 	ErrKeyReused = fmt.Errorf("%w: the idempotency key was used for another operation", ErrConflict)
+	// ErrKeyLapsed: the key was used for a reservation that was released or has
+	// expired. Under another key the operation may take place. It is an
+	// ErrKeyReused, of Reserve alone.
+	ErrKeyLapsed = fmt.Errorf("%w, which came to nothing", ErrKeyReused)
 	// ErrInvalid: the operation itself is not good, here or in the ledger's
 	// eyes. Nothing took place.
 	ErrInvalid = errors.New("invalid credits operation")

@@ -21,10 +21,10 @@ type keyReused struct{ state string }
 func (*keyReused) Error() string { return ErrKeyReused.Error() }
 func (*keyReused) Unwrap() error { return ErrKeyReused }
 
-// cameToNothing tells whether the key belongs to a reservation that was
-// released or has expired.
-func (k *keyReused) cameToNothing() bool {
-	return k.state == wire.ReservationReleased || k.state == wire.ReservationExpired
+// Is makes it an ErrKeyLapsed where the reservation that has the key came to
+// nothing.
+func (k *keyReused) Is(target error) bool {
+	return target == ErrKeyLapsed && (k.state == wire.ReservationReleased || k.state == wire.ReservationExpired)
 }
 
 // refusal is what an answer that is no success means: by its status and its

@@ -8,13 +8,6 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// Ledger is what a charge guard needs of a ledger. *Client is one.
-type Ledger interface {
-	Reserve(ctx context.Context, h Hold) (Reservation, error)
-	Commit(ctx context.Context, s Settlement) (transactionID string, err error)
-	Release(ctx context.Context, reservationID string) error
-}
-
 // Hold is what Reserve sets aside.
 type Hold struct {
 	UserID    string

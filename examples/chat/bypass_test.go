@@ -14,6 +14,7 @@ import (
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/credits"
 	"github.com/manacore/manacore-go/devbypass"
+	"github.com/manacore/manacore-go/devbypass/ledger"
 )
 
 const developer = `{"userId":"00000000-0000-0000-0000-000000000000","email":"dev@example.com","role":"user","sessionId":"dev-session"}`
@@ -43,17 +44,16 @@ func TestBypass(t *testing.T) {
 	}
 }
 
-// Without an auth server and without a ledger: the stub charges the developer.
-func TestStub(t *testing.T) {
+// Without an auth server and without a ledger: a ledger of the process charges the developer.
+func TestStandInLedger(t *testing.T) {
 	t.Parallel()
 	discard := slog.New(slog.DiscardHandler)
-	ledger, err := credits.New(credits.Config{
-		Dev: credits.NewStub(3), NodeEnv: "development", DevBypassAuth: "true", Logger: discard,
-	})
+	on := devbypass.Config{NodeEnv: "development", DevBypassAuth: "true", Logger: discard}
+	credits, err := ledger.Client(ledger.New(3), credits.Config{Logger: discard}, on)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ledger.Close()
+	defer credits.Close()
 	nobody := authtest.NewIssuer(t)
 	nobody.Refuse()
 	verifier, err := client.New(client.Config{Issuers: []client.Issuer{{URL: nobody.URL()}}, Logger: discard})
@@ -61,11 +61,11 @@ func TestStub(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer verifier.Close()
-	auth, err := devbypass.New(verifier, devbypass.Config{NodeEnv: "development", DevBypassAuth: "true", Logger: discard})
+	auth, err := devbypass.New(verifier, on)
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := newHandler(auth, ledger)
+	handler := newHandler(auth, credits)
 	for _, want := range []int{200, 402} {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, httptest.NewRequest("POST", "/api/v1/completions", strings.NewReader(`{"prompt":"one","maxWords":3}`)))

@@ -10,7 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/middleware/charge"
 )
 
 // prompt is the body of a request for a completion.
@@ -64,7 +64,7 @@ func complete(c echo.Context) error {
 			break
 		}
 		sent++
-		if err := credits.SetCost(c.Request().Context(), sent); err != nil {
+		if err := charge.SetCost(c.Request().Context(), sent); err != nil {
 			return err
 		}
 		if _, err := fmt.Fprintf(w, "data: %s\n\n", word); err != nil {

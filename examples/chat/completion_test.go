@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/manacore/manacore-go/authtest"
-	"github.com/manacore/manacore-go/credits"
 	"github.com/manacore/manacore-go/devbypass"
+	"github.com/manacore/manacore-go/middleware/charge"
 )
 
 // ask asks for a completion as ada.
@@ -57,7 +57,7 @@ func TestCompletionCostsByLength(t *testing.T) {
 	if body := read(t, response); response.StatusCode != 200 || strings.Count(body, "data: ") != 6 || !strings.HasPrefix(body, "data: words\n\ndata: two\n\n") {
 		t.Errorf("%d %q", response.StatusCode, body)
 	}
-	if response.Header.Get(credits.ReservationHeader) == "" || response.Trailer.Get(credits.TransactionTrailer) == "" {
+	if response.Header.Get(charge.ReservationHeader) == "" || response.Trailer.Get(charge.TransactionTrailer) == "" {
 		t.Errorf("header %v, trailer %v", response.Header, response.Trailer)
 	}
 	has(t, issuer, 144)
@@ -96,7 +96,7 @@ func TestCompletionRunsOnce(t *testing.T) {
 		body string
 		want int
 	}{{`{"prompt":"once"}`, 200}, {`{"prompt":"once"}`, 409}, {`{"prompt":"else"}`, 200}} {
-		response := ask(t, server, issuer, c.body, credits.KeyHeader, "k")
+		response := ask(t, server, issuer, c.body, charge.KeyHeader, "k")
 		read(t, response)
 		if response.StatusCode != c.want {
 			t.Errorf("%s: status %d, want %d", c.body, response.StatusCode, c.want)

@@ -23,10 +23,12 @@ import (
 	echomiddleware "github.com/labstack/echo/v4/middleware"
 
 	"github.com/manacore/manacore-go/client"
-	"github.com/manacore/manacore-go/credits"
 	"github.com/manacore/manacore-go/devbypass"
+	"github.com/manacore/manacore-go/devbypass/ledger"
 	"github.com/manacore/manacore-go/examples/internal/serve"
 	"github.com/manacore/manacore-go/middleware"
+	"github.com/manacore/manacore-go/middleware/charge"
+	chargeecho "github.com/manacore/manacore-go/middleware/charge/echo"
 	authecho "github.com/manacore/manacore-go/middleware/echo"
 )
 
@@ -50,18 +52,17 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	config := credits.ConfigFromEnv()
-	config.Dev = credits.NewStub(100) // a ledger where the bypass is on and there is no key
-	ledger, err := credits.New(config)
+	// A ledger of this process where the bypass is on and there is no key.
+	credits, err := ledger.FromEnv(ledger.New(100))
 	if err != nil {
 		return err
 	}
-	defer ledger.Close()
-	return serve.Until(ctx, cmp.Or(os.Getenv("PORT"), "3002"), newHandler(auth, ledger))
+	defer credits.Close()
+	return serve.Until(ctx, cmp.Or(os.Getenv("PORT"), "3002"), newHandler(auth, credits))
 }
 
 // newHandler guards every route but the public ones.
-func newHandler(auth client.Verifier, ledger credits.Ledger) http.Handler {
+func newHandler(auth client.Verifier, ledger charge.Ledger) http.Handler {
 	e := echo.New()
 	e.Use(echomiddleware.Recover())
 	e.Use(authecho.Guard(auth, middleware.Public("GET /health", "GET /api/v1/models")))
@@ -74,7 +75,7 @@ func newHandler(auth client.Verifier, ledger credits.Ledger) http.Handler {
 		return c.JSON(http.StatusOK, user)
 	}))
 
-	e.POST("/api/v1/completions", complete, withPrompt, authecho.ChargeFunc(ledger, "chat_completion", longest))
+	e.POST("/api/v1/completions", complete, withPrompt, chargeecho.ChargeFunc(ledger, "chat_completion", longest, charge.Config{}))
 
 	admin := e.Group("/api/v1/admin", authecho.RequireRole("admin"))
 	admin.GET("/stats", func(c echo.Context) error { return c.JSON(http.StatusOK, echo.Map{"models": 2}) })

@@ -19,24 +19,27 @@ const consumer = `package consumer
 
 import guard "%s/middleware/%s"
 
-var Guard = guard.Guard
+var Guard = guard.%s
 `
 
-// A module that imports one guard gets that framework's modules into its go.sum
+// A module that imports one guard, or one charge, gets that framework's modules into its go.sum
 // and no other's. The results follow the sources: TestImports, in the same
 // run, reads them all.
 func TestConsumerGetsOneFramework(t *testing.T) {
 	t.Parallel()
 	frameworks := []string{"github.com/labstack/echo", "github.com/gin-gonic/gin"}
 	never := []string{"github.com/jackc/pgx", "modernc.org/sqlite", "github.com/pressly/goose", "github.com/prometheus/", "github.com/lestrrat-go/"}
-	for _, tt := range []struct{ adapter, framework string }{
-		{"nethttp", ""},
-		{"echo", "github.com/labstack/echo"},
-		{"gin", "github.com/gin-gonic/gin"},
+	for _, tt := range []struct{ adapter, name, framework string }{
+		{"nethttp", "Guard", ""},
+		{"echo", "Guard", "github.com/labstack/echo"},
+		{"gin", "Guard", "github.com/gin-gonic/gin"},
+		{"charge/nethttp", "Charge", ""},
+		{"charge/echo", "Charge", "github.com/labstack/echo"},
+		{"charge/gin", "Charge", "github.com/gin-gonic/gin"},
 	} {
 		t.Run(tt.adapter, func(t *testing.T) {
 			t.Parallel()
-			sum := consume(t, tt.adapter)
+			sum := consume(t, tt.adapter, tt.name)
 			if !strings.Contains(sum, "github.com/sony/gobreaker/v2 ") {
 				t.Fatalf("go.sum lacks a library of the client:\n%s", sum)
 			}
@@ -46,6 +49,30 @@ func TestConsumerGetsOneFramework(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A backend on Path A carries nothing of Path B: neither the client of the
+// ledger nor the one that stands in for it, and no framework that it does not
+// use.
+func TestPathAIsWithoutPathB(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("go", "list", "-deps", "./client", "./middleware", "./middleware/nethttp", "./devbypass")
+	cmd.Dir = filepath.Join("..", "..")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, Module+"/client") {
+		t.Fatalf("go list says %q", deps)
+	}
+	for _, pkg := range deps {
+		for _, part := range []string{"credits", "memledger", "devbypass/ledger", "middleware/charge", "labstack/echo", "gin-gonic"} {
+			if strings.Contains(pkg, part) {
+				t.Errorf("it carries %s", pkg)
+			}
+		}
 	}
 }
 
@@ -71,10 +98,11 @@ func TestNewBackendPage(t *testing.T) {
 	}
 }
 
-// consume builds a module that imports one adapter, and returns its go.sum.
-func consume(t *testing.T, adapter string) string {
+// consume builds a module that uses a name of one adapter, and returns its
+// go.sum.
+func consume(t *testing.T, adapter, name string) string {
 	t.Helper()
-	dir := tidied(t, map[string]string{"guard.go": fmt.Sprintf(consumer, Module, adapter)})
+	dir := tidied(t, map[string]string{"guard.go": fmt.Sprintf(consumer, Module, adapter, name)})
 	if err := goCommand(dir, "GOPROXY=off", "build", "."); err != nil {
 		t.Fatal(err)
 	}
@@ -142,17 +170,15 @@ func goCommand(dir, variable string, args ...string) error {
 func TestAdaptersAreSmall(t *testing.T) {
 	t.Parallel()
 	const limit = 60
-	for _, adapter := range []string{"nethttp", "echo", "gin"} {
-		for _, name := range []string{adapter + ".go", "charge.go"} {
-			source, err := os.ReadFile(filepath.Join("..", "..", "middleware", adapter, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			n := codeLines(source)
-			t.Logf("%s/%s: %d lines", adapter, name, n)
-			if n >= limit {
-				t.Errorf("%s/%s has %d lines of code; want fewer than %d", adapter, name, n, limit)
-			}
+	for _, adapter := range []string{"nethttp", "echo", "gin", "charge/nethttp", "charge/echo", "charge/gin"} {
+		source, err := os.ReadFile(filepath.Join("..", "..", "middleware", adapter, filepath.Base(adapter)+".go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := codeLines(source)
+		t.Logf("%s: %d lines", adapter, n)
+		if n >= limit {
+			t.Errorf("%s has %d lines of code; want fewer than %d", adapter, n, limit)
 		}
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/manacore/manacore-go/authtest"
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/middleware/charge"
 )
 
 // Suite is an adapter under test.
@@ -39,10 +40,10 @@ type Suite struct {
 // Route is one charged route, for every method.
 type Route struct {
 	Path      string
-	Ledger    credits.Ledger
+	Ledger    charge.Ledger
 	Operation string
-	Cost      credits.CostFunc
-	Options   []credits.ChargeOption
+	Cost      charge.CostFunc
+	Config    charge.Config
 	Serve     func(w http.ResponseWriter, r *http.Request) error
 }
 
@@ -71,7 +72,7 @@ type rig struct {
 	clock  *authtest.Clock
 	server *httptest.Server
 	ran    atomic.Int64
-	infos  chan credits.ChargeInfo // one a request
+	infos  chan charge.Info // one a request
 }
 
 // edit changes the route of a rig.
@@ -80,17 +81,17 @@ type edit func(*Route)
 func newRig(t *testing.T, suite Suite, serve func(w http.ResponseWriter, r *http.Request) error, edits ...edit) *rig {
 	t.Helper()
 	clock := authtest.NewClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
-	r := &rig{Issuer: authtest.NewIssuer(t, authtest.WithClock(clock)), t: t, clock: clock, infos: make(chan credits.ChargeInfo, 64)}
+	r := &rig{Issuer: authtest.NewIssuer(t, authtest.WithClock(clock)), t: t, clock: clock, infos: make(chan charge.Info, 64)}
 	ledger, err := credits.New(r.config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = ledger.Close() })
 	route := Route{
-		Path: path, Ledger: ledger, Operation: operation, Cost: credits.Fixed(cost),
-		Options: []credits.ChargeOption{
-			credits.OnCharge(func(info credits.ChargeInfo) { r.infos <- info }),
-			credits.ChargeLogger(slog.New(slog.DiscardHandler)),
+		Path: path, Ledger: ledger, Operation: operation, Cost: charge.Fixed(cost),
+		Config: charge.Config{
+			OnCharge: func(info charge.Info) { r.infos <- info },
+			Logger:   slog.New(slog.DiscardHandler),
 		},
 		Serve: func(w http.ResponseWriter, req *http.Request) error {
 			r.ran.Add(1)
@@ -114,8 +115,6 @@ func (r *rig) config() credits.Config {
 		Logger: slog.New(slog.DiscardHandler),
 	}
 }
-
-func option(o credits.ChargeOption) edit { return func(r *Route) { r.Options = append(r.Options, o) } }
 
 // verifier takes every token for a user's id.
 type verifier struct{}
@@ -192,7 +191,7 @@ func readUntil(t *testing.T, conn net.Conn, text string) {
 
 // became holds what the guard says became of a request, and what the ledger
 // has, against what should.
-func (r *rig) became(user string, outcome credits.Outcome, charged int64) credits.ChargeInfo {
+func (r *rig) became(user string, outcome charge.Outcome, charged int64) charge.Info {
 	r.t.Helper()
 	info := <-r.infos
 	if info.Outcome != outcome || info.Charged != charged || info.UserID != user || info.Operation != operation {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/middleware/charge"
 )
 
 // runDisconnected runs what becomes of a request whose caller goes.
@@ -45,7 +45,7 @@ func runDisconnected(t *testing.T, suite Suite) {
 			return nil
 		}, true, cost},
 		{"mid-stream, a part reported", func(w http.ResponseWriter, r *http.Request) error {
-			_ = credits.SetCost(r.Context(), 4)
+			_ = charge.SetCost(r.Context(), 4)
 			begin(w)
 			until(r)
 			return nil
@@ -56,7 +56,7 @@ func runDisconnected(t *testing.T, suite Suite) {
 			return r.Context().Err()
 		}, true, cost},
 		{"mid-stream, and the handler panics over it", func(w http.ResponseWriter, r *http.Request) error {
-			_ = credits.SetCost(r.Context(), 4)
+			_ = charge.SetCost(r.Context(), 4)
 			begin(w)
 			until(r)
 			panic(http.ErrAbortHandler)
@@ -81,9 +81,9 @@ func runDisconnected(t *testing.T, suite Suite) {
 				readUntil(t, conn, "begun")
 			}
 			_ = conn.Close()
-			outcome := credits.Committed
+			outcome := charge.Committed
 			if c.charged == 0 {
-				outcome = credits.Released
+				outcome = charge.Released
 			}
 			r.became("ada", outcome, c.charged)
 		})
@@ -112,9 +112,9 @@ func runDisconnected(t *testing.T, suite Suite) {
 			if _, err := io.WriteString(conn, "no length\r\n"); err != nil {
 				t.Fatal(err)
 			}
-			outcome := credits.Committed
+			outcome := charge.Committed
 			if want == 0 {
-				outcome = credits.Released
+				outcome = charge.Released
 			}
 			r.became("ada", outcome, want)
 		})
@@ -139,6 +139,6 @@ func runDisconnected(t *testing.T, suite Suite) {
 		if strings.Contains(string(got), "the answer") {
 			t.Errorf("the caller got the answer and was not charged:\n%s", got)
 		}
-		r.became("ada", credits.Released, 0)
+		r.became("ada", charge.Released, 0)
 	})
 }

@@ -1,7 +1,6 @@
 package chargetest
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -9,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/middleware/charge"
 )
 
 // holdFor is the guards' default.
@@ -27,14 +28,14 @@ func echo(w http.ResponseWriter, r *http.Request) error {
 }
 
 func runKeys(t *testing.T, suite Suite) {
-	const key = credits.KeyHeader
+	const key = charge.KeyHeader
 	t.Run("a replay runs nothing", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, suite, echo)
 		if got := r.send("POST", "ada", "prompt", key, "k1"); got.status != 200 || got.body != "prompt" {
 			t.Errorf("answer %+v", got)
 		}
-		r.became("ada", credits.Committed, cost)
+		r.became("ada", charge.Committed, cost)
 		r.ran.Store(0)
 		for range 2 {
 			r.refused(r.send("POST", "ada", "prompt", key, "k1"), 409, envelope(409, "CONFLICT", conflict), "")
@@ -162,7 +163,7 @@ func runKeys(t *testing.T, suite Suite) {
 		if got := r.do(request); got.status != 200 || got.body != "the rest" {
 			t.Errorf("answer %+v", got)
 		}
-		r.became("ada", credits.Committed, cost)
+		r.became("ada", charge.Committed, cost)
 	})
 }
 
@@ -173,14 +174,14 @@ func (r *rig) abandon(key string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	request.Header.Set(credits.KeyHeader, key)
+	request.Header.Set(charge.KeyHeader, key)
 	ledger, err := credits.New(r.config())
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	defer ledger.Close()
-	user, _ := verifier{}.Verify(context.Background(), "ada")
-	if _, refusal := credits.NewCharger(ledger, operation, credits.Fixed(cost)).Admit(request, user); refusal != nil {
-		r.t.Fatal(refusal.Err)
+	request = request.WithContext(client.WithUser(request.Context(), client.User{ID: "ada"}))
+	if _, denial := charge.New(ledger, operation, charge.Fixed(cost), charge.Config{}).Admit(request); denial != nil {
+		r.t.Fatal(denial.Err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/middleware/charge"
 )
 
 var errHandler = errors.New("the handler failed")
@@ -25,7 +26,7 @@ func stream(w http.ResponseWriter) error {
 }
 
 func report(r *http.Request, amount int64, w http.ResponseWriter) error {
-	if err := credits.SetCost(r.Context(), amount); err != nil {
+	if err := charge.SetCost(r.Context(), amount); err != nil {
 		return err
 	}
 	return text(w, "done")
@@ -57,30 +58,30 @@ func runSettled(t *testing.T, suite Suite) {
 		{"a part", func(w http.ResponseWriter, r *http.Request) error { return report(r, 3, w) }, 200, 3},
 		{"the last report counts", func(w http.ResponseWriter, r *http.Request) error {
 			for n := range int64(4) {
-				_ = credits.SetCost(r.Context(), 8-n)
+				_ = charge.SetCost(r.Context(), 8-n)
 			}
 			return text(w, "done")
 		}, 200, 5},
 		{"nothing after all", func(w http.ResponseWriter, r *http.Request) error { return report(r, 0, w) }, 200, 0},
 		{"more than reserved", func(w http.ResponseWriter, r *http.Request) error {
-			if err := credits.SetCost(r.Context(), cost+1); !errors.Is(err, credits.ErrInvalid) {
+			if err := charge.SetCost(r.Context(), cost+1); !errors.Is(err, credits.ErrInvalid) {
 				return errHandler
 			}
 			return text(w, "done")
 		}, 200, cost},
 		{"a negative cost", func(w http.ResponseWriter, r *http.Request) error {
-			if err := credits.SetCost(r.Context(), -1); !errors.Is(err, credits.ErrInvalid) {
+			if err := charge.SetCost(r.Context(), -1); !errors.Is(err, credits.ErrInvalid) {
 				return errHandler
 			}
 			return text(w, "done")
 		}, 200, cost},
 		{"a part, and 500", func(w http.ResponseWriter, r *http.Request) error {
-			_ = credits.SetCost(r.Context(), 3)
+			_ = charge.SetCost(r.Context(), 3)
 			w.WriteHeader(500)
 			return text(w, "no")
 		}, 500, 0},
 		{"told what is reserved", func(w http.ResponseWriter, r *http.Request) error {
-			reserved, ok := credits.Reserved(r.Context())
+			reserved, ok := charge.Reserved(r.Context())
 			return text(w, fmt.Sprint(reserved, ok))
 		}, 200, cost},
 	} {
@@ -91,18 +92,18 @@ func runSettled(t *testing.T, suite Suite) {
 			if got.status != c.status {
 				t.Errorf("status %d; want %d", got.status, c.status)
 			}
-			outcome := credits.Committed
+			outcome := charge.Committed
 			if c.charged == 0 {
-				outcome = credits.Released
+				outcome = charge.Released
 			}
 			info := r.became("ada", outcome, c.charged)
 			if info.Reserved != cost || info.ReservationID == "" || info.Err != nil {
 				t.Errorf("info %+v", info)
 			}
 			if c.status < 400 {
-				r.equal("X-Credit-Reservation", info.ReservationID, got.header.Get(credits.ReservationHeader))
+				r.equal("X-Credit-Reservation", info.ReservationID, got.header.Get(charge.ReservationHeader))
 			}
-			named := got.trailer.Get(credits.TransactionTrailer) + got.header.Get(credits.TransactionTrailer)
+			named := got.trailer.Get(charge.TransactionTrailer) + got.header.Get(charge.TransactionTrailer)
 			if c.status != 204 {
 				r.equal("X-Credit-Transaction", info.TransactionID, named)
 			}
@@ -115,14 +116,14 @@ func runSettled(t *testing.T, suite Suite) {
 		}
 		r := newRig(t, suite, func(w http.ResponseWriter, _ *http.Request) error { _ = stream(w); return errHandler })
 		r.send("POST", "ada", "")
-		r.became("ada", credits.Released, 0)
+		r.became("ada", charge.Released, 0)
 	})
 	t.Run("every method", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, suite, func(w http.ResponseWriter, _ *http.Request) error { return text(w, "done") })
 		for n, method := range []string{"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"} {
 			r.send(method, "ada", "")
-			if info := <-r.infos; info.Outcome != credits.Committed {
+			if info := <-r.infos; info.Outcome != charge.Committed {
 				t.Errorf("%s: %+v", method, info)
 			}
 			r.taken("ada", int64(n+1)*cost)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/middleware/charge"
 )
 
 // runWriter holds the writer that a handler gets to what net/http's can do.
@@ -25,7 +25,7 @@ func runWriter(t *testing.T, suite Suite) {
 		readUntil(t, conn, "begun")
 		close(proceed)
 		readUntil(t, conn, "ended")
-		r.became("ada", credits.Committed, cost)
+		r.became("ada", charge.Committed, cost)
 	})
 	t.Run("controller", func(t *testing.T) {
 		t.Parallel()
@@ -42,7 +42,7 @@ func runWriter(t *testing.T, suite Suite) {
 		if got := r.send("POST", "ada", ""); got.status != 200 {
 			t.Errorf("answer %+v", got)
 		}
-		r.became("ada", credits.Committed, cost)
+		r.became("ada", charge.Committed, cost)
 	})
 	t.Run("hijacked", func(t *testing.T) {
 		t.Parallel()
@@ -51,12 +51,12 @@ func runWriter(t *testing.T, suite Suite) {
 			if err != nil {
 				return err
 			}
-			_ = credits.SetCost(req.Context(), 4)
+			_ = charge.SetCost(req.Context(), 4)
 			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n\r\nhello\n")
 			return conn.Close()
 		})
 		readUntil(t, r.dial("ada"), "hello")
-		r.became("ada", credits.Committed, 4)
+		r.became("ada", charge.Committed, 4)
 	})
 	t.Run("an explicit length", func(t *testing.T) {
 		t.Parallel()
@@ -68,7 +68,7 @@ func runWriter(t *testing.T, suite Suite) {
 		if got.header.Get("Content-Length") != "4" || got.body != "done" || got.trailer != nil || got.header["Trailer"] != nil {
 			t.Errorf("answer %+v", got)
 		}
-		r.became("ada", credits.Committed, cost)
+		r.became("ada", charge.Committed, cost)
 	})
 	t.Run("a large answer", func(t *testing.T) {
 		t.Parallel()
@@ -77,9 +77,9 @@ func runWriter(t *testing.T, suite Suite) {
 			_, err := io.Copy(w, strings.NewReader(large))
 			return err
 		})
-		if got := r.send("POST", "ada", ""); got.body != large || got.trailer.Get(credits.TransactionTrailer) == "" {
+		if got := r.send("POST", "ada", ""); got.body != large || got.trailer.Get(charge.TransactionTrailer) == "" {
 			t.Errorf("%d bytes, trailer %v", len(got.body), got.trailer)
 		}
-		r.became("ada", credits.Committed, cost)
+		r.became("ada", charge.Committed, cost)
 	})
 }

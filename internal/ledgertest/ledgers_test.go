@@ -24,6 +24,8 @@ import (
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/credits"
 	"github.com/manacore/manacore-go/internal/wire"
+	"github.com/manacore/manacore-go/middleware"
+	"github.com/manacore/manacore-go/middleware/charge"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -134,21 +136,22 @@ func TestServerGoesBetweenReserveAndCommit(t *testing.T) {
 	database := filepath.Join(t.TempDir(), "manacore.db")
 	first := start(t, database, clock)
 	user := client.User{ID: register(t, first)}
-	outcomes := make(chan credits.Outcome, 1)
+	outcomes := make(chan charge.Outcome, 1)
 	run := func(url string, handler func()) int {
-		charger := credits.NewCharger(newClient(t, url, nil), "op", credits.Fixed(10),
-			credits.ChargeLogger(slog.New(slog.DiscardHandler)), credits.OnCharge(func(i credits.ChargeInfo) { outcomes <- i.Outcome }))
+		guard := charge.New(newClient(t, url, nil), "op", charge.Fixed(10), charge.Config{
+			Logger: slog.New(slog.DiscardHandler), OnCharge: func(i charge.Info) { outcomes <- i.Outcome },
+		})
 		r := httptest.NewRequest("POST", "/", strings.NewReader("body"))
-		r.Header.Set(credits.KeyHeader, "k")
-		charge, refusal := charger.Admit(r, user)
-		if refusal != nil {
-			return refusal.Status
+		r.Header.Set(charge.KeyHeader, "k")
+		charged, denial := guard.Admit(r.WithContext(client.WithUser(r.Context(), user)))
+		if denial != nil {
+			return denial.Status
 		}
 		w := httptest.NewRecorder()
-		_ = charge.Run(w, func(w http.ResponseWriter, _ *http.Request) error { handler(); w.WriteHeader(200); return nil })
+		_ = charged.Run(w, func(w http.ResponseWriter, _ *http.Request) error { handler(); w.WriteHeader(200); return nil })
 		return w.Code
 	}
-	if status, outcome := run(first.URL, first.end), <-outcomes; status != 200 || outcome != credits.Unsettled {
+	if status, outcome := run(first.URL, first.end), <-outcomes; status != 200 || outcome != charge.Unsettled {
 		t.Errorf("status %d, %s; want 200, unsettled", status, outcome)
 	}
 
@@ -161,12 +164,12 @@ func TestServerGoesBetweenReserveAndCommit(t *testing.T) {
 		}
 	}
 	has(140)
-	if status, outcome := run(second.URL, func() {}), <-outcomes; status != 409 || outcome != credits.Refused {
+	if status, outcome := run(second.URL, func() {}), <-outcomes; status != 409 || outcome != charge.Refused {
 		t.Errorf("status %d, %s while it is reserved; want 409", status, outcome)
 	}
 	clock.Advance(15 * time.Minute)
 	has(150)
-	if status, outcome := run(second.URL, func() {}), <-outcomes; status != 200 || outcome != credits.Committed {
+	if status, outcome := run(second.URL, func() {}), <-outcomes; status != 200 || outcome != charge.Committed {
 		t.Errorf("status %d, %s after it expired; want 200, committed", status, outcome)
 	}
 	has(140)
@@ -258,20 +261,20 @@ func story(t *testing.T, p place) string {
 // guarded goes through what the guards ask of a ledger, key by key.
 func guarded(t *testing.T, p place, told *strings.Builder) {
 	t.Helper()
-	charger := credits.NewCharger(p.ledger, "op", credits.Fixed(10), credits.ChargeLogger(slog.New(slog.DiscardHandler)))
-	admit := func(key string) (*credits.Charge, *credits.Refusal) {
+	guard := charge.New(p.ledger, "op", charge.Fixed(10), charge.Config{Logger: slog.New(slog.DiscardHandler)})
+	admit := func(key string) (*charge.Charge, *middleware.Denial) {
 		r := httptest.NewRequest("POST", "/", strings.NewReader("body"))
-		r.Header.Set(credits.KeyHeader, key)
-		return charger.Admit(r, client.User{ID: p.userID})
+		r.Header.Set(charge.KeyHeader, key)
+		return guard.Admit(r.WithContext(client.WithUser(r.Context(), client.User{ID: p.userID})))
 	}
 	run := func(what, key string, status int) {
-		charge, refusal := admit(key)
-		if refusal != nil {
-			fmt.Fprintf(told, "%s: %d\n", what, refusal.Status)
+		charged, denial := admit(key)
+		if denial != nil {
+			fmt.Fprintf(told, "%s: %d\n", what, denial.Status)
 			return
 		}
 		w := httptest.NewRecorder()
-		_ = charge.Run(w, func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(status); return nil })
+		_ = charged.Run(w, func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(status); return nil })
 		fmt.Fprintf(told, "%s: %d\n", what, w.Code)
 	}
 	run("charged", "k1", 200)
@@ -281,8 +284,8 @@ func guarded(t *testing.T, p place, told *strings.Builder) {
 	}
 	run("retry after a failure", "k2", 200)
 	run("replay of the retry", "k2", 200)
-	if _, refusal := admit("k3"); refusal != nil { // and its process dies
-		fmt.Fprintln(told, refusal.Status)
+	if _, denial := admit("k3"); denial != nil { // and its process dies
+		fmt.Fprintln(told, denial.Status)
 	}
 	run("while another holds", "k3", 200)
 	p.clock.Advance(15 * time.Minute)

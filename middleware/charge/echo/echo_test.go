@@ -1,4 +1,4 @@
-package authecho_test
+package chargeecho_test
 
 import (
 	"net/http"
@@ -10,6 +10,7 @@ import (
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/internal/chargetest"
 	"github.com/manacore/manacore-go/middleware"
+	chargeecho "github.com/manacore/manacore-go/middleware/charge/echo"
 	authecho "github.com/manacore/manacore-go/middleware/echo"
 )
 
@@ -26,7 +27,7 @@ func charged(auth client.Verifier, routes []chargetest.Route) http.Handler {
 	for _, route := range routes {
 		e.Any(route.Path, func(c echo.Context) error {
 			return route.Serve(c.Response(), c.Request())
-		}, authecho.ChargeFunc(route.Ledger, route.Operation, route.Cost, route.Options...))
+		}, chargeecho.ChargeFunc(route.Ledger, route.Operation, route.Cost, route.Config))
 	}
 	return e
 }

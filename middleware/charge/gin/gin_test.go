@@ -1,4 +1,4 @@
-package authgin_test
+package chargegin_test
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/internal/chargetest"
 	"github.com/manacore/manacore-go/middleware"
+	chargegin "github.com/manacore/manacore-go/middleware/charge/gin"
 	authgin "github.com/manacore/manacore-go/middleware/gin"
 )
 
@@ -28,7 +29,7 @@ func charged(auth client.Verifier, routes []chargetest.Route) http.Handler {
 		c.AbortWithStatus(http.StatusInternalServerError)
 	}), failing, authgin.Guard(auth, middleware.Optional()))
 	for _, route := range routes {
-		r.Any(route.Path, authgin.ChargeFunc(route.Ledger, route.Operation, route.Cost, route.Options...), func(c *gin.Context) {
+		r.Any(route.Path, chargegin.ChargeFunc(route.Ledger, route.Operation, route.Cost, route.Config), func(c *gin.Context) {
 			if err := route.Serve(c.Writer, c.Request); err != nil {
 				_ = c.Error(err)
 			}

@@ -1,4 +1,4 @@
-package credits_test
+package charge_test
 
 import (
 	"io"
@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/client"
-	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/middleware/charge"
 )
 
 // TestTimeoutHandler: an answer that http.TimeoutHandler has thrown away, for a
@@ -33,15 +33,15 @@ func TestTimeoutHandler(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				ledger, settled := &expiring{}, make(chan struct{})
-				charger := credits.NewCharger(ledger, "slow", credits.Fixed(10), credits.ChargeLogger(slog.New(slog.DiscardHandler)))
+				guard := charge.New(ledger, "slow", charge.Fixed(10), charge.Config{Logger: slog.New(slog.DiscardHandler)})
 				charged := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					defer close(settled)
-					charge, refusal := charger.Admit(r, client.User{ID: ada})
-					if refusal != nil {
-						t.Error(refusal.Err)
+					charged, denial := guard.Admit(r.WithContext(client.WithUser(r.Context(), client.User{ID: "ada"})))
+					if denial != nil {
+						t.Error(denial.Err)
 						return
 					}
-					_ = charge.Run(w, func(w http.ResponseWriter, r *http.Request) error { handler(w, r); return nil })
+					_ = charged.Run(w, func(w http.ResponseWriter, r *http.Request) error { handler(w, r); return nil })
 				})
 				w := httptest.NewRecorder()
 				http.TimeoutHandler(charged, time.Second, "too slow").ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))

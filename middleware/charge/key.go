@@ -1,4 +1,4 @@
-package credits
+package charge
 
 import (
 	"bytes"
@@ -13,24 +13,21 @@ import (
 	"strings"
 
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/credits"
 )
 
-var (
-	errCost     = errors.New("credits: the cost function answered a cost that is none")
-	errUnpriced = errors.New("credits: the request has no cost")
-	errKey      = invalid("one %s of 1 to 255 visible characters is accepted", KeyHeader)
-	errBody     = invalid("the request's body can't be read")
-)
+// maxKey is the longest accepted Idempotency-Key, in bytes.
+const maxKey = 255
 
 // identity is what makes two requests with an Idempotency-Key the same: user,
 // operation, key and body. It is empty without the header. sent says whether
 // that was there.
-func (c *Charger) identity(r *http.Request, user client.User) (id string, sent bool, err error) {
+func (g *Guard) identity(r *http.Request, user client.User) (id string, sent bool, err error) {
 	keys := r.Header.Values(KeyHeader)
 	if len(keys) == 0 {
 		return "", false, nil
 	}
-	if len(keys) > 1 || keys[0] == "" || len(keys[0]) > maxText || strings.IndexFunc(keys[0], notVisible) >= 0 {
+	if len(keys) > 1 || keys[0] == "" || len(keys[0]) > maxKey || strings.IndexFunc(keys[0], notVisible) >= 0 {
 		return "", true, errKey
 	}
 	body, err := hashable(r)
@@ -38,7 +35,7 @@ func (c *Charger) identity(r *http.Request, user client.User) (id string, sent b
 		return "", true, errBody
 	}
 	sum := sha256.New()
-	for _, part := range []string{user.ID, c.operation, keys[0]} {
+	for _, part := range []string{user.ID, g.operation, keys[0]} {
 		// With its length, so that no part can reach into the next.
 		_, _ = sum.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 		_, _ = io.WriteString(sum, part)
@@ -47,6 +44,8 @@ func (c *Charger) identity(r *http.Request, user client.User) (id string, sent b
 	_, _ = sum.Write(body)
 	return base64.RawURLEncoding.EncodeToString(sum.Sum(nil)), true, nil
 }
+
+func notVisible(c rune) bool { return c <= 0x20 || c >= 0x7f }
 
 // hashable reads a body that is known to be short, and puts it back. One of
 // unknown length is left alone: its sender may wait for an answer before it
@@ -73,25 +72,24 @@ type rest struct {
 // every copy of the request has, and for a reason that only this one has: the
 // ledger then answers this one's repetitions and no copy. A copy of what came
 // to nothing goes on to the next key.
-func (c *Charger) reserve(r *http.Request, user client.User, cost int64, id string, sent bool) (Reservation, error) {
-	hold := Hold{UserID: user.ID, Amount: cost, Operation: c.operation, For: c.hold}
+func (g *Guard) reserve(r *http.Request, user client.User, cost int64, id string, sent bool) (credits.Reservation, error) {
+	hold := credits.Hold{UserID: user.ID, Amount: cost, Operation: g.operation, For: g.config.HoldFor}
 	if !sent {
-		return c.ledger.Reserve(r.Context(), hold)
+		return g.ledger.Reserve(r.Context(), hold)
 	}
-	hold.Operation = c.operation + " " + rand.Text()
-	return c.reserveOnce(r.Context(), hold, id)
+	hold.Operation = g.operation + " " + rand.Text()
+	return g.reserveOnce(r.Context(), hold, id)
 }
 
-func (c *Charger) reserveOnce(ctx context.Context, hold Hold, id string) (Reservation, error) {
+func (g *Guard) reserveOnce(ctx context.Context, hold credits.Hold, id string) (credits.Reservation, error) {
 	var err error
 	for try := range maxTries {
 		hold.Key = "charge-" + id + string(rune('0'+try))
-		var reservation Reservation
-		reservation, err = c.ledger.Reserve(ctx, hold)
-		var reused *keyReused
-		if !errors.As(err, &reused) || !reused.cameToNothing() {
+		var reservation credits.Reservation
+		reservation, err = g.ledger.Reserve(ctx, hold)
+		if !errors.Is(err, credits.ErrKeyLapsed) {
 			return reservation, err
 		}
 	}
-	return Reservation{}, err
+	return credits.Reservation{}, err
 }

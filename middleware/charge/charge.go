@@ -1,4 +1,4 @@
-package credits
+package charge
 
 import (
 	"context"
@@ -10,79 +10,62 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/middleware"
 )
 
 // errGone is what a handler's writes come to once the caller has gone before
 // the answer began.
-var errGone = fmt.Errorf("credits: the caller went before the answer began: %w", context.Canceled)
+var errGone = fmt.Errorf("charge: the caller went before the answer began: %w", context.Canceled)
 
 // errLate is what they come to once the reservation is about to expire.
-var errLate = errors.New("credits: the reservation is about to expire")
+var errLate = errors.New("charge: the reservation is about to expire")
 
 // Charge is one request whose cost is reserved. Run it once.
 type Charge struct {
-	charger     *Charger // nil: nothing is charged
+	guard       *Guard // nil: nothing is charged
 	user        client.User
-	reservation Reservation
-	request     *http.Request
-	until       time.Time // nothing is sent from then on
+	reservation credits.Reservation
+	outer       *http.Request // as the guard got it
+	request     *http.Request // as the handler gets it
+	until       time.Time     // nothing is sent from then on
 
 	mu    sync.Mutex
 	cost  int64 // what SetCost said last
 	known bool  // it said something
 }
 
-type chargeKey struct{}
-
 // newCharge makes the charge of a request that was reserved for at asked or
 // later.
-func newCharge(c *Charger, r *http.Request, user client.User, reservation Reservation, asked time.Time) *Charge {
-	charge := &Charge{charger: c, user: user, reservation: reservation, until: asked.Add(c.hold - min(settleTime, c.hold/2))}
-	charge.request = r.WithContext(context.WithValue(r.Context(), chargeKey{}, charge))
-	return charge
+func newCharge(g *Guard, r *http.Request, user client.User, reservation credits.Reservation, asked time.Time) *Charge {
+	hold := g.config.HoldFor
+	c := &Charge{guard: g, user: user, reservation: reservation, until: asked.Add(hold - min(settleTime, hold/2))}
+	c.into(r)
+	return c
 }
 
-// SetCost says what the request costs as far as it has got: what is committed
-// in place of the whole reservation, and what counts as delivered when the
-// caller goes. Of several calls the last one counts; report before you write.
-// 0 releases the reservation. More than was reserved is an ErrInvalid, and
-// counts as all of it. In a request that is not charged it does nothing.
-func SetCost(ctx context.Context, cost int64) error {
-	charge, ok := ctx.Value(chargeKey{}).(*Charge)
-	if !ok {
-		return nil
-	}
-	return charge.setCost(cost)
+// newUncharged is the charge of a request that costs nothing.
+func newUncharged(r *http.Request) *Charge {
+	c := new(Charge)
+	c.into(r)
+	return c
 }
 
-func (c *Charge) setCost(cost int64) error {
-	if cost < 0 {
-		return invalid("the cost of a request can't be negative")
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cost, c.known = min(cost, c.reservation.Amount), true
-	if cost > c.reservation.Amount {
-		return invalid("the cost of a request can't be above what was reserved")
-	}
-	return nil
+func (c *Charge) into(r *http.Request) {
+	c.outer, c.request = r, r.WithContext(context.WithValue(r.Context(), chargeKey{}, c))
 }
 
-// Reserved is what was reserved for the request; false where it is not
-// charged.
-func Reserved(ctx context.Context) (int64, bool) {
-	charge, ok := ctx.Value(chargeKey{}).(*Charge)
-	if !ok {
-		return 0, false
-	}
-	return charge.reservation.Amount, true
+func chargeOf(ctx context.Context) (*Charge, bool) {
+	c, ok := ctx.Value(chargeKey{}).(*Charge)
+	return c, ok
 }
 
 // Run runs the handler of an admitted request with a writer and a request of
 // its own, and settles the charge. It returns the handler's error; a panic
 // goes on.
 func (c *Charge) Run(w http.ResponseWriter, handler func(w http.ResponseWriter, r *http.Request) error) error {
-	if c.charger == nil {
+	defer middleware.HandBack(c.outer, c.request)
+	if c.guard == nil {
 		return handler(w, c.request)
 	}
 	w.Header().Set(ReservationHeader, c.reservation.ID)
@@ -101,10 +84,9 @@ func (c *Charge) Run(w http.ResponseWriter, handler func(w http.ResponseWriter, 
 // refuseLate answers in place of a handler whose answer comes too late to be
 // charged.
 func (c *Charge) refuseLate(w http.ResponseWriter) {
-	refusal := refusalOf(errLate, c.charger.operation, false)
-	refusal.write = c.charger.write
+	denial := c.guard.denial(errLate, false)
 	clear(w.Header()) // nothing that the handler made gets out
-	refusal.Write(w, c.request)
+	middleware.Deny(c.request, denial).Write(w, c.request)
 }
 
 // settle commits or releases. Its context is its own: that of a caller who
@@ -112,17 +94,19 @@ func (c *Charge) refuseLate(w http.ResponseWriter) {
 func (c *Charge) settle(out *writer, failed bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.request.Context()), settleTime)
 	defer cancel()
-	info := ChargeInfo{Operation: c.charger.operation, UserID: c.user.ID, Reserved: c.reservation.Amount, ReservationID: c.reservation.ID}
+	info := Info{Operation: c.guard.operation, UserID: c.user.ID, Reserved: c.reservation.Amount, ReservationID: c.reservation.ID}
 	cost := c.due(out, failed)
 	if cost == 0 {
 		info.Outcome = Released
-		info.Err = c.charger.ledger.Release(ctx, c.reservation.ID)
+		info.Err = c.guard.ledger.Release(ctx, c.reservation.ID)
 	} else {
 		info.Outcome, info.Charged = Committed, cost
-		info.TransactionID, info.Err = c.charger.ledger.Commit(ctx, Settlement{c.reservation.ID, cost, c.charger.operation})
+		info.TransactionID, info.Err = c.guard.ledger.Commit(ctx, credits.Settlement{
+			ReservationID: c.reservation.ID, Amount: cost, Operation: c.guard.operation,
+		})
 	}
 	if info.Err != nil {
-		c.charger.log.LogAttrs(ctx, slog.LevelError, "a reservation could not be settled and is left to expire",
+		c.guard.config.Logger.LogAttrs(ctx, slog.LevelError, "a reservation could not be settled and is left to expire",
 			slog.String("operation", info.Operation), slog.String("reservation", info.ReservationID),
 			slog.String("wanted", string(info.Outcome)), slog.Int64("credits", cost), slog.Any("error", info.Err))
 		info.Outcome, info.Charged = Unsettled, 0
@@ -130,7 +114,7 @@ func (c *Charge) settle(out *writer, failed bool) {
 	if info.TransactionID != "" {
 		out.name(info.TransactionID)
 	}
-	c.charger.tell(info)
+	c.guard.tell(info)
 }
 
 // due is what is to be committed; 0: nothing, and the reservation is released.

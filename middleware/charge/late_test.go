@@ -1,4 +1,4 @@
-package credits_test
+package charge_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/middleware/charge"
 )
 
 // expiring is a ledger of one reservation, which can't be committed once it has
@@ -69,14 +70,14 @@ func TestNobodyOutwaitsTheReservation(t *testing.T) {
 	t.Parallel()
 	run := func(handler func(http.ResponseWriter, *http.Request) error) (*slow, *expiring) {
 		ledger := &expiring{}
-		charger := credits.NewCharger(ledger, "stream", credits.Fixed(10), credits.ChargeLogger(slog.New(slog.DiscardHandler)))
+		guard := charge.New(ledger, "stream", charge.Fixed(10), charge.Config{Logger: slog.New(slog.DiscardHandler)})
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/stream", nil)
-		charge, refusal := charger.Admit(r, client.User{ID: ada})
-		if refusal != nil {
-			t.Fatal(refusal.Err)
+		charged, denial := guard.Admit(r.WithContext(client.WithUser(r.Context(), client.User{ID: "ada"})))
+		if denial != nil {
+			t.Fatal(denial.Err)
 		}
 		w := &slow{httptest.NewRecorder(), make(chan struct{})}
-		_ = charge.Run(w, handler)
+		_ = charged.Run(w, handler)
 		return w, ledger
 	}
 	t.Run("by reading", func(t *testing.T) {

@@ -1,4 +1,4 @@
-package authgin
+package chargegin
 
 import (
 	"bufio"

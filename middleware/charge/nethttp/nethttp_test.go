@@ -1,4 +1,4 @@
-package nethttp_test
+package chargehttp_test
 
 import (
 	"net/http"
@@ -10,6 +10,7 @@ import (
 	"github.com/manacore/manacore-go/credits"
 	"github.com/manacore/manacore-go/internal/chargetest"
 	"github.com/manacore/manacore-go/middleware"
+	chargehttp "github.com/manacore/manacore-go/middleware/charge/nethttp"
 	"github.com/manacore/manacore-go/middleware/nethttp"
 )
 
@@ -27,7 +28,7 @@ func TestChargeEarlyHints(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ledger.Close()
-	handler := nethttp.Charge(ledger, "page", 10)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	handler := chargehttp.Charge(ledger, "page", 10)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusEarlyHints)
 		w.WriteHeader(http.StatusInternalServerError)
 	}))
@@ -41,7 +42,7 @@ func TestChargeEarlyHints(t *testing.T) {
 func charged(auth client.Verifier, routes []chargetest.Route) http.Handler {
 	mux := http.NewServeMux()
 	for _, route := range routes {
-		charge := nethttp.ChargeFunc(route.Ledger, route.Operation, route.Cost, route.Options...)
+		charge := chargehttp.ChargeFunc(route.Ledger, route.Operation, route.Cost, route.Config)
 		mux.Handle(route.Path, charge(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if route.Serve(w, r) != nil {
 				w.WriteHeader(http.StatusInternalServerError)

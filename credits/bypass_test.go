@@ -1,5 +1,0 @@
-//go:build !nodevbypass
-
-package credits_test
-
-const bypassed = true
