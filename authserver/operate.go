@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 
 	"github.com/manacore/manacore-go/authserver/internal/keys"
-	"github.com/manacore/manacore-go/authserver/internal/postgres"
-	"github.com/manacore/manacore-go/authserver/internal/sqlite"
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/store/postgres"
+	"github.com/manacore/manacore-go/authserver/internal/store/sqlite"
 )
 
 // PendingMigrations lists the migrations that opening the database would run,

@@ -8,9 +8,9 @@ import (
 	"net/http"
 
 	"github.com/manacore/manacore-go/authserver/internal/password"
-	"github.com/manacore/manacore-go/authserver/internal/postgres"
-	"github.com/manacore/manacore-go/authserver/internal/sqlite"
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/store/postgres"
+	"github.com/manacore/manacore-go/authserver/internal/store/sqlite"
 	"github.com/manacore/manacore-go/authserver/internal/token"
 )
 

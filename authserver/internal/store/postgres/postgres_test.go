@@ -7,7 +7,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
-	"github.com/manacore/manacore-go/authserver/internal/storetest"
+	"github.com/manacore/manacore-go/authserver/internal/store/storetest"
 	"github.com/manacore/manacore-go/internal/pgtest"
 )
 

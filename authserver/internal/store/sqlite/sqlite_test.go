@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
-	"github.com/manacore/manacore-go/authserver/internal/storetest"
+	"github.com/manacore/manacore-go/authserver/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

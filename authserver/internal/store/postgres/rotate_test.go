@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
-	"github.com/manacore/manacore-go/authserver/internal/storetest"
+	"github.com/manacore/manacore-go/authserver/internal/store/storetest"
 	"github.com/manacore/manacore-go/internal/pgtest"
 )
 
