@@ -3,6 +3,7 @@ package authserver
 import (
 	"net/http"
 
+	"github.com/manacore/manacore-go/authserver/internal/limit"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -11,23 +12,18 @@ type limits struct{ login, register, usual func(endpoint) endpoint }
 
 func unlimited(e endpoint) endpoint { return e }
 
-func newLimits(cfg Config, o responder) (limits, error) {
+func newLimits(cfg Config, o responder) limits {
 	if cfg.RateLimitDisabled {
-		return limits{unlimited, unlimited, unlimited}, nil
+		return limits{login: unlimited, register: unlimited, usual: unlimited}
 	}
-	login, err := newLimiter("login", cfg.RateLimits.Login)
-	if err != nil {
-		return limits{}, err
+	of := func(name string, l Limit) func(endpoint) endpoint {
+		return limited(limit.New(name, l.Requests, l.Per), o)
 	}
-	register, err := newLimiter("register", cfg.RateLimits.Register)
-	if err != nil {
-		return limits{}, err
+	return limits{
+		login:    of("login", cfg.RateLimits.Login),
+		register: of("register", cfg.RateLimits.Register),
+		usual:    of("default", cfg.RateLimits.Default),
 	}
-	usual, err := newLimiter("default", cfg.RateLimits.Default)
-	if err != nil {
-		return limits{}, err
-	}
-	return limits{login.middleware(o), register.middleware(o), usual.middleware(o)}, nil
 }
 
 // endpoints are the server's routes, each with the parts it uses.
@@ -56,11 +52,8 @@ type route struct {
 }
 
 // handler is the whole server as one handler.
-func (e endpoints) handler(cfg Config, o responder) (http.Handler, error) {
-	limit, err := newLimits(cfg, o)
-	if err != nil {
-		return nil, err
-	}
+func (e endpoints) handler(cfg Config, o responder) http.Handler {
+	limit := newLimits(cfg, o)
 	mux := http.NewServeMux()
 	routes := []route{
 		{"POST " + wire.RegisterPath, limit.register, e.register.serve},
@@ -96,5 +89,5 @@ func (e endpoints) handler(cfg Config, o responder) (http.Handler, error) {
 	around := func(h http.Handler) http.Handler {
 		return logged(o, secure(allowOrigins(recovered(o, h))))
 	}
-	return plainPath(around(mux), around(unknown)), nil
+	return plainPath(around(mux), around(unknown))
 }

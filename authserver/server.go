@@ -71,7 +71,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	who := guard{out, db, access}
 	books, rotations := openBooks(cfg, db), openRotations(cfg, db)
 	drain := func() { books.close(); rotations.close() }
-	handler, err := endpoints{
+	handler := endpoints{
 		register: register{out, db, hasher, tokens, cfg.PasswordMinLength},
 		login:    login{out, db, db, hasher, tokens},
 		refresh:  refresh{out, rotations, tokens, cfg.RefreshGrace, revoked},
@@ -87,10 +87,6 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		person:   person{who},
 		service:  newServiceAuth(cfg, db),
 	}.handler(cfg, out)
-	if err != nil {
-		drain()
-		return nil, err
-	}
 	endLooks, err := revoked.start(ctx)
 	if err != nil {
 		drain()

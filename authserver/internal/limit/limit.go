@@ -1,0 +1,61 @@
+// Package limit counts what each client address asks for, and says how long
+// the next request has to wait.
+package limit
+
+import (
+	"net/netip"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/time/rate"
+)
+
+// maxClients is how many addresses a limiter remembers, about 15 MB. Beyond
+// it the one unseen for longest is forgotten and begins anew.
+const maxClients = 1 << 16
+
+// Limiter holds one token bucket for each client address. Its methods may be
+// called at once.
+type Limiter struct {
+	name     string
+	requests int
+	per      time.Duration
+	buckets  *lru.Cache[netip.Addr, *rate.Limiter]
+}
+
+// New makes a limiter that admits so many requests in each period from one
+// address. Both are positive. The name is for metrics.
+func New(name string, requests int, per time.Duration) *Limiter {
+	buckets, err := lru.New[netip.Addr, *rate.Limiter](maxClients)
+	if err != nil {
+		panic("limit: " + err.Error()) // The size is a constant that the cache accepts.
+	}
+	return &Limiter{name: name, requests: requests, per: per, buckets: buckets}
+}
+
+// Name is the name that the limiter was made with.
+func (l *Limiter) Name() string { return l.name }
+
+// Take admits a request, or says how long to wait for the next one. A request
+// that is not admitted costs nothing. IPv6 addresses count by their /64.
+func (l *Limiter) Take(addr netip.Addr, now time.Time) (wait time.Duration) {
+	if addr.Is6() {
+		// One customer has a /64, so a limit by single addresses would be none.
+		// 64 bits are never too many for an IPv6 address.
+		addr = netip.PrefixFrom(addr, 64).Masked().Addr()
+	}
+	bucket, ok := l.buckets.Get(addr)
+	if !ok {
+		bucket = rate.NewLimiter(rate.Every(l.per/time.Duration(l.requests)), l.requests)
+		if earlier, found, _ := l.buckets.PeekOrAdd(addr, bucket); found {
+			bucket = earlier
+		}
+	}
+	// A reservation that is cancelled does not give everything back among
+	// concurrent requests, so none is made.
+	if bucket.AllowN(now, 1) {
+		return 0
+	}
+	missing := 1 - bucket.TokensAt(now)
+	return max(time.Duration(missing/float64(bucket.Limit())*float64(time.Second)), time.Millisecond)
+}
