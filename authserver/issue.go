@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/token"
 	"github.com/manacore/manacore-go/internal/wire"
@@ -35,11 +36,11 @@ type device struct {
 // open makes a session that is not yet stored, its first refresh token and
 // the event of type kind that tells of it.
 func (i issuer) open(r *http.Request, userID, kind string, d device) (store.NewSession, string, store.Event, error) {
-	id, err := token.NewID(i.random)
+	id, err := secret.NewID(i.random)
 	if err != nil {
 		return store.NewSession{}, "", store.Event{}, err
 	}
-	refresh, err := token.NewRefresh(i.random)
+	refresh, err := secret.New(i.random)
 	if err != nil {
 		return store.NewSession{}, "", store.Event{}, err
 	}
@@ -57,7 +58,7 @@ func (i issuer) open(r *http.Request, userID, kind string, d device) (store.NewS
 		DeviceName:     d.name,
 	}
 	session.ExpiresAt = i.lifetimes.Expiry(session, session.CreatedAt)
-	return store.NewSession{Session: session, Refresh: token.Digest(refresh)}, refresh, event, nil
+	return store.NewSession{Session: session, Refresh: secret.Hash(refresh)}, refresh, event, nil
 }
 
 // event is an event of this request, without a user.

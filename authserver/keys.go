@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/keys"
+	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
-	"github.com/manacore/manacore-go/authserver/internal/token"
 )
 
 const (
@@ -73,7 +73,7 @@ func keyRules(cfg Config, kek []byte) keys.Rules {
 		Every:    cfg.KeyRotation,
 		TokenTTL: cfg.AccessTokenTTL,
 		Make: func(now time.Time) (store.Key, error) {
-			kid, err := token.NewID(cfg.Random)
+			kid, err := secret.NewID(cfg.Random)
 			if err != nil {
 				return store.Key{}, err
 			}

@@ -3,6 +3,7 @@ package authserver
 import (
 	"net/http"
 
+	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/token"
 	"github.com/manacore/manacore-go/internal/wire"
@@ -55,7 +56,7 @@ func (h logout) serve(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if refresh != "" {
-		ended, err := h.sessions.RevokeByRefreshToken(r.Context(), token.Digest(refresh), event)
+		ended, err := h.sessions.RevokeByRefreshToken(r.Context(), secret.Hash(refresh), event)
 		if err != nil {
 			return err
 		}

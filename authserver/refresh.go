@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
-	"github.com/manacore/manacore-go/authserver/internal/token"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -32,17 +32,17 @@ func (h refresh) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	successor, err := token.NewRefresh(h.issuer.random)
+	successor, err := secret.New(h.issuer.random)
 	if err != nil {
 		return err
 	}
-	sealed, err := token.Seal(spent, successor, h.issuer.random)
+	sealed, err := secret.Seal(spent, successor, h.issuer.random)
 	if err != nil {
 		return err
 	}
 	rotated, err := h.rotations.rotate(r.Context(), store.Rotation{
-		Spent:     token.Digest(spent),
-		Successor: token.Digest(successor),
+		Spent:     secret.Hash(spent),
+		Successor: secret.Hash(successor),
 		Sealed:    sealed,
 		Grace:     h.grace,
 		Lifetimes: h.issuer.lifetimes,
@@ -54,7 +54,7 @@ func (h refresh) serve(w http.ResponseWriter, r *http.Request) error {
 	switch rotated.Verdict {
 	case store.Renewed:
 	case store.Repeated:
-		if successor, err = token.Unseal(spent, rotated.Sealed); err != nil {
+		if successor, err = secret.Unseal(spent, rotated.Sealed); err != nil {
 			return err
 		}
 	default:

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/password"
+	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
-	"github.com/manacore/manacore-go/authserver/internal/token"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -69,11 +69,11 @@ func (h register) serve(w http.ResponseWriter, r *http.Request) error {
 // newAccount makes the ids of a user and of a credential; the user has the role
 // of everyone who registers.
 func newAccount(random io.Reader, now time.Time) (store.User, store.Credential, error) {
-	userID, err := token.NewID(random)
+	userID, err := secret.NewID(random)
 	if err != nil {
 		return store.User{}, store.Credential{}, err
 	}
-	accountID, err := token.NewID(random)
+	accountID, err := secret.NewID(random)
 	if err != nil {
 		return store.User{}, store.Credential{}, err
 	}

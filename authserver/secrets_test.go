@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/manacore/manacore-go/authserver/internal/keys"
-	"github.com/manacore/manacore-go/authserver/internal/token"
+	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -44,7 +44,7 @@ func TestNoSecretIsKeptOrLogged(t *testing.T) {
 				}
 			}
 			// The search finds what is there, text and bytes.
-			digest := token.Digest(live)
+			digest := secret.Hash(live)
 			if !strings.Contains(content, "ann@example.com") || !strings.Contains(log, "status=200") ||
 				!strings.Contains(content, string(digest[:])) && !strings.Contains(content, hex.EncodeToString(digest[:])) {
 				t.Error("the search finds nothing at all")

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
-	"github.com/manacore/manacore-go/authserver/internal/token"
 )
 
 // ErrServiceKeyNotFound: no service key has that id.
@@ -46,11 +46,11 @@ type NewServiceKey struct {
 	Lifetime time.Duration
 }
 
-// CreateServiceKey makes a key. What it returns as secret is the key, 256
+// CreateServiceKey makes a key. What it returns as text is the key, 256
 // random bits, and kept nowhere: the database has its SHA-256. An app may have
 // any number of keys, so that a new one can be in use before the old one is
 // revoked.
-func (a *Admin) CreateServiceKey(ctx context.Context, n NewServiceKey) (key ServiceKey, secret string, err error) {
+func (a *Admin) CreateServiceKey(ctx context.Context, n NewServiceKey) (key ServiceKey, text string, err error) {
 	if !isAppID(n.AppID) {
 		return ServiceKey{}, "", fmt.Errorf("authserver: %q is no app id: letters, digits, -, _ and ., at most %d", n.AppID, maxAppID)
 	}
@@ -65,16 +65,16 @@ func (a *Admin) CreateServiceKey(ctx context.Context, n NewServiceKey) (key Serv
 			return ServiceKey{}, "", fmt.Errorf("authserver: unknown operation %q; there are %v", operation, ServiceOperations())
 		}
 	}
-	id, err := token.NewID(a.config.Random)
+	id, err := secret.NewID(a.config.Random)
 	if err != nil {
 		return ServiceKey{}, "", fmt.Errorf("authserver: service key: %w", err)
 	}
-	if secret, err = token.NewRefresh(a.config.Random); err != nil {
+	if text, err = secret.New(a.config.Random); err != nil {
 		return ServiceKey{}, "", fmt.Errorf("authserver: service key: %w", err)
 	}
-	secret = serviceKeyPrefix + secret
+	text = serviceKeyPrefix + text
 	row := store.ServiceKey{
-		ID: id, AppID: n.AppID, Hash: sha256.Sum256([]byte(secret)), Operations: slices.Clone(n.Operations),
+		ID: id, AppID: n.AppID, Hash: sha256.Sum256([]byte(text)), Operations: slices.Clone(n.Operations),
 		CreatedAt: time.UnixMilli(a.config.Clock.Now().UnixMilli()).UTC(),
 	}
 	if n.Lifetime > 0 {
@@ -83,7 +83,7 @@ func (a *Admin) CreateServiceKey(ctx context.Context, n NewServiceKey) (key Serv
 	if err := a.store.AddServiceKey(ctx, row); err != nil {
 		return ServiceKey{}, "", fmt.Errorf("authserver: service key: %w", err)
 	}
-	return shownKey(row), secret, nil
+	return shownKey(row), text, nil
 }
 
 // ServiceKeys lists all keys, the revoked and the expired among them, by app

@@ -1,3 +1,4 @@
+// Package token makes and verifies access tokens.
 package token
 
 import (

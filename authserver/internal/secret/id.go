@@ -1,6 +1,7 @@
-// Package token makes what the auth server hands out: ids, refresh tokens and
-// access tokens.
-package token
+// Package secret makes ids and opaque secrets (refresh tokens, service keys),
+// the digests that are stored of them, and seals that only the holder of a
+// secret opens.
+package secret
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package token
+package secret
 
 import (
 	"bytes"
@@ -8,30 +8,30 @@ import (
 	"testing"
 )
 
-func mustRefresh(t *testing.T) string {
+func mustNew(t *testing.T) string {
 	t.Helper()
-	refresh, err := NewRefresh(rand.Reader)
+	text, err := New(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return refresh
+	return text
 }
 
-func TestNewRefresh(t *testing.T) {
+func TestNew(t *testing.T) {
 	t.Parallel()
-	a, b := mustRefresh(t), mustRefresh(t)
+	a, b := mustNew(t), mustNew(t)
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(a)
 	if err != nil || len(raw) != 32 || a == b {
-		t.Errorf("refresh tokens %q and %q: want 256 random bits, %v", a, b, err)
+		t.Errorf("secrets %q and %q: want 256 random bits, %v", a, b, err)
 	}
-	if _, err := NewRefresh(bytes.NewReader(make([]byte, 31))); err == nil {
-		t.Error("a refresh token of less randomness")
+	if _, err := New(bytes.NewReader(make([]byte, 31))); err == nil {
+		t.Error("a secret of less randomness")
 	}
 }
 
 func TestSeal(t *testing.T) {
 	t.Parallel()
-	spent, successor := mustRefresh(t), mustRefresh(t)
+	spent, successor := mustNew(t), mustNew(t)
 	sealed, err := Seal(spent, successor, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -39,13 +39,13 @@ func TestSeal(t *testing.T) {
 	if got, err := Unseal(spent, sealed); err != nil || got != successor {
 		t.Errorf("Unseal = %q, %v", got, err)
 	}
-	// What the database has opens nothing: not the digest, not another token.
-	digest := Digest(spent)
+	// What the database has opens nothing: not the digest, not another secret.
+	digest := Hash(spent)
 	for name, key := range map[string]string{
 		"the digest":         string(digest[:]),
 		"the digest as text": base64.RawURLEncoding.EncodeToString(digest[:]),
 		"the successor":      successor,
-		"another token":      mustRefresh(t),
+		"another secret":     mustNew(t),
 		"nothing":            "",
 	} {
 		if got, err := Unseal(key, sealed); got != "" || !errors.Is(err, ErrSealed) {

@@ -1,4 +1,4 @@
-package token
+package secret
 
 import (
 	"crypto/hkdf"
@@ -9,27 +9,26 @@ import (
 	"io"
 
 	"golang.org/x/crypto/chacha20poly1305"
-
-	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-const refreshBytes = 32
+// secretBytes is the length of a secret: 256 bits.
+const secretBytes = 32
 
-// ErrSealed: what was sealed does not open with this token.
-var ErrSealed = errors.New("token: sealed successor does not open")
+// ErrSealed means that a seal does not open with the secret that was given.
+var ErrSealed = errors.New("secret: sealed successor does not open")
 
-// NewRefresh makes a refresh token: 256 random bits, base64url.
-func NewRefresh(random io.Reader) (string, error) {
-	secret := make([]byte, refreshBytes)
-	if _, err := io.ReadFull(random, secret); err != nil {
+// New makes a secret: 256 random bits, base64url without padding.
+func New(random io.Reader) (string, error) {
+	raw := make([]byte, secretBytes)
+	if _, err := io.ReadFull(random, raw); err != nil {
 		return "", fmt.Errorf("random source: %w", err)
 	}
-	return base64.RawURLEncoding.EncodeToString(secret), nil
+	return base64.RawURLEncoding.EncodeToString(raw), nil
 }
 
-// Digest is what is stored of a refresh token, and what finds it: the SHA-256
-// of its text. The token is random, so that a plain hash cannot be guessed.
-func Digest(refresh string) store.Digest { return sha256.Sum256([]byte(refresh)) }
+// Hash is what is stored of a secret, and what finds it: the SHA-256 of its
+// text. A secret is random, so nobody can guess it and compare the hash.
+func Hash(text string) [sha256.Size]byte { return sha256.Sum256([]byte(text)) }
 
 // Seal encrypts successor so that the holder of spent, and nobody else, can
 // recover it: XChaCha20-Poly1305 under a key derived from spent's plaintext,
@@ -51,7 +50,7 @@ func Seal(spent, successor string, random io.Reader) ([]byte, error) {
 }
 
 // Unseal recovers the successor that Seal encrypted. ErrSealed where sealed
-// is not of that token.
+// was not made for spent.
 func Unseal(spent string, sealed []byte) (successor string, err error) {
 	key, err := sealingKey(spent)
 	if err != nil {
@@ -72,7 +71,7 @@ func Unseal(spent string, sealed []byte) (successor string, err error) {
 }
 
 // sealingKey is HKDF-SHA256 (RFC 5869). Its info string keeps it apart from
-// Digest and from every other use of the token.
+// Hash and from every other use of the secret.
 func sealingKey(spent string) ([]byte, error) {
 	return hkdf.Key(sha256.New, []byte(spent), nil, "manacore refresh successor v1", chacha20poly1305.KeySize)
 }
