@@ -49,7 +49,11 @@ func TestTable(t *testing.T) {
 	for _, environment := range environments {
 		for _, value := range switches {
 			auth := new(real)
-			got, err := New(auth, Config{NodeEnv: environment, DevBypassAuth: value, Logger: discard})
+			config := Config{NodeEnv: environment, DevBypassAuth: value, Logger: discard}
+			got, err := New(auth, config)
+			if on, onErr := config.On(); on != (err == nil && got != client.Verifier(auth)) || (onErr == nil) != (err == nil) {
+				t.Errorf("NODE_ENV=%q DEV_BYPASS_AUTH=%q: On says %v, %v", environment, value, on, onErr)
+			}
 			name := fmt.Sprintf("NODE_ENV=%q DEV_BYPASS_AUTH=%q", environment, value)
 			switch {
 			case value == "true" && !compiledIn:
@@ -83,8 +87,65 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	if _, err := New(nil, Config{}); err == nil {
-		t.Error("no error for a nil Verifier")
+	for _, auth := range []client.Verifier{nil, (*client.Client)(nil)} {
+		if got, err := New(auth, Config{}); got != nil || err == nil || !strings.Contains(err.Error(), "nil") {
+			t.Errorf("S36 New(%T) = %v, %v; want an error", auth, got, err)
+		}
+	}
+	if _, err := New(new(real), Config{NodeEnv: "Development", DevBypassAuth: "true"}); compiledIn && !strings.Contains(err.Error(), `NODE_ENV is "Development"`) {
+		t.Errorf("%v; want what NODE_ENV holds", err)
+	}
+}
+
+// logging is a Verifier with a logger, as a *client.Client.
+type logging struct {
+	real
+	log *slog.Logger
+}
+
+func (l *logging) Logger() *slog.Logger { return l.log }
+
+// S33: without a Logger the bypass logs where its Verifier does, and the guard
+// around it as well.
+func TestS33LoggerOfTheVerifier(t *testing.T) {
+	t.Parallel()
+	if !compiledIn {
+		t.Skip("compiled out")
+	}
+	var log bytes.Buffer
+	auth, err := New(&logging{log: slog.New(slog.NewTextHandler(&log, nil))}, Config{NodeEnv: "development", DevBypassAuth: "true"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Authorization", "Bearer down")
+	nethttp.Guard(auth)(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
+	if text := log.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "BYPASSED") || !strings.Contains(text, "no verdict") {
+		t.Errorf("the Verifier's logger got %q; want the warnings of the bypass and of the guard", text)
+	}
+}
+
+// S26: DEV_BYPASS_AUTH without this package is said by the guard, and not where
+// the bypass is on.
+func TestS26GuardSaysThatTheBypassIsMissing(t *testing.T) {
+	t.Setenv("DEV_BYPASS_AUTH", "true")
+	t.Setenv("NODE_ENV", "development")
+	warned := func(auth client.Verifier) string {
+		var log bytes.Buffer
+		middleware.New(auth, middleware.Logger(slog.New(slog.NewTextHandler(&log, nil))))
+		return log.String()
+	}
+	if got := warned(new(real)); !strings.Contains(got, "level=WARN") || !strings.Contains(got, "DEV_BYPASS_AUTH=true") || !strings.Contains(got, "devbypass") {
+		t.Errorf("the guard logged %q; want a warning with the variable, its value and the package", got)
+	}
+	if got := warned(on(t, Config{})); got != "" {
+		t.Errorf("the guard logged %q though the bypass is on", got)
+	}
+	for _, value := range []string{"", "false"} {
+		t.Setenv("DEV_BYPASS_AUTH", value)
+		if got := warned(new(real)); got != "" {
+			t.Errorf("DEV_BYPASS_AUTH=%q: the guard logged %q", value, got)
+		}
 	}
 }
 
@@ -161,6 +222,7 @@ func TestWarnings(t *testing.T) {
 		{Config{DevBypassAuth: "false"}, ""},
 		{Config{NodeEnv: "development", DevBypassAuth: "TRUE"}, "the bypass is off"},
 		{Config{DevBypassAuth: "1"}, "the bypass is off"},
+		{Config{DevBypassAuth: "true\n"}, `DEV_BYPASS_AUTH="true\n"`},
 		{Config{NodeEnv: "development", DevBypassAuth: "true"}, "AUTHENTICATION IS BYPASSED"},
 	}
 	for _, tt := range tests {

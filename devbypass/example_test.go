@@ -60,5 +60,5 @@ func ExampleNew_production() {
 	fmt.Println(err)
 
 	// Output:
-	// devbypass: DEV_BYPASS_AUTH is "true", but NODE_ENV is not "development": unset one or set the other
+	// devbypass: DEV_BYPASS_AUTH is "true", but NODE_ENV is not "development": unset one or set the other (NODE_ENV is "production")
 }

@@ -27,14 +27,14 @@ func (g *Guard) pass(r *http.Request, user client.User, known bool) *http.Reques
 // that Admit made of it: Pattern, path values, a parsed form and whatever else
 // they set. Layers outside the guard then see what they would see without it,
 // and net/http removes the temporary files of a multipart form, for which it
-// looks into its own request. Context and Header of r stay as they are.
+// looks into its own request. Context, Header and Body of r stay as they are.
 // Adapters defer it, so that it happens when a handler panics as well. handled
 // is the request that the handler had, the one from Admit or a copy of that.
 func HandBack(r, handled *http.Request) {
 	if r == handled {
 		return
 	}
-	header := r.Header
+	header, body := r.Header, r.Body
 	*r = *handled.WithContext(r.Context())
-	r.Header = header
+	r.Header, r.Body = header, body
 }

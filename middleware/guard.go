@@ -58,23 +58,15 @@ func (g *Guard) warnOfBypass() {
 		slog.String("DEV_BYPASS_AUTH", value), slog.String("verifier", fmt.Sprintf("%T", g.auth)))
 }
 
-// Behind returns a copy of g that knows what it stands before. When next is a
-// *http.ServeMux, Public asks it as well which route it will take; for any
-// other handler the copy behaves as g.
-func (g *Guard) Behind(next http.Handler) *Guard {
-	mux, ok := next.(*http.ServeMux)
-	if !ok {
-		return g
-	}
-	behind := *g
-	behind.public.router = mux
-	return &behind
-}
-
 // Admit decides on r. It returns the request to hand to the handler or,
 // instead, the reason to refuse it; it writes nothing and leaves r as it is.
-// Call HandBack when the handler has returned.
+// Call HandBack when the handler has returned. What is public follows from the
+// ServeMux that Behind found; without one a pattern of Public with a wildcard
+// or a final slash counts for nothing.
 func (g *Guard) Admit(r *http.Request) (*http.Request, *Denial) {
+	if g.public.check != nil {
+		g.public.check.Do(func() { g.warnUnrouted(UnroutedMux(g.public.router, g.public.texts()...)) })
+	}
 	if g.public.matches(r) {
 		return g.passAnonymous(r), nil
 	}
@@ -82,7 +74,8 @@ func (g *Guard) Admit(r *http.Request) (*http.Request, *Denial) {
 }
 
 // AdmitRoute is Admit for a router that tells the template of the route it
-// matched, such as "/quotes/:id" or "/quotes/{id}"; "" when none matched.
+// matched, such as "/quotes/:id" or "/quotes/{id}"; "" when none matched. A
+// template of a route that is for one host begins with that host.
 func (g *Guard) AdmitRoute(r *http.Request, template string) (*http.Request, *Denial) {
 	if g.public.names(r, template) {
 		return g.passAnonymous(r), nil

@@ -4,43 +4,59 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // Public exempts routes: their requests pass without a look at the
 // credentials, and without a user. Patterns have the syntax of http.ServeMux,
 // "[METHOD ][HOST]/[PATH]"; GET covers HEAD. A bad pattern, and one that
-// conflicts with another, panics as in ServeMux.
+// conflicts with another, panics as in ServeMux. Public may be given more than
+// once.
 //
 // A pattern names a route, and only that route is public. Where the pattern is
 // "/quotes/{id}" and the router has "/quotes/private" as well, the latter
-// needs a user: as in ServeMux, the more specific one wins.
+// needs a user: as in ServeMux, the more specific one wins. A pattern without
+// a host names no route that has one.
 //
-//   - net/http: a ServeMux of the patterns matches the request. What it would
-//     redirect (//x, /a/../b, a missing slash) is not public; nor is a path
-//     with an encoded slash or dot segment, on which routers disagree, nor
-//     CONNECT. When the guard stands right before a *http.ServeMux, the route
-//     of that one, and of a ServeMux that is its handler, has to agree: a more
-//     specific one is not public. Behind any other handler, http.StripPrefix
-//     included, the guard cannot see the routes, and a pattern covers all that
-//     it matches, "/quotes/private" included.
+//   - net/http: Guard stands right before a *http.ServeMux, and asks it which
+//     route it will take. A pattern with a wildcard or a final slash is public
+//     where that is the very route. One without may also be a part of a wider
+//     route. Before any other handler the guard cannot see the routes: a
+//     pattern with a wildcard or a final slash then panics when the guard is
+//     put there.
 //   - Echo, Gin: the path of the pattern is compared with the template of the
 //     matched route, ":id" standing for {id} and "*" or "*path" for the rest
 //     of the path. The framework's own spelling is accepted as well. No
 //     matched route, not public. A pattern that ends in a slash names the
-//     route of that very path and the one of all below it ("/docs/*").
+//     route of that very path and the one of all below it: "/docs/*", and what
+//     lies below "/docs/" of the route "/docs*" of Echo's Static.
+//
+// A path that two programs could read as different paths is never public: one
+// with an empty segment or one that begins or ends with a blank or ends with a
+// dot, with any of ; \ % ? # or a control character, encoded or not, with an
+// encoded slash, an encoded letter, digit, hyphen, dot, underscore or tilde
+// (RFC 3986 section 2.3), with bytes that are no UTF-8, or with a character
+// that Unicode normalization or a look-alike makes a slash, a dot or one of
+// those. CONNECT is never public, nor is what ServeMux would redirect.
+//
+// A pattern that names no route is logged as a warning, once, at the guard's
+// first request: before a ServeMux, with Echo, and with Gin where the engine
+// itself is the Handler of the http.Server. The function Unrouted of each
+// adapter lists such patterns in a test.
 func Public(patterns ...string) Option {
 	return func(g *Guard) { g.public.add(patterns) }
 }
 
 // publicSet is the patterns of Public. The zero value is empty.
 type publicSet struct {
-	mux    *http.ServeMux
-	routes []route
-	router *http.ServeMux // what the guard stands before, if known
+	mux      *http.ServeMux
+	patterns []pattern
+	router   *http.ServeMux // what the guard stands before, if known
+	check    *sync.Once     // whether the router has the routes; nil where that is not known
 }
 
-// route is a pattern in its parts.
-type route struct{ method, host, path string }
+// pattern is one of Public, in its parts.
+type pattern struct{ text, method, host, path string }
 
 // public marks the patterns in the set's mux: any other handler that it
 // returns is a redirect or an error.
@@ -52,71 +68,108 @@ func (s *publicSet) add(patterns []string) {
 	if s.mux == nil {
 		s.mux = http.NewServeMux()
 	}
-	for _, pattern := range patterns {
-		s.mux.Handle(pattern, public{}) // panics on a bad one
-		s.routes = append(s.routes, parseRoute(pattern))
+	for _, text := range patterns {
+		s.mux.Handle(text, public{}) // panics on a bad one
+		s.patterns = append(s.patterns, parsePattern(text))
 	}
 }
 
-// parseRoute takes apart a pattern that ServeMux has accepted.
-func parseRoute(pattern string) route {
-	var method string
-	if i := strings.IndexAny(pattern, blanks); i >= 0 {
-		method, pattern = pattern[:i], strings.TrimLeft(pattern[i:], blanks)
+// parsePattern takes apart a pattern that ServeMux has accepted.
+func parsePattern(text string) pattern {
+	p := pattern{text: text}
+	if i := strings.IndexAny(text, blanks); i >= 0 {
+		p.method, text = text[:i], strings.TrimLeft(text[i:], blanks)
 	}
-	slash := strings.IndexByte(pattern, '/')
-	return route{method, pattern[:slash], pattern[slash:]}
+	p.host, p.path = splitHost(text)
+	return p
 }
 
-// matches decides by the request itself.
+func splitHost(text string) (host, path string) {
+	if slash := strings.IndexByte(text, '/'); slash > 0 {
+		return text[:slash], text[slash:]
+	}
+	return "", text
+}
+
+// matches decides by the request itself and by the ServeMux behind the guard.
 func (s *publicSet) matches(r *http.Request) bool {
-	if s.mux == nil || r.Method == http.MethodConnect || !plain(r) {
+	if r.Method == http.MethodConnect || !s.mayMatch(r) {
 		return false
 	}
-	handler, pattern := s.mux.Handler(r)
-	if _, ok := handler.(public); !ok {
+	handler, text := s.mux.Handler(r)
+	if _, ok := handler.(public); !ok || !plain(r.URL) {
 		return false
 	}
-	for router := s.router; router != nil; {
-		handler, routed := router.Handler(r)
-		if routed == "" || moreSpecific(parseRoute(routed), parseRoute(pattern)) {
-			return false
+	public := parsePattern(text)
+	if s.router == nil {
+		return !wide(public.path)
+	}
+	var routed pattern
+	for router := s.router; router != nil; router = muxOf(handler) {
+		var found string
+		handler, found = router.Handler(r)
+		routed = parsePattern(found)
+		if found == "" || routed.host != "" && routed.host != public.host || !covers(routed.path, public.path) {
+			return false // the route is more specific than the pattern
 		}
-		router, _ = handler.(*http.ServeMux)
 	}
-	return true
+	// Behind a route that is wider than the pattern there may be routes that
+	// are more specific than the pattern.
+	return !wide(public.path) || covers(public.path, routed.path)
 }
 
-// moreSpecific tells that the router's route, which matches the same request
-// as the pattern, is not the one that the pattern names: it has a host of its
-// own, or a path that is not at least as wide. Methods do not count: a pattern
-// without one names the route in all methods.
-func moreSpecific(routed, pattern route) bool {
-	return routed.host != "" && routed.host != pattern.host || !covers(routed.path, pattern.path)
-}
-
-// names decides by the template of the route that the framework matched.
-func (s *publicSet) names(r *http.Request, template string) bool {
-	if s.mux == nil || template == "" || r.Method == http.MethodConnect || !plain(r) {
-		return false
-	}
-	for _, route := range s.routes {
-		if route.accepts(r) && (route.path == template || sameRoute(route.path, template)) {
+// mayMatch spares most requests the ServeMux, which allocates to find out that
+// nothing matches.
+func (s *publicSet) mayMatch(r *http.Request) bool {
+	for i := range s.patterns {
+		if p := &s.patterns[i]; p.acceptsMethod(r.Method) && matchesPath(p.path, r.URL.Path) {
 			return true
 		}
 	}
 	return false
 }
 
-func (p route) accepts(r *http.Request) bool {
-	switch {
-	case p.host != "" && p.host != hostname(r.Host):
+// names decides by the template of the route that the framework matched.
+func (s *publicSet) names(r *http.Request, template string) bool {
+	if s.mux == nil || template == "" || r.Method == http.MethodConnect {
 		return false
-	case p.method == "" || p.method == r.Method:
-		return true
-	default:
-		return p.method == http.MethodGet && r.Method == http.MethodHead
 	}
+	host, template := splitHost(template)
+	for i := range s.patterns {
+		if p := &s.patterns[i]; p.acceptsHost(host) && p.acceptsMethod(r.Method) && (p.host == "" || p.host == hostname(r.Host)) && p.isRoute(template, r.URL.Path) {
+			return plain(r.URL)
+		}
+	}
+	return false
+}
+
+// acceptsHost tells that the pattern may name a route that is for this host;
+// "": one for every host.
+func (p *pattern) acceptsHost(host string) bool { return host == "" || p.host == hostname(host) }
+
+func (p *pattern) acceptsMethod(method string) bool {
+	return p.method == "" || p.method == method || p.method == http.MethodGet && method == http.MethodHead
+}
+
+// isRoute tells that a template names the pattern's route, and that path, which
+// matches the template, lies in it. "": any path.
+func (p *pattern) isRoute(template, path string) bool {
+	if p.path == template || sameRoute(p.path, template) {
+		return true
+	}
+	prefix, ok := strings.CutSuffix(template, "*")
+	if !ok || strings.HasSuffix(prefix, "/") || !sameRoute(p.path, prefix+"/*") {
+		return false
+	}
+	return path == "" || below(path, prefix)
+}
+
+// below tells that path, which matches the template prefix+"*", goes on with a
+// slash where the prefix ends.
+func below(path, prefix string) bool {
+	depth := strings.Count(prefix, "/")
+	segments := strings.SplitN(path, "/", depth+2)
+	return len(segments) == depth+2 && segments[depth] == prefix[strings.LastIndexByte(prefix, '/')+1:]
 }
 
 func hostname(host string) string {
@@ -124,113 +177,4 @@ func hostname(host string) string {
 		return name
 	}
 	return host // without a port
-}
-
-// plain tells that routers which read the decoded path and routers which read
-// the encoded one see the same segments, and that cleaning changes neither.
-func plain(r *http.Request) bool {
-	path := r.URL.Path
-	if r.URL.RawPath != "" && strings.Count(path, "/") != strings.Count(r.URL.RawPath, "/") {
-		return false
-	}
-	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") {
-		return false
-	}
-	for segment := range strings.SplitSeq(path, "/") {
-		if segment == "." || segment == ".." {
-			return false
-		}
-	}
-	return true
-}
-
-// The kinds of a path's segments.
-type kind int
-
-const (
-	literal kind = iota
-	wild         // one segment: {id}, :id
-	rest         // all that follows: a final slash or {path...}, *path
-	final        // the end after a slash: {$}, and a template's final slash
-)
-
-type segment struct {
-	kind kind
-	text string // of a literal
-}
-
-// cut takes the first segment off a path in ServeMux syntax; path starts with
-// a slash, and what remains is empty or does so too.
-func cut(path string) (segment, string) {
-	text, remains := cutText(path)
-	switch {
-	case text == "", strings.HasSuffix(text, "...}"):
-		return segment{kind: rest}, ""
-	case text == "{$}":
-		return segment{kind: final}, ""
-	case strings.HasPrefix(text, "{"):
-		return segment{kind: wild}, remains
-	default:
-		return segment{literal, text}, remains
-	}
-}
-
-// cutTemplate is cut for the syntax of Echo and Gin.
-func cutTemplate(path string) (segment, string) {
-	text, remains := cutText(path)
-	switch {
-	case text == "" && remains == "":
-		return segment{kind: final}, ""
-	case strings.HasPrefix(text, "*"):
-		return segment{kind: rest}, ""
-	case strings.HasPrefix(text, ":"):
-		return segment{kind: wild}, remains
-	default:
-		return segment{literal, text}, remains
-	}
-}
-
-func cutText(path string) (text, remains string) {
-	path = path[1:]
-	if i := strings.IndexByte(path, '/'); i >= 0 {
-		return path[:i], path[i:]
-	}
-	return path, ""
-}
-
-// covers tells that every path which matches narrow matches wide, both in
-// ServeMux syntax.
-func covers(wide, narrow string) bool {
-	for wide != "" {
-		var w, n segment
-		w, wide = cut(wide)
-		if narrow == "" {
-			return false
-		}
-		n, narrow = cut(narrow)
-		switch {
-		case w.kind == rest:
-			return true
-		case n.kind == rest:
-			return false
-		case w.kind == wild && n.kind != final:
-		case w != n:
-			return false
-		}
-	}
-	return narrow == ""
-}
-
-// sameRoute tells that a path in ServeMux syntax and a template name the same
-// route.
-func sameRoute(path, template string) bool {
-	for path != "" && strings.HasPrefix(template, "/") {
-		var p, t segment
-		p, path = cut(path)
-		t, template = cutTemplate(template)
-		if p != t && (p.kind != rest || t.kind != final) {
-			return false
-		}
-	}
-	return path == "" && template == ""
 }

@@ -1,11 +1,14 @@
 package middleware
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/manacore/manacore-go/client"
 )
 
 func TestPublicPatterns(t *testing.T) {
@@ -37,7 +40,7 @@ func TestPublicPatterns(t *testing.T) {
 		{"half-encoded dot dot", "GET", "/docs/.%2E/admin", false},
 		{"encoded slash", "GET", "/docs/a%2Fb", false},
 		{"encoded slash in a wildcard", "GET", "/quotes/1%2Fsecret", false},
-		{"encoded letter", "GET", "/%68ealth", true},
+		{"S16 encoded letter", "GET", "/%68ealth", false},
 		{"wildcard", "GET", "/quotes/1", true},
 		{"wildcard, deeper", "GET", "/quotes/1/secret", false},
 		{"wildcard, empty", "GET", "/quotes/", false},
@@ -56,7 +59,11 @@ func TestPublicPatterns(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			g := New(oneToken, Public(patterns...))
+			mux := http.NewServeMux()
+			for _, pattern := range patterns {
+				mux.Handle(pattern, public{})
+			}
+			g := New(oneToken, Public(patterns...)).Behind(mux)
 			r := request(t, tt.method, tt.target)
 			if got := g.public.matches(r); got != tt.public {
 				t.Errorf("%s %s: public = %v; want %v", tt.method, tt.target, got, tt.public)
@@ -103,7 +110,7 @@ func TestPublicAsksTheRouter(t *testing.T) {
 		{"everything, exact root", "/", "GET", "/", false},
 		{"exact root", "/{$}", "GET", "/", true},
 		{"part of a wide route", "/api/open", "GET", "/api/open", true},
-		{"part of a wide route by wildcard", "/api/{x}/y", "GET", "/api/1/y", true},
+		{"S15 part of a wide route by wildcard", "/api/{x}/y", "GET", "/api/1/y", false},
 		{"rest of a wide route", "/api/{x}/y", "GET", "/api/1/z", false},
 		{"router would redirect", "/tree", "GET", "/tree", false},
 		{"deeper route", "/quotes/", "GET", "/quotes/1/notes", false},
@@ -165,6 +172,11 @@ func TestPublicTemplates(t *testing.T) {
 		{"rest, Echo", "/docs/", "GET", "/docs/*", true},
 		{"rest, Gin", "/docs/{path...}", "GET", "/docs/*path", true},
 		{"rest in the framework's spelling", "/static*", "GET", "/static*", true},
+		{"another router's spelling", "/quotes/{id}", "GET", "/quotes/{quote}", true},
+		{"an expression is another route", "/quotes/{id}", "GET", "/quotes/{id:[0-9]+}", false},
+		{"host's own route", "/docs/", "GET", "api.example.com/docs/*", false},
+		{"host's own route, other host", "www.example.com/docs/", "GET", "api.example.com/docs/*", false},
+		{"template without a slash", "/x", "GET", "users/x", false},
 		{"slash", "/docs/", "GET", "/docs/", true},
 		{"slash of the rest", "/docs/{path...}", "GET", "/docs/", true},
 		{"exact slash", "/docs/{$}", "GET", "/docs/", true},
@@ -185,6 +197,25 @@ func TestPublicTemplates(t *testing.T) {
 			}
 		})
 	}
+	t.Run("S30 the route of Echo's Static", func(t *testing.T) {
+		t.Parallel()
+		g := New(oneToken, Public("GET /docs/", "GET /u/{id}/docs/"))
+		for target, want := range map[string]bool{
+			"/docs/": true, "/docs/a": true, "/docs/a/b": true, "/docs": false, "/docsecret": false, "/docsecret/a": false, "/docs.bak/": false,
+		} {
+			if got := g.public.names(request(t, "GET", target), "/docs*"); got != want {
+				t.Errorf("%s: %v; want %v", target, got, want)
+			}
+		}
+		for target, want := range map[string]bool{"/u/1/docs/a": true, "/u/1/docsecret": false, "/u/docs/docs/": true} {
+			if got := g.public.names(request(t, "GET", target), "/u/:id/docs*"); got != want {
+				t.Errorf("%s: %v; want %v", target, got, want)
+			}
+		}
+		if g.public.names(request(t, "GET", "/docs/a"), "/doc*") || g.public.names(request(t, "GET", "/docs/a"), "/*") {
+			t.Error("a wider route is public")
+		}
+	})
 	for name, target := range map[string]string{
 		"encoded slash": "/docs/a%2Fb", "double slash": "/docs//a", "dot segment": "/docs/./a",
 		"dot dot": "/docs/../a", "encoded dot dot": "/docs/%2e%2E/a",
@@ -235,7 +266,13 @@ func TestNewPanics(t *testing.T) {
 		name string
 		make func()
 	}{
-		{"nil verifier", func() { New(nil) }},
+		{"S36 nil verifier", func() { New(nil) }},
+		{"S36 nil client", func() { New((*client.Client)(nil)) }},
+		{"S36 nil function", func() { New(verifierFunc(nil)) }},
+		{"nil option", func() { New(oneToken, nil) }},
+		{"nil handler", func() { New(oneToken).Behind(nil) }},
+		{"nil mux", func() { New(oneToken).Behind((*http.ServeMux)(nil)) }},
+		{"header that no guard removes", func() { KeepHeaders("X-Request-Id") }},
 		{"bad pattern", func() { New(oneToken, Public("health")) }},
 		{"bad wildcard", func() { New(oneToken, Public("/a/{x")) }},
 		{"same pattern twice", func() { New(oneToken, Public("/a", "/a")) }},
@@ -250,14 +287,97 @@ func TestNewPanics(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			defer func() {
-				if recover() == nil {
-					t.Error("no panic")
-				}
-			}()
-			tt.make()
+			if panicOf(tt.make) == nil {
+				t.Error("no panic")
+			}
 		})
 	}
+}
+
+func panicOf(f func()) (value any) {
+	defer func() { value = recover() }()
+	f()
+	return nil
+}
+
+// The message of a nil Verifier names its type and what was not looked at.
+func TestS36NilVerifierSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	got := fmt.Sprint(panicOf(func() { New((*client.Client)(nil)) }))
+	for _, want := range []string{"*client.Client", "nil", "error", "client.FromEnv"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the panic says %q; want %s in it", got, want)
+		}
+	}
+}
+
+// S15: a handler that hides its routes.
+type hiding struct{ http.Handler }
+
+// seeThrough is a middleware that says what is inside.
+type seeThrough struct{ http.Handler }
+
+func (s seeThrough) Unwrap() http.Handler { return s.Handler }
+
+func TestS15WildcardsNeedTheRouter(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.Handle("GET /articles/{slug}", public{})
+	mux.Handle("GET /articles/feed", public{})
+	mux.Handle("GET /docs/", public{})
+	logger := http.HandlerFunc(mux.ServeHTTP)
+	for _, tt := range []struct {
+		name, public string
+		next         http.Handler
+		panics       bool
+	}{
+		{"the mux itself", "GET /articles/{slug}", mux, false},
+		{"a logger between", "GET /articles/{slug}", logger, true},
+		{"a router of another kind", "GET /articles/{slug}", hiding{mux}, true},
+		{"a prefix cut off", "GET /articles/{slug}", http.StripPrefix("/api", mux), true},
+		{"a time limit between", "GET /articles/{slug}", http.TimeoutHandler(mux, 1, ""), true},
+		{"a body limit between", "GET /articles/{slug}", http.MaxBytesHandler(mux, 1), true},
+		{"a mux that can be seen", "GET /articles/{slug}", seeThrough{seeThrough{mux}}, false},
+		{"a hidden one that can be seen", "GET /articles/{slug}", seeThrough{logger}, true},
+		{"a rest", "/docs/{path...}", logger, true},
+		{"a final slash", "GET /docs/", logger, true},
+		{"everything", "/", logger, true},
+		{"an exact path", "GET /articles/feed", logger, false},
+		{"an exact slash", "GET /docs/{$}", logger, false},
+		{"an exact root", "/{$}", logger, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := panicOf(func() { New(oneToken, Public(tt.public)).Behind(tt.next) })
+			if (got != nil) != tt.panics {
+				t.Fatalf("panic = %v; want %v", got, tt.panics)
+			}
+			if text := fmt.Sprint(got); got != nil && (!strings.Contains(text, tt.public) || !strings.Contains(text, fmt.Sprintf("%T", tt.next)) || !strings.Contains(text, "ServeMux")) {
+				t.Errorf("the panic says %q; want the pattern, the handler's type and what to do", text)
+			}
+		})
+	}
+	t.Run("feed needs a user", func(t *testing.T) {
+		t.Parallel()
+		for _, next := range []http.Handler{mux, seeThrough{mux}} {
+			g := New(oneToken, Public("GET /articles/{slug}")).Behind(next)
+			if _, denial := g.Admit(request(t, "GET", "/articles/1")); denial != nil {
+				t.Errorf("%T: /articles/1 is not public", next)
+			}
+			if _, denial := g.Admit(request(t, "GET", "/articles/feed")); denial == nil {
+				t.Errorf("%T: /articles/feed is public", next)
+			}
+		}
+	})
+	t.Run("without Behind", func(t *testing.T) {
+		t.Parallel()
+		g := New(oneToken, Public("GET /articles/{slug}", "/docs/", "GET /health"))
+		for target, want := range map[string]bool{"/articles/1": false, "/docs/a": false, "/docs/": false, "/health": true} {
+			if _, denial := g.Admit(request(t, "GET", target)); (denial == nil) != want {
+				t.Errorf("%s: denial = %v; want public %v", target, denial, want)
+			}
+		}
+	})
 }
 
 // FuzzPublic holds the guard to the router: what passes without a look at the

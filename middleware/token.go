@@ -61,7 +61,7 @@ func bearer(lines []string) (string, error) {
 	if len(lines) > 1 {
 		return "", errTwoHeaders
 	}
-	line := strings.Trim(lines[0], blanks)
+	line := trimmed(lines[0])
 	if line == "" {
 		return "", nil
 	}
@@ -89,6 +89,17 @@ func bearer(lines []string) (string, error) {
 	}
 }
 
+// trimmed is strings.Trim of blanks, and faster where there is little to trim.
+func trimmed(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
 func otherScheme(line string) error {
 	if strings.ContainsAny(line, blanks) {
 		return errScheme
@@ -105,13 +116,13 @@ func cookie(lines []string, name string) (string, error) {
 	for _, line := range lines {
 		for pair := range strings.SplitSeq(line, ";") {
 			key, value, _ := strings.Cut(pair, "=")
-			if strings.Trim(key, blanks) != name {
+			if trimmed(key) != name {
 				continue
 			}
 			if found {
 				return "", errTwoCookies
 			}
-			token, found = unquoted(strings.Trim(value, blanks)), true
+			token, found = unquoted(trimmed(value)), true
 		}
 	}
 	return token, nil

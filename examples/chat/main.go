@@ -84,7 +84,7 @@ func newHandler(auth client.Verifier, ledger charge.Ledger) http.Handler {
 
 func models(c echo.Context) error {
 	offered := []string{"small"}
-	if _, ok := authecho.CurrentUser(c); ok {
+	if _, ok := client.CurrentUser(c.Request().Context()); ok {
 		offered = append(offered, "large")
 	}
 	return c.JSON(http.StatusOK, echo.Map{"models": offered})

@@ -68,7 +68,7 @@ func newHandler(auth client.Verifier) http.Handler {
 
 func pictures(c *gin.Context) {
 	shown := []string{"dawn", "dusk"}
-	if user, ok := authgin.CurrentUser(c); ok {
+	if user, ok := client.CurrentUser(c); ok {
 		shown = append(shown, "a draft of "+user.Email)
 	}
 	c.JSON(http.StatusOK, gin.H{"pictures": shown})

@@ -16,10 +16,9 @@ func newBackend(auth client.Verifier) http.Handler {
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, map[string]string{"status": "ok"})
 	})
-	mux.HandleFunc("GET /api/v1/me", func(w http.ResponseWriter, r *http.Request) {
-		user, _ := nethttp.CurrentUser(r)
+	mux.Handle("GET /api/v1/me", nethttp.UserFunc(func(w http.ResponseWriter, _ *http.Request, user client.User) {
 		reply(w, user)
-	})
+	}))
 	return nethttp.Guard(auth, middleware.Public("GET /health"))(mux)
 }
 

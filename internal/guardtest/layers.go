@@ -2,6 +2,8 @@ package guardtest
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -145,6 +147,30 @@ func runHandlers(t *testing.T, build Build) {
 		s.expect(t, "GET /me"+spoofed, "", as(anonymous))
 		s.expect(t, "GET /open"+spoofed, "", as(anonymous))
 	})
+	t.Run("identity headers with underscores are gone", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, build, App{Guards: guarded(), Routes: []Route{{Method: "GET", Path: "/me", Serve: func(w http.ResponseWriter, r *http.Request, user client.User, ok bool) {
+			for name := range r.Header {
+				if strings.Contains(name, "_") {
+					t.Errorf("the handler sees %s", name)
+				}
+			}
+			whoami(t)(w, r, user, ok)
+		}}}})
+		s.expect(t, "GET /me\nAuthorization: Bearer good\nX_User_Id: root\nX-Forwarded_User: root\nremote_user: root", "", as("ada"))
+	})
+	t.Run("identity headers that are kept", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, build, App{
+			Guards: guarded(middleware.KeepHeaders("x-forwarded-email")),
+			Routes: []Route{{Method: "GET", Path: "/me", Serve: func(w http.ResponseWriter, r *http.Request, _ client.User, _ bool) {
+				w.Header().Set("Content-Type", "text/plain")
+				_, _ = w.Write([]byte(r.Header.Get("X-Forwarded-Email") + r.Header.Get("X-Forwarded-User")))
+			}}},
+		})
+		s.expect(t, "GET /me\nAuthorization: Bearer good\nX-Forwarded-Email: a@example.com\nX-Forwarded-User: root", "", as("a@example.com"))
+	})
+	t.Run("S11 what is written into the request", func(t *testing.T) { t.Parallel(); runHandBack(t, build) })
 	t.Run("G142 panic", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, build, App{
@@ -174,6 +200,34 @@ func runHandlers(t *testing.T, build Build) {
 		s.expect(t, "GET /me\nAuthorization: Bearer dev", "", want)
 		s.expect(t, "GET /me\nAuthorization: Bearer good", "", as("ada"))
 	})
+}
+
+// runHandBack: who stands outside the guard, net/http itself among them, finds
+// the form that the handler parsed, and nothing of the user.
+func runHandBack(t *testing.T, build Build) {
+	parse := func(w http.ResponseWriter, r *http.Request, _ client.User, _ bool) {
+		if err := r.ParseMultipartForm(1); err != nil { // what is longer goes to a file
+			t.Error(err)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}
+	handler := build(App{Guards: guarded(), Routes: []Route{{Method: "POST", Path: "/upload", Serve: parse}}})
+	const body = "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\nmore than a byte\r\n--b--\r\n"
+	r := httptest.NewRequest("POST", "/upload?x=1", strings.NewReader(body))
+	r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+	r.Header.Set("Authorization", "Bearer good")
+	r.Header.Set("X-User-Id", "root")
+	before := r.Context()
+	handler.ServeHTTP(httptest.NewRecorder(), r)
+	if r.MultipartForm == nil || len(r.MultipartForm.File["f"]) != 1 || r.Form.Get("x") != "1" {
+		t.Fatalf("the form of the request outside is %v, %v; want the one that the handler parsed", r.Form, r.MultipartForm)
+	}
+	if err := r.MultipartForm.RemoveAll(); err != nil {
+		t.Error(err)
+	}
+	if r.Context() != before || r.Header.Get("X-User-Id") != "root" {
+		t.Error("the context or the header of the request outside was changed")
+	}
 }
 
 func noIdentity(t *testing.T) Handler {

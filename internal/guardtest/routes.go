@@ -1,8 +1,11 @@
 package guardtest
 
 import (
+	"bytes"
 	"io"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/manacore/manacore-go/client"
@@ -61,6 +64,26 @@ func runRoutes(t *testing.T, build Build) {
 		{"G138 trailing space", "GET /health%20", "/health%20", ""},
 		{"G138 case", "GET /HEALTH", "/HEALTH", ""},
 		{"G138 NUL", "GET /health%00", "/health%00", ""},
+		{"S16 parameter as a dot segment", "GET /docs/..;/admin", "/docs/..;/admin", ""},
+		{"S16 parameter", "GET /docs/a;b=c/d", "/docs/a;b=c/d", ""},
+		{"S16 encoded parameter", "GET /docs/..%3B/admin", "/docs/..%3B/admin", ""},
+		{"S16 backslash", `GET /docs/..\admin`, "/docs/..%5Cadmin", ""},
+		{"S16 encoded backslash", "GET /docs/..%5Cadmin", "/docs/..%5Cadmin", ""},
+		{"S16 encoded twice", "GET /docs/%252e%252e/admin", "/docs/%252e%252e/admin", ""},
+		{"S16 overlong dots", "GET /docs/%c0%ae%c0%ae/admin", "/docs/%c0%ae%c0%ae/admin", ""},
+		{"S16 overlong slash", "GET /docs/..%c0%afadmin", "/docs/..%c0%afadmin", ""},
+		{"S16 wide dots", "GET /docs/%EF%BC%8E%EF%BC%8E/admin", "/docs/%EF%BC%8E%EF%BC%8E/admin", ""},
+		{"S16 wide slash", "GET /docs/..%EF%BC%8Fadmin", "/docs/..%EF%BC%8Fadmin", ""},
+		{"S16 NUL inside", "GET /docs/..%00/admin", "/docs/..%00/admin", ""},
+		{"S16 blank after dots", "GET /docs/..%20/admin", "/docs/..%20/admin", ""},
+		{"S16 three dots", "GET /docs/.../admin", "/docs/.../admin", ""},
+		{"S16 invisible character", "GET /docs/.%E2%80%8B./admin", "/docs/.%E2%80%8B./admin", ""},
+		{"S16 empty segment", "GET /docs/a//b", "/docs/a//b", ""},
+		{"S16 encoded question mark", "GET /quotes/1%3Fx", "/quotes/1%3Fx", ""},
+		{"S16 encoded letter", "GET /quotes/%70rivate", "/quotes/%70rivate", ""},
+		{"S16 encoded letter in a public path", "GET /%64ocs/a", "/%64ocs/a", ""},
+		{"S16 what is encoded because it must be", "GET /quotes/caf%C3%A9%20au%20lait", "", "quote"},
+		{"S16 what may be encoded", "GET /docs/a%40b/c%3Ad", "", "docs"},
 		{"G144 method", "POST /health", "/health", ""},
 		{"G144 method in lower case", "get /health", "/health", ""},
 		{"G144 method by header", "POST /health\nX-HTTP-Method-Override: GET\nX-Original-URL: /health\nX-Rewrite-URL: /health", "/health", ""},
@@ -75,6 +98,7 @@ func runRoutes(t *testing.T, build Build) {
 		}
 		t.Run(tt.name, func(t *testing.T) { s.expect(t, tt.line, "", want) })
 	}
+	t.Run("S30 pattern without a route", func(t *testing.T) { runUnrouted(t, build) })
 	t.Run("G137 HEAD", func(t *testing.T) {
 		want := noToken("/admin")
 		want.Body = ""
@@ -85,6 +109,31 @@ func runRoutes(t *testing.T, build Build) {
 		s.expect(t, "GET /health\nAuthorization: Bearer down", "", as("health"))
 		s.expect(t, "GET /health\nAuthorization: Bearer good", "", as("health"))
 	})
+}
+
+// runUnrouted: of these patterns two name no route, and the guard says so once,
+// in the log that it was given.
+func runUnrouted(t *testing.T, build Build) {
+	var log bytes.Buffer
+	s := start(t, build, App{
+		Guards: guarded(
+			middleware.Public("GET /helth", "GET /health", "POST /quotes/{id}", "GET /quotes/{id}", "/docs/{path...}"),
+			middleware.Logger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})))),
+		Routes: []Route{
+			{Method: "GET", Path: "/health", Serve: whoami(t)},
+			{Method: "GET", Path: "/quotes/{id}", Serve: whoami(t)},
+			{Method: "GET", Path: "/docs/{path...}", Serve: whoami(t)},
+		},
+	})
+	for range 3 {
+		s.expect(t, "GET /helth", "", noToken("/helth"))
+		s.expect(t, "GET /health", "", as(anonymous))
+	}
+	s.server.Close() // no handler writes to the log any more
+	text := log.String()
+	if strings.Count(text, "\n") != 2 || !strings.Contains(text, "GET /helth") || !strings.Contains(text, "POST /quotes/{id}") {
+		t.Errorf("the log says %q; want one line for each pattern without a route", text)
+	}
 }
 
 func echoBody(t *testing.T) Handler {

@@ -48,8 +48,11 @@ func New[V any](size int) *Cache[V] {
 	return c
 }
 
+// shard goes by the end of the text, which in a token is the end of its
+// signature: any part of that is as random as the whole.
 func (c *Cache[V]) shard(text string) *shard[V] {
-	return &c.shards[maphash.String(c.seed, text)%shardCount]
+	const enough = 16
+	return &c.shards[maphash.String(c.seed, text[max(0, len(text)-enough):])%shardCount]
 }
 
 // Get returns what Add stored for this very text; it is not to be changed. nil

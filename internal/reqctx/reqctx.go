@@ -44,6 +44,9 @@ func (g *Guarded[U]) String() string {
 
 // Find returns the innermost Guarded of ctx; nil where there is none.
 func Find[U any](ctx context.Context) *Guarded[U] {
+	if g, ok := ctx.(*Guarded[U]); ok {
+		return g
+	}
 	g, _ := Value(ctx, guardedKey{}).(*Guarded[U])
 	return g
 }

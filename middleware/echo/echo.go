@@ -10,10 +10,20 @@
 //
 // A refused request is answered at once, by the guard: the handler and the
 // HTTPErrorHandler do not run, and outer middleware finds a committed response
-// and no error. Package middleware explains the decision and its options.
+// and no error. An access log goes before the guard: one behind it hears of no
+// refused request.
+//
+// Handlers get the user as an argument with UserFunc, or from
+// client.CurrentUser(c.Request().Context()). Echo gives its own context to the
+// next request when the handler returns: hand the user, or the request's
+// context, to a goroutine that goes on, and not c.
+//
+// Package middleware explains the decision and its options.
 package authecho
 
 import (
+	"sync"
+
 	"github.com/labstack/echo/v4"
 
 	"github.com/manacore/manacore-go/client"
@@ -24,10 +34,12 @@ import (
 // for it. It panics as middleware.New does.
 func Guard(auth client.Verifier, opts ...middleware.Option) echo.MiddlewareFunc {
 	guard := middleware.New(auth, opts...)
+	var first sync.Once
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
+			first.Do(func() { guard.WarnUnrouted(routesOf(c.Echo())) })
 			r := c.Request()
-			admitted, denial := guard.AdmitRoute(r, c.Path())
+			admitted, denial := guard.AdmitRoute(r, templateOf(c))
 			if denial != nil {
 				denial.Write(c.Response(), r)
 				return nil
@@ -40,16 +52,42 @@ func Guard(auth client.Verifier, opts ...middleware.Option) echo.MiddlewareFunc 
 	}
 }
 
-// CurrentUser is the user whom Guard verified; false on a public route and for
-// an anonymous caller of an optional one. client.CurrentUser on the request's
-// context says the same.
-func CurrentUser(c echo.Context) (client.User, bool) {
-	return client.CurrentUser(c.Request().Context())
+// templateOf is the template of the matched route, after its host where the
+// route is one of Echo.Host.
+func templateOf(c echo.Context) string {
+	path := c.Path()
+	if routers := c.Echo().Routers(); path != "" && len(routers) > 0 {
+		if host := c.Request().Host; routers[host] != nil {
+			return host + path
+		}
+	}
+	return path
+}
+
+// routesOf lists the routes of e, those of Echo.Host included.
+func routesOf(e *echo.Echo) []middleware.Route {
+	var routes []middleware.Route
+	add := func(host string, of []*echo.Route) {
+		for _, route := range of {
+			routes = append(routes, middleware.Route{Method: route.Method, Template: host + route.Path})
+		}
+	}
+	add("", e.Routes())
+	for host, router := range e.Routers() {
+		add(host, router.Routes())
+	}
+	return routes
+}
+
+// Unrouted returns those of the patterns of middleware.Public that name no
+// route of e, for a test. It panics on a bad pattern.
+func Unrouted(e *echo.Echo, patterns ...string) []string {
+	return middleware.Unrouted(routesOf(e), patterns...)
 }
 
 // RequireRole returns a middleware for a route inside Guard: it hands on a
 // request whose user has one of roles and answers 403 to others, 401 without a
-// user.
+// user. It panics as middleware.RequireRole does.
 func RequireRole(roles ...string) echo.MiddlewareFunc {
 	check := middleware.RequireRole(roles...)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {

@@ -6,10 +6,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/fstest"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/internal/guardtest"
+	"github.com/manacore/manacore-go/middleware"
 	authecho "github.com/manacore/manacore-go/middleware/echo"
 	"go.uber.org/goleak"
 )
@@ -50,7 +53,7 @@ func handlerOf(route guardtest.Route) echo.HandlerFunc {
 		})
 	}
 	return func(c echo.Context) error {
-		user, ok := authecho.CurrentUser(c)
+		user, ok := client.CurrentUser(c.Request().Context())
 		route.Serve(c.Response(), c.Request(), user, ok)
 		return nil
 	}
@@ -129,6 +132,53 @@ func TestHandlerErrorPassesThrough(t *testing.T) {
 	if got := status(e, "/me"); got != http.StatusTeapot {
 		t.Errorf("status = %d; want 418", got)
 	}
+}
+
+// S30: e.Static makes a route without a slash before its star.
+func TestS30Static(t *testing.T) {
+	t.Parallel()
+	e := echo.New()
+	e.Use(authecho.Guard(nobody, middleware.Public("GET /docs/", "GET /admin")))
+	e.StaticFS("/docs", fstest.MapFS{"a/b.txt": {Data: []byte("b")}, "ecret": {Data: []byte("s")}})
+	e.GET("/docs/internal", func(echo.Context) error { t.Error("the handler ran"); return nil })
+	e.Host("admin.example.com").GET("/admin", func(echo.Context) error { t.Error("the handler ran"); return nil })
+	e.GET("/admin", func(c echo.Context) error { return c.NoContent(http.StatusOK) })
+	for target, want := range map[string]int{
+		"/docs/a/b.txt": 200, "/docs/none": 404, "/docsecret": 401, "/docs/internal": 401, "/docs": 401,
+		"/admin": 200, "http://admin.example.com/admin": 401,
+	} {
+		if got := status(e, target); got != want {
+			t.Errorf("%s: status = %d; want %d", target, got, want)
+		}
+	}
+}
+
+func TestS30Unrouted(t *testing.T) {
+	t.Parallel()
+	e := echo.New()
+	handler := func(echo.Context) error { return nil }
+	e.GET("/health", handler)
+	e.Any("/quotes/:id", handler)
+	e.GET("/files/*", handler)
+	e.Static("/docs", ".")
+	e.Host("api.example.com").GET("/feed", handler)
+	named := []string{"GET /health", "/quotes/{id}", "PUT /quotes/:id", "/files/", "GET /files/{path...}", "GET /docs/", "GET /docs*", "api.example.com/feed"}
+	unrouted := []string{"GET /helth", "POST /health", "/quotes/{id}/notes", "/feed", "GET /docs", "/"}
+	if diff := cmp.Diff(unrouted, authecho.Unrouted(e, append(named, unrouted...)...)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// S36: a program without a Verifier does not start.
+func TestS36NilClient(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	var auth *client.Client
+	authecho.Guard(auth)
 }
 
 func status(handler http.Handler, target string) int {

@@ -77,7 +77,7 @@ func ExampleGuard_group() {
 	e := echo.New()
 	shop := e.Group("/shop", authecho.Guard(auth, middleware.Optional()))
 	shop.GET("/cart", func(c echo.Context) error {
-		user, ok := authecho.CurrentUser(c)
+		user, ok := client.CurrentUser(c.Request().Context())
 		if !ok {
 			return c.String(http.StatusOK, "an empty cart")
 		}

@@ -77,7 +77,7 @@ func ExampleGuard_group() {
 	r := gin.New()
 	shop := r.Group("/shop", authgin.Guard(auth, middleware.Optional()))
 	shop.GET("/cart", func(c *gin.Context) {
-		user, ok := authgin.CurrentUser(c)
+		user, ok := client.CurrentUser(c)
 		if !ok {
 			c.String(http.StatusOK, "an empty cart")
 			return

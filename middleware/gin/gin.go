@@ -10,11 +10,22 @@
 // RedirectFixedPath) before any middleware runs. Behind r.Use the guard also
 // covers paths without a route: a stranger gets a 401 there, not a 404.
 //
-// A refused request is answered at once and aborted: no later handler runs.
+// A refused request is answered at once and aborted: no later handler runs. An
+// access log goes before the guard: one behind it hears of no refused request.
+//
+// Handlers get the user as an argument with UserFunc, or from
+// client.CurrentUser(c), which also takes c.Request.Context(). Gin gives its
+// own context to the next request when the handler returns, and what a
+// goroutine then reads from c is another request's user. Hand the user to the
+// goroutine, or c.Copy().
+//
 // Package middleware explains the decision and its options.
 package authgin
 
 import (
+	"net/http"
+	"sync"
+
 	"github.com/gin-gonic/gin"
 
 	"github.com/manacore/manacore-go/client"
@@ -25,8 +36,10 @@ import (
 // for it. It panics as middleware.New does.
 func Guard(auth client.Verifier, opts ...middleware.Option) gin.HandlerFunc {
 	guard := middleware.New(auth, opts...)
+	var first sync.Once
 	return func(c *gin.Context) {
 		r := c.Request
+		first.Do(func() { warnUnrouted(guard, r) })
 		admitted, denial := guard.AdmitRoute(r, c.FullPath())
 		if denial != nil {
 			refuse(c, denial)
@@ -39,22 +52,41 @@ func Guard(auth client.Verifier, opts ...middleware.Option) gin.HandlerFunc {
 	}
 }
 
+// warnUnrouted finds the engine by the server of r, since Gin's context does
+// not tell it.
+func warnUnrouted(guard *middleware.Guard, r *http.Request) {
+	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if !ok {
+		return
+	}
+	if engine, ok := server.Handler.(*gin.Engine); ok {
+		guard.WarnUnrouted(routesOf(engine))
+	}
+}
+
+func routesOf(engine *gin.Engine) []middleware.Route {
+	var routes []middleware.Route
+	for _, route := range engine.Routes() {
+		routes = append(routes, middleware.Route{Method: route.Method, Template: route.Path})
+	}
+	return routes
+}
+
+// Unrouted returns those of the patterns of middleware.Public that name no
+// route of engine, for a test. It panics on a bad pattern.
+func Unrouted(engine *gin.Engine, patterns ...string) []string {
+	return middleware.Unrouted(routesOf(engine), patterns...)
+}
+
 // refuse aborts first: a writer that panics then leads to no handler either.
 func refuse(c *gin.Context, denial *middleware.Denial) {
 	c.Abort()
 	denial.Write(c.Writer, c.Request)
 }
 
-// CurrentUser is the user whom Guard verified; false on a public route and for
-// an anonymous caller of an optional one. client.CurrentUser on the request's
-// context says the same.
-func CurrentUser(c *gin.Context) (client.User, bool) {
-	return client.CurrentUser(c.Request.Context())
-}
-
 // RequireRole returns a middleware for a route inside Guard: it hands on a
 // request whose user has one of roles and answers 403 to others, 401 without a
-// user.
+// user. It panics as middleware.RequireRole does.
 func RequireRole(roles ...string) gin.HandlerFunc {
 	check := middleware.RequireRole(roles...)
 	return func(c *gin.Context) {

@@ -43,7 +43,7 @@ func Example() {
 		_, _ = io.WriteString(w, "ok")
 	})
 	mux.HandleFunc("GET /me", func(w http.ResponseWriter, r *http.Request) {
-		user, _ := nethttp.CurrentUser(r)
+		user, _ := client.CurrentUser(r.Context())
 		_, _ = io.WriteString(w, user.Email)
 	})
 	mux.Handle("GET /favorites", nethttp.UserFunc(func(w http.ResponseWriter, _ *http.Request, user client.User) {

@@ -4,9 +4,12 @@
 //	...
 //	http.ListenAndServe(":3007", nethttp.Guard(auth, middleware.Public("GET /health"))(mux))
 //
-// Package middleware explains the decision and its options. Put Guard right
-// before the *http.ServeMux, so that Public sees its routes, or around single
-// handlers.
+// Put Guard right before the *http.ServeMux, so that Public sees its routes, or
+// around single handlers. An access log goes outside the guard: one inside
+// hears of no refused request. Handlers get the user as an argument with
+// UserFunc, or from client.CurrentUser with the request's context.
+//
+// Package middleware explains the decision and its options.
 package nethttp
 
 import (
@@ -17,45 +20,57 @@ import (
 )
 
 // Guard returns a middleware that hands on a request only when auth vouches
-// for it. It panics as middleware.New does.
+// for it. It panics as middleware.New does, and the middleware panics as
+// Behind of middleware.Guard does.
 func Guard(auth client.Verifier, opts ...middleware.Option) func(http.Handler) http.Handler {
 	guard := middleware.New(auth, opts...)
-	return func(next http.Handler) http.Handler {
-		guard := guard.Behind(next)
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			admitted, denial := guard.Admit(r)
-			if denial != nil {
-				denial.Write(w, r)
-				return
-			}
-			defer middleware.HandBack(r, admitted)
-			middleware.MarkBypass(w.Header(), admitted)
-			next.ServeHTTP(w, admitted)
-		})
-	}
+	return func(next http.Handler) http.Handler { return &guarded{guard.Behind(next), next} }
 }
 
-// CurrentUser is the user whom Guard verified; false on a public route and for
-// an anonymous caller of an optional one.
-func CurrentUser(r *http.Request) (client.User, bool) {
-	return client.CurrentUser(r.Context())
+type guarded struct {
+	guard *middleware.Guard
+	next  http.Handler
 }
+
+// ServeHTTP hands on r when the guard admits it.
+func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	admitted, denial := g.guard.Admit(r)
+	if denial != nil {
+		denial.Write(w, r)
+		return
+	}
+	defer middleware.HandBack(r, admitted)
+	middleware.MarkBypass(w.Header(), admitted)
+	g.next.ServeHTTP(w, admitted)
+}
+
+// Unwrap lets a guard further out see the ServeMux inside.
+func (g *guarded) Unwrap() http.Handler { return g.next }
 
 // RequireRole returns a middleware for a route inside Guard: it hands on a
 // request whose user has one of roles and answers 403 to others, 401 without a
-// user.
+// user. It panics as middleware.RequireRole does.
 func RequireRole(roles ...string) func(http.Handler) http.Handler {
 	check := middleware.RequireRole(roles...)
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if denial := check(r); denial != nil {
-				denial.Write(w, r)
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
-	}
+	return func(next http.Handler) http.Handler { return &checked{check, next} }
 }
+
+type checked struct {
+	check func(*http.Request) *middleware.Denial
+	next  http.Handler
+}
+
+// ServeHTTP hands on r when the check has nothing against it.
+func (c *checked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if denial := c.check(r); denial != nil {
+		denial.Write(w, r)
+		return
+	}
+	c.next.ServeHTTP(w, r)
+}
+
+// Unwrap lets a guard further out see a ServeMux inside.
+func (c *checked) Unwrap() http.Handler { return c.next }
 
 // UserFunc is a handler inside Guard that gets the user as an argument. It
 // does not run without one: the caller gets a 401.
@@ -69,4 +84,10 @@ func (f UserFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f(w, r, user)
+}
+
+// Unrouted returns those of the patterns of middleware.Public that name no
+// route of mux, for a test. It panics on a bad pattern.
+func Unrouted(mux *http.ServeMux, patterns ...string) []string {
+	return middleware.UnroutedMux(mux, patterns...)
 }
