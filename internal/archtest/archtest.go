@@ -1,6 +1,7 @@
 // Package archtest holds the table of who may import whom in this module, and
 // which packages may know a framework or a database driver. Its test reads the
 // source files themselves, so that a cached result never hides a new import.
+// CheckField does as much for the tests that docs/field.md names.
 package archtest
 
 import (
