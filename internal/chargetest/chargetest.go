@@ -51,6 +51,10 @@ type Route struct {
 func Run(t *testing.T, suite Suite) {
 	t.Helper()
 	t.Run("settled", func(t *testing.T) { t.Parallel(); runSettled(t, suite) })
+	t.Run("delivered", func(t *testing.T) { t.Parallel(); runDelivered(t, suite) })
+	t.Run("durable", func(t *testing.T) { t.Parallel(); runDurable(t, suite) })
+	t.Run("named", func(t *testing.T) { t.Parallel(); runNamed(t, suite) })
+	t.Run("calls", func(t *testing.T) { t.Parallel(); runCalls(t, suite) })
 	t.Run("disconnected", func(t *testing.T) { t.Parallel(); runDisconnected(t, suite) })
 	t.Run("refused", func(t *testing.T) { t.Parallel(); runRefused(t, suite) })
 	t.Run("keys", func(t *testing.T) { t.Parallel(); runKeys(t, suite) })
@@ -73,6 +77,8 @@ type rig struct {
 	server *httptest.Server
 	ran    atomic.Int64
 	infos  chan charge.Info // one a request
+
+	deadline deadline // of every request
 }
 
 // edit changes the route of a rig.
@@ -102,6 +108,8 @@ func newRig(t *testing.T, suite Suite, serve func(w http.ResponseWriter, r *http
 		e(&route)
 	}
 	r.server = httptest.NewUnstartedServer(suite.Build(verifier{}, []Route{route}))
+	r.deadline = deadline{t.Context(), make(chan struct{})}
+	r.server.Config.BaseContext = func(net.Listener) context.Context { return r.deadline }
 	r.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	r.server.Start()
 	t.Cleanup(r.server.Close)

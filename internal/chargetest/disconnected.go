@@ -38,7 +38,7 @@ func runDisconnected(t *testing.T, suite Suite) {
 		{"before anything, and the handler reports", func(w http.ResponseWriter, r *http.Request) error {
 			until(r)
 			return report(r, 3, w)
-		}, false, 0},
+		}, false, 3},
 		{"mid-stream, nothing reported", func(w http.ResponseWriter, r *http.Request) error {
 			begin(w)
 			until(r)

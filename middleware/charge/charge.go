@@ -11,6 +11,7 @@ import (
 
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/internal/reqctx"
 	"github.com/manacore/manacore-go/middleware"
 )
 
@@ -56,7 +57,7 @@ func (c *Charge) into(r *http.Request) {
 }
 
 func chargeOf(ctx context.Context) (*Charge, bool) {
-	c, ok := ctx.Value(chargeKey{}).(*Charge)
+	c, ok := reqctx.Value(ctx, chargeKey{}).(*Charge)
 	return c, ok
 }
 
@@ -68,17 +69,26 @@ func (c *Charge) Run(w http.ResponseWriter, handler func(w http.ResponseWriter, 
 	if c.guard == nil {
 		return handler(w, c.request)
 	}
-	w.Header().Set(ReservationHeader, c.reservation.ID)
-	out := &writer{ResponseWriter: w, request: c.request, until: c.until, refuse: c.refuseLate}
-	if c.request.Body != nil && c.request.Body != http.NoBody {
-		c.request.Body = upload{c.request.Body, out}
-	}
+	out := &writer{ResponseWriter: w, request: c.request, reservation: c.reservation.ID, until: c.until, pays: c.pays, refuse: c.refuseLate}
 	failed := true
 	defer func() { c.settle(out, failed) }() // also where the handler panics
 	defer out.cutOff()()
 	err := handler(out, c.request)
-	failed = err != nil
+	// What the guard or a time limit did to the answer is no failure of the
+	// handler's.
+	failed = err != nil && !errors.Is(err, errLate) && !errors.Is(err, http.ErrHandlerTimeout)
 	return err
+}
+
+// pays tells whether the request is charged as it stands although its caller
+// has gone. Such a caller may have what it pays for.
+func (c *Charge) pays() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known {
+		return c.cost > 0
+	}
+	return c.guard.config.Durable
 }
 
 // refuseLate answers in place of a handler whose answer comes too late to be
@@ -111,9 +121,7 @@ func (c *Charge) settle(out *writer, failed bool) {
 			slog.String("wanted", string(info.Outcome)), slog.Int64("credits", cost), slog.Any("error", info.Err))
 		info.Outcome, info.Charged = Unsettled, 0
 	}
-	if info.TransactionID != "" {
-		out.name(info.TransactionID)
-	}
+	out.name(info.TransactionID)
 	c.guard.tell(info)
 }
 
@@ -121,21 +129,28 @@ func (c *Charge) settle(out *writer, failed bool) {
 func (c *Charge) due(out *writer, failed bool) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delivered := c.reservation.Amount
+	cost := c.reservation.Amount
 	if c.known {
-		delivered = c.cost
+		cost = c.cost
 	}
+	// The handler's word, or the operator's, that there is something to pay for
+	// even where nobody got the answer.
+	spent := c.known || c.guard.config.Durable
 	switch {
-	case !out.begun && out.left():
-		// Nothing that the handler made gets out, not in the header either.
-		clear(out.Header())
-		return 0
-	case !failed && out.discarded():
-		return 0
-	case !out.begun && failed, out.status >= http.StatusBadRequest:
-		return 0
-	case failed && !out.lost.Load() && !errors.Is(c.request.Context().Err(), context.Canceled):
-		return 0
+	case out.late, out.discarded():
+		if !failed && spent {
+			return cost
+		}
+	case out.gone, !out.begun && out.left():
+		if c.known || spent && !failed && out.status < http.StatusBadRequest {
+			return cost
+		}
+	case out.begun:
+		if out.status < http.StatusBadRequest {
+			return cost
+		}
+	case !failed:
+		return cost
 	}
-	return delivered
+	return 0
 }

@@ -36,7 +36,8 @@
 //
 //   - Stop when the request's context ends, and store nothing.
 //   - Call SetCost with what has been spent. More than 0 is charged although
-//     the caller has gone, whether or not the handler then fails over it.
+//     the caller has gone, whether or not the handler then fails over it, and
+//     although a time limit answered in place of a handler that succeeds.
 //   - Set Config.Durable. The handler is then charged whenever it succeeds,
 //     whether or not anybody was there to get the answer.
 //

@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -16,40 +14,40 @@ import (
 // finds in the one below.
 type writer struct {
 	http.ResponseWriter
-	request *http.Request
-	until   time.Time                 // nothing is handed on from then on
-	refuse  func(http.ResponseWriter) // answers in its place
+	request     *http.Request
+	reservation string                    // its id
+	until       time.Time                 // nothing is handed on from then on
+	pays        func() bool               // the caller is charged although it has gone
+	refuse      func(http.ResponseWriter) // answers in its place
 
 	begun  bool // something of the answer was handed on
 	status int  // its status; 0 before it began
-	gone   bool // the caller was found gone before that, and gets nothing
+	late   bool // refuse answered
+	gone   bool // the caller was found gone before the answer began
 	trails bool // a trailer was announced
-
-	// A write, or a read of the body, failed on its way: the caller is gone,
-	// or has seen to it that it looks so. A handler may read while it writes.
-	lost atomic.Bool
 }
 
 // begin is called before anything is handed on. A caller that has gone by then
-// gets nothing: it may have closed its side alone and go on reading, and what
-// it reads would not be charged.
+// and does not pay gets nothing: it may have closed its side alone and go on
+// reading, and what it reads would not be charged.
 func (w *writer) begin(status int) error {
 	late := !time.Now().Before(w.until)
 	switch {
-	case w.begun && late:
-		w.lost.Store(true)
+	case w.late, w.begun && late:
 		return errLate
 	case w.begun:
 		return nil
-	case w.left():
+	case w.left() && !w.pays():
 		return errGone
 	case late:
-		w.begun, w.status = true, http.StatusServiceUnavailable
+		w.late = true
 		w.refuse(w.ResponseWriter)
 		return errLate
 	}
 	w.begun, w.status = true, status
 	h := w.Header()
+	h.Set(ReservationHeader, w.reservation)
+	h.Del(TransactionTrailer) // there is none yet
 	body := w.request.Method != http.MethodHead && status < http.StatusBadRequest &&
 		status != http.StatusNoContent && status != http.StatusNotModified
 	if body && h.Get("Content-Length") == "" {
@@ -104,18 +102,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	if err := w.begin(http.StatusOK); err != nil {
 		return 0, err
 	}
-	n, err := w.ResponseWriter.Write(p)
-	return n, w.note(err)
-}
-
-// note remembers that the way to the caller is broken. What the handler itself
-// did wrong, or what a time limit of the server cut off, is no such thing.
-func (w *writer) note(err error) error {
-	if err != nil && !errors.Is(err, http.ErrBodyNotAllowed) && !errors.Is(err, http.ErrContentLength) &&
-		!errors.Is(err, http.ErrHandlerTimeout) && !errors.Is(err, http.ErrNotSupported) {
-		w.lost.Store(true)
-	}
-	return err
+	return w.ResponseWriter.Write(p)
 }
 
 // Flush is there for handlers that ask for an http.Flusher.
@@ -126,15 +113,15 @@ func (w *writer) FlushError() error {
 	if err := w.begin(http.StatusOK); err != nil {
 		return err
 	}
-	return w.note(http.NewResponseController(w.ResponseWriter).Flush())
+	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // Hijack hands the connection over, which is an answer.
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if !w.begun && w.left() {
+	if !w.begun && w.left() && !w.pays() {
 		return nil, nil, errGone
 	}
-	if !time.Now().Before(w.until) {
+	if w.late || !time.Now().Before(w.until) {
 		return nil, nil, errLate
 	}
 	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
@@ -151,7 +138,7 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // the answer away and sent one of its own. It says so to those who write alone,
 // and perhaps a moment after the handler has learned that the time is over.
 func (w *writer) discarded() bool {
-	if !errors.Is(w.request.Context().Err(), context.DeadlineExceeded) {
+	if !errors.Is(w.request.Context().Err(), context.DeadlineExceeded) || flushes(w.ResponseWriter) {
 		return false
 	}
 	for pause := time.Millisecond; pause < 100*time.Millisecond; pause *= 2 {
@@ -163,24 +150,36 @@ func (w *writer) discarded() bool {
 	return false
 }
 
-// name tells the caller the transaction, in whatever way is still open.
+// flushes tells whether the innermost writer can send what it has got so far.
+// The one of an http.TimeoutHandler can't, since it keeps the whole answer.
+func flushes(w http.ResponseWriter) bool {
+	for {
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = inner.Unwrap()
+	}
+	_, plain := w.(http.Flusher)
+	_, failing := w.(interface{ FlushError() error })
+	return plain || failing
+}
+
+// name tells the caller the reservation, and the transaction if there is one,
+// in whatever way is still open.
 func (w *writer) name(transactionID string) {
-	if w.trails || !w.begun {
-		w.Header().Set(TransactionTrailer, transactionID)
+	h := w.Header()
+	switch {
+	case w.begun && !w.trails, w.late:
+		return
+	case !w.begun && w.left() && !w.pays():
+		clear(h) // nothing that the handler made gets out, not in the header either
+		return
+	case !w.begun:
+		h.Set(ReservationHeader, w.reservation)
 	}
-}
-
-// upload is a request's body whose breaking off is noted: it is the caller's
-// doing, and no failure of the handler that stumbles over it.
-type upload struct {
-	io.ReadCloser
-	out *writer
-}
-
-func (u upload) Read(p []byte) (int, error) {
-	n, err := u.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		u.out.lost.Store(true)
+	h.Del(TransactionTrailer)
+	if transactionID != "" {
+		h.Set(TransactionTrailer, transactionID)
 	}
-	return n, err
 }
