@@ -13,7 +13,7 @@ import (
 
 func TestPublicPatterns(t *testing.T) {
 	t.Parallel()
-	patterns := []string{"GET /health", "/open", "GET /quotes/{id}", "/docs/", "GET /page/{$}", "POST api.example.com/hook", "/files/{path...}"}
+	patterns := []string{"GET /health", "/open", "GET /quotes/{id}", "/docs/", "GET /page/{$}", "POST api.example.com/hook", "/files/{path...}", "GET /caf%C3%A9"}
 	tests := []struct {
 		name, method, target string
 		public               bool
@@ -40,6 +40,7 @@ func TestPublicPatterns(t *testing.T) {
 		{"half-encoded dot dot", "GET", "/docs/.%2E/admin", false},
 		{"encoded slash", "GET", "/docs/a%2Fb", false},
 		{"encoded slash in a wildcard", "GET", "/quotes/1%2Fsecret", false},
+		{"encoded in the pattern as well", "GET", "/caf%C3%A9", true},
 		{"S16 encoded letter", "GET", "/%68ealth", false},
 		{"wildcard", "GET", "/quotes/1", true},
 		{"wildcard, deeper", "GET", "/quotes/1/secret", false},

@@ -1,6 +1,9 @@
 package middleware
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // The kinds of a path's segments.
 type kind int
@@ -71,11 +74,20 @@ func matchesPath(pattern, path string) bool {
 		switch {
 		case p.kind == remainder:
 			return true
-		case p.kind == final && (text != "" || path != ""), p.kind == wild && text == "", p.kind == literal && text != p.text:
+		case p.kind == final && (text != "" || path != ""), p.kind == wild && text == "", p.kind == literal && text != decoded(p.text):
 			return false
 		}
 	}
 	return path == ""
+}
+
+// decoded is the text of a literal, which may be percent-encoded in a pattern
+// of ServeMux.
+func decoded(text string) string {
+	if plain, err := url.PathUnescape(text); err == nil {
+		return plain
+	}
+	return text
 }
 
 // wide tells that a path in ServeMux syntax covers more than one path.
