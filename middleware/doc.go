@@ -4,15 +4,16 @@
 //
 // # The decision
 //
-// Guard.Admit (and AdmitRoute, for routers that name the matched route) reads
-// the credentials, asks the Verifier and returns either the request to hand on
-// or a Denial; it never writes. Denials by kind of error:
+// Guard.Admit reads the credentials, asks the Verifier and returns either the
+// request to hand on or a Denial; it never writes. AdmitRoute is the same for
+// routers that name the matched route. These are the denials:
 //
 //	no credentials          401 UNAUTHORIZED         "No token provided"
+//	another form than ours  401 UNAUTHORIZED         "No token provided: " and what the header holds
 //	a token that is no good 401 INVALID_TOKEN        "Invalid token"
 //	an expired one          401 TOKEN_EXPIRED        "Invalid token"
 //	role missing            403 FORBIDDEN            error="insufficient_scope"
-//	credentials sent twice  400 INVALID_REQUEST
+//	credentials sent twice  400 INVALID_REQUEST      "Exactly one bearer token is accepted: " and why
 //	no verdict              503 SERVICE_UNAVAILABLE  Retry-After, no challenge
 //
 // An error that is none of the client's kinds is a 503: an outage is never a
@@ -21,20 +22,20 @@
 //
 // # Credentials
 //
-// One header line "Authorization: Bearer TOKEN" (RFC 6750 section 2.1). The
-// query and the body are never read; a cookie only with the option Cookie.
-// The rule, on the value with surrounding blanks removed:
+// A token comes in one header line "Authorization: Bearer TOKEN" (RFC 6750
+// section 2.1). The query and the body are never read, and a cookie only with
+// the option Cookie. The rule, on the value with surrounding blanks removed:
 //
-//   - no line, or an empty one: no credentials were sent.
-//   - two lines, the same or not: 400.
-//   - the scheme is what stands before the first space or tab, in any case
+//   - No line, or an empty one: no credentials were sent.
+//   - Two lines, the same or not: 400.
+//   - The scheme is what stands before the first space or tab, in any case
 //     (RFC 9110 section 11.1): "Bearer,x" and "BearerX" are other schemes.
-//   - another scheme, or "Bearer" alone: 401 "No token provided", on an
-//     optional route as well, and never the bypass of a developer's machine.
-//     With the option Cookie a token in the cookie counts beside another scheme.
-//   - one or more spaces, then one word: the token. Which characters it may
+//   - Another scheme, or "Bearer" alone: 401, on an optional route as well, and
+//     never the bypass of a developer's machine. With the option Cookie a token
+//     in the cookie counts beside another scheme.
+//   - One or more spaces, then one word: the token. Which characters it may
 //     hold is the Verifier's business; a bad one is a bad token, 401.
-//   - a tab as the separator, or a second word: 400.
+//   - A tab as the separator, or a second word: 400.
 //
 // # What the handler sees
 //
@@ -49,12 +50,22 @@
 // X-Auth-User, X-Auth-Bypass,
 // X-Auth-Request-{Email,Groups,Preferred-Username,User},
 // X-Authenticated-{User,Userid} and
-// X-Forwarded-{Email,Groups,Preferred-Username,User}.
+// X-Forwarded-{Email,Groups,Preferred-Username,User}, with an underscore in
+// place of any hyphen too. KeepHeaders makes exceptions.
 //
-// # Methods, CORS
+// # What stands outside
 //
 // The guard applies to every method, OPTIONS, HEAD, TRACE and upgrades to
 // WebSocket included. A browser sends no credentials with a CORS preflight,
 // so put the CORS handler outside the guard, where it answers preflights
 // itself and adds its headers to denials as well.
+//
+// Put an access log outside too: one inside hears of no refused request.
+// OnDenial hears of all of them.
+//
+// # A framework of one's own
+//
+// An adapter makes one Guard with New, asks Admit or AdmitRoute for each
+// request, and writes the Denial or calls MarkBypass and the handler, and
+// HandBack after it. The example of Guard.AdmitRoute is a whole one.
 package middleware
