@@ -8,6 +8,9 @@
 //	JWT_ISSUER          accepted issuers, default manacore
 //	JWT_AUDIENCE        accepted audiences, default manacore
 //
+// On a developer's machine NODE_ENV=development and DEV_BYPASS_AUTH=true let
+// requests without a token pass: see package devbypass.
+//
 // GET /health is public. GET /api/v1/me tells the caller who they are, and
 // /api/v1/favorites keeps their favorite quotes, in memory: it is an example.
 package main
@@ -21,6 +24,7 @@ import (
 	"syscall"
 
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/devbypass"
 	"github.com/manacore/manacore-go/examples/internal/serve"
 )
 
@@ -35,10 +39,14 @@ func main() {
 
 // run serves until ctx ends.
 func run(ctx context.Context) error {
-	auth, err := client.FromEnv()
+	verifier, err := client.FromEnv()
 	if err != nil {
 		return err
 	}
-	defer auth.Close()
+	defer verifier.Close()
+	auth, err := devbypass.FromEnv(verifier)
+	if err != nil {
+		return err
+	}
 	return serve.Until(ctx, cmp.Or(os.Getenv("PORT"), "3007"), newHandler(auth))
 }
