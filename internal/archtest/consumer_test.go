@@ -76,6 +76,26 @@ func TestPathAIsWithoutPathB(t *testing.T) {
 	}
 }
 
+// S37: the first program of the README is a whole one, and its handler can't run
+// without a user.
+func TestS37ReadmeSample(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample := regexp.MustCompile("(?s)```go\n(package main\n.*?)```").FindSubmatch(page)
+	if sample == nil {
+		t.Fatal("the README has no program")
+	}
+	if source := string(sample[1]); strings.Contains(source, "user, _ :=") || !strings.Contains(source, "nethttp.UserFunc(") {
+		t.Error("the first handler ignores whether there is a user; want a UserFunc")
+	}
+	if err := goCommand(tidied(t, map[string]string{"main.go": string(sample[1])}), "GOPROXY=off", "vet", "."); err != nil {
+		t.Error(err)
+	}
+}
+
 // The Go files of the page for a new backend make a backend, and pass the tests
 // among them.
 func TestNewBackendPage(t *testing.T) {

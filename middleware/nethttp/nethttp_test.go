@@ -118,6 +118,24 @@ func TestS15LoggerBetween(t *testing.T) {
 	guard(http.HandlerFunc(mux.ServeHTTP))
 }
 
+// S38: an access log outside the guard hears of refused requests; one inside
+// does not, which the package's documentation says.
+func TestS38AccessLog(t *testing.T) {
+	t.Parallel()
+	var outside, inside int
+	logging := func(lines *int, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r)
+			*lines++
+		})
+	}
+	handler := logging(&outside, nethttp.Guard(nobody)(logging(&inside, http.NotFoundHandler())))
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	if outside != 1 || inside != 0 {
+		t.Errorf("%d lines outside and %d inside; want 1 and 0", outside, inside)
+	}
+}
+
 // S36: a program without a Verifier, or without a handler, does not start.
 func TestS36Nil(t *testing.T) {
 	t.Parallel()
