@@ -40,9 +40,9 @@ func TestSessions(t *testing.T) {
 	t.Parallel()
 	h := serverFor(t)
 	h.register("ann")
-	h.clock.advance(time.Minute)
+	h.clock.Advance(time.Minute)
 	mine := h.login("ann")
-	h.clock.advance(time.Minute)
+	h.clock.Advance(time.Minute)
 	a := h.post(wire.LoginPath, object{"email": "ann@example.com", "password": goodPassword, "deviceId": "d1", "deviceName": "Phone",
 		"rememberMe": true}, "User-Agent", "phone/1")
 	phone := decode[wire.TokenResponse](t, a, http.StatusOK)
@@ -191,7 +191,7 @@ func TestGuardedRoutes(t *testing.T) {
 	h := serverFor(t)
 	h.register("ann")
 	expired := h.login("ann").AccessToken
-	h.clock.advance(15 * time.Minute)
+	h.clock.Advance(15 * time.Minute)
 	gone := h.login("ann")
 	h.post(wire.LogoutPath, object{"refreshToken": gone.RefreshToken})
 	h.unchanged(func() {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/clock"
 	"github.com/manacore/manacore-go/authserver/internal/keys"
 )
 
@@ -148,14 +149,6 @@ type Credits struct {
 	DailyCap int64
 }
 
-type systemClock struct{}
-
-func (systemClock) Now() time.Time { return time.Now() }
-
-func (systemClock) AfterFunc(d time.Duration, f func()) func() bool {
-	return time.AfterFunc(d, f).Stop
-}
-
 const day = 24 * time.Hour
 
 // withDefaults fills in the zero values and refuses what cannot work.
@@ -178,7 +171,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Hashing.Queue = max(cmp.Or(c.Hashing.Queue, 128), 0)
 	c.Credits = c.Credits.withDefaults()
 	if c.Clock == nil {
-		c.Clock = systemClock{}
+		c.Clock = clock.System{}
 	}
 	if c.Random == nil {
 		c.Random = rand.Reader

@@ -128,7 +128,7 @@ func TestFlaw21DailyCreditsOnceAndNothingRestored(t *testing.T) {
 	t.Parallel()
 	h, user, _ := spender(t)
 	h.service("use", useBody(user, 150))
-	h.clock.advance(24 * time.Hour)
+	h.clock.Advance(24 * time.Hour)
 	statuses, _ := h.atOnce(50, "use", `{"userId":"`+user+`","amount":1,"appId":"chat","description":"d"}`)
 	if statuses[http.StatusCreated] != 5 || statuses[http.StatusPaymentRequired] != 45 {
 		t.Errorf("%v of 5 daily credits", statuses)
@@ -150,7 +150,7 @@ func TestFlaw22DaysAreOfUTCAndCapped(t *testing.T) {
 		{begin, 150}, {midnight.Add(-time.Millisecond), 150}, {midnight, 155}, {midnight.Add(23 * time.Hour), 155},
 		{midnight.AddDate(0, 0, 5), 158}, {midnight.AddDate(0, 0, 6), 158},
 	} {
-		h.clock.advance(step.at.Sub(h.clock.Now()))
+		h.clock.Advance(step.at.Sub(h.clock.Now()))
 		if got := touch(); got != step.want {
 			t.Errorf("at %v: %d, want %d", step.at, got, step.want)
 		}
@@ -274,7 +274,7 @@ func TestFlaw35OneUsageRowADay(t *testing.T) {
 		for range 10 {
 			h.service("use", useBody(user, 2))
 		}
-		h.clock.advance(24 * time.Hour)
+		h.clock.Advance(24 * time.Hour)
 	}
 	if n := h.rows()["credit_usage"]; n != 2 {
 		t.Errorf("%d rows", n)
@@ -319,7 +319,7 @@ func TestFlaw48ReservationsExpire(t *testing.T) {
 	if got := h.credits(token).FreeCreditsRemaining; got != 50 {
 		t.Errorf("%d while it is held", got)
 	}
-	h.clock.advance(time.Minute)
+	h.clock.Advance(time.Minute)
 	if got := h.credits(token).FreeCreditsRemaining; got != 150 {
 		t.Errorf("%d after its expiry", got)
 	}
@@ -374,8 +374,8 @@ func TestFlaw53RecurringWorkOnce(t *testing.T) {
 	h, user, _ := spender(t)
 	other := serverFor(t, withServiceKey, func(c *Config) { c.SQLitePath = h.path })
 	h.service("reserve", object{"userId": user, "amount": 100, "reason": "r", "expiresIn": 60})
-	h.clock.advance(24 * time.Hour)
-	other.clock.advance(24 * time.Hour)
+	h.clock.Advance(24 * time.Hour)
+	other.clock.Advance(24 * time.Hour)
 	var all sync.WaitGroup
 	for _, server := range []*harness{h, other} {
 		all.Go(func() { server.atOnce(20, "init", `{"userId":"`+user+`"}`) })

@@ -6,13 +6,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/clock"
 )
 
 func TestEvery(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32
-		end := every(systemClock{}, time.Second, func(context.Context) {
+		end := every(clock.System{}, time.Second, func(context.Context) {
 			calls.Add(1)
 			time.Sleep(time.Second) // in the bubble's time: the next call is a second after the end of this one
 		})
@@ -36,7 +38,7 @@ func TestEveryEndsACall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var over atomic.Bool
-		end := every(systemClock{}, time.Second, func(ctx context.Context) {
+		end := every(clock.System{}, time.Second, func(ctx context.Context) {
 			<-ctx.Done()
 			over.Store(true)
 		})

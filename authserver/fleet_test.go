@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/token"
 	"github.com/manacore/manacore-go/internal/pgtest"
@@ -25,7 +26,7 @@ import (
 type fleet struct {
 	*testing.T
 	config  Config
-	clock   *fakeClock
+	clock   *clocktest.Clock
 	log     *logBuffer
 	servers []*replica
 	looked  time.Time            // when look was last called
@@ -60,7 +61,7 @@ func eachStore(t *testing.T, test func(f *fleet)) {
 }
 
 func newFleet(t *testing.T, config Config) *fleet {
-	f := &fleet{T: t, clock: &fakeClock{}, log: &logBuffer{}, kids: map[string]time.Time{}}
+	f := &fleet{T: t, clock: clocktest.New(begin), log: &logBuffer{}, kids: map[string]time.Time{}}
 	config.KeyRotation, config.RateLimitDisabled = time.Hour, true
 	config.Clock, config.Logger = f.clock, slog.New(slog.NewTextHandler(f.log, nil))
 	f.config = config
@@ -107,7 +108,7 @@ func (f *fleet) lose(dead *replica) {
 func (f *fleet) advance(d, step time.Duration) {
 	f.Helper()
 	for ; d > 0; d -= step {
-		f.clock.advance(min(d, step))
+		f.clock.Advance(min(d, step))
 		f.look()
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
@@ -33,68 +34,6 @@ func TestMain(m *testing.M) {
 
 // begin is the instant at which every harness begins.
 var begin = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
-
-// fakeClock is a Clock that goes when it is told to.
-type fakeClock struct {
-	lock    sync.Mutex
-	elapsed time.Duration
-	timers  map[*fakeTimer]bool
-}
-
-type fakeTimer struct {
-	due time.Duration
-	f   func()
-}
-
-func (c *fakeClock) Now() time.Time {
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	return begin.Add(c.elapsed)
-}
-
-func (c *fakeClock) AfterFunc(d time.Duration, f func()) func() bool {
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	if c.timers == nil {
-		c.timers = map[*fakeTimer]bool{}
-	}
-	timer := &fakeTimer{c.elapsed + d, f}
-	c.timers[timer] = true
-	return func() bool {
-		c.lock.Lock()
-		defer c.lock.Unlock()
-		waits := c.timers[timer]
-		delete(c.timers, timer)
-		return waits
-	}
-}
-
-// jump moves on and calls nothing, as where a process is suspended.
-func (c *fakeClock) jump(d time.Duration) {
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	c.elapsed += d
-}
-
-// advance moves on, and returns when each function that has come due was
-// called: once, however long overdue, and all at a time.
-func (c *fakeClock) advance(d time.Duration) {
-	c.lock.Lock()
-	c.elapsed += d
-	var due []func()
-	for timer := range c.timers {
-		if timer.due <= c.elapsed {
-			delete(c.timers, timer)
-			due = append(due, timer.f)
-		}
-	}
-	c.lock.Unlock()
-	var all sync.WaitGroup
-	for _, f := range due {
-		all.Go(f)
-	}
-	all.Wait()
-}
 
 // logBuffer collects a log.
 type logBuffer struct {
@@ -121,7 +60,7 @@ type harness struct {
 	server *Server
 	url    string
 	client *http.Client
-	clock  *fakeClock
+	clock  *clocktest.Clock
 	log    *logBuffer
 	path   string
 }
@@ -135,7 +74,7 @@ func serverFor(t *testing.T, change ...func(*Config)) *harness {
 // serverOver is serverFor over a database that wrap has put something around.
 func serverOver(t *testing.T, wrap func(store.Store) store.Store, change ...func(*Config)) *harness {
 	t.Helper()
-	h := &harness{T: t, clock: &fakeClock{}, log: &logBuffer{}, path: filepath.Join(t.TempDir(), "test.db")}
+	h := &harness{T: t, clock: clocktest.New(begin), log: &logBuffer{}, path: filepath.Join(t.TempDir(), "test.db")}
 	config := Config{
 		SQLitePath:        h.path,
 		RateLimitDisabled: true,

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/clock"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -28,7 +29,7 @@ func TestReadinessDoesNotStampede(t *testing.T) {
 		say := func(err error) { answer.Store(&err) }
 		say(nil)
 		l := &lookout{
-			out: responder{log: slog.New(slog.DiscardHandler), clock: systemClock{}},
+			out: responder{log: slog.New(slog.DiscardHandler), clock: clock.System{}},
 			ping: func(ctx context.Context) error {
 				asked.Add(1)
 				select {
@@ -90,7 +91,7 @@ func TestReadinessDoesNotStampede(t *testing.T) {
 func TestPostgreSQLRestart(t *testing.T) {
 	t.Parallel()
 	database := pgtest.NewServer(t)
-	h := serverFor(t, on(database.URL()), func(c *Config) { c.Clock = systemClock{} })
+	h := serverFor(t, on(database.URL()), func(c *Config) { c.Clock = clock.System{} })
 	h.register("ann")
 	tokens := h.login("ann")
 	ready := func(status int) {
@@ -180,14 +181,14 @@ func TestReadinessOfKeys(t *testing.T) {
 		}
 	}
 	rename(`ALTER TABLE jwks RENAME TO hidden`)
-	h.clock.advance(2 * time.Minute)
+	h.clock.Advance(2 * time.Minute)
 	got := decode[wire.Unready](t, h.do("GET", "/health/ready", ""), http.StatusServiceUnavailable)
 	if got.Checks["keys"].Status != checkDown || got.Checks["database"].Status != checkUp {
 		t.Errorf("checks %v", got.Checks)
 	}
 	h.sampled(map[string]string{`authserver_store_errors_total{part="keys"}`: "1", `authserver_signing_key_age_seconds`: "NaN"})
 	rename(`ALTER TABLE hidden RENAME TO jwks`)
-	h.clock.advance(time.Second * 2)
+	h.clock.Advance(time.Second * 2)
 	if a := h.do("GET", "/health/ready", ""); a.status != http.StatusOK {
 		t.Errorf("afterwards: %d %s", a.status, a.body)
 	}

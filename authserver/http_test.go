@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
 	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/internal/wire"
@@ -203,7 +204,7 @@ func TestRateLimits(t *testing.T) {
 				}
 			}
 			h.verdict("x")
-			h.clock.advance(6 * time.Minute)
+			h.clock.Advance(6 * time.Minute)
 			if a := h.post(test.path, test.body); a.status != http.StatusBadRequest {
 				t.Errorf("later: status %d", a.status)
 			}
@@ -375,7 +376,7 @@ func TestStoreDown(t *testing.T) {
 func endpointServer(t *testing.T, e endpoint) (url string, log *logBuffer) {
 	t.Helper()
 	log = &logBuffer{}
-	o := responder{log: slog.New(slog.NewTextHandler(log, nil)), clock: &fakeClock{}}
+	o := responder{log: slog.New(slog.NewTextHandler(log, nil)), clock: clocktest.New(begin)}
 	handler := logged(o, secure(recovered(o, o.answer(e))))
 	front := httptest.NewServer(plainPath(handler, handler))
 	t.Cleanup(front.Close)
@@ -430,7 +431,7 @@ func TestA171QueueFull(t *testing.T) {
 		"any other fault": {errors.New("disk on fire"), 503},
 	} {
 		w := httptest.NewRecorder()
-		o := responder{log: slog.New(slog.DiscardHandler), clock: &fakeClock{}}
+		o := responder{log: slog.New(slog.DiscardHandler), clock: clocktest.New(begin)}
 		o.respondError(w, httptest.NewRequest("POST", wire.LoginPath, nil), test.err)
 		if w.Code != test.want || w.Header().Get("Retry-After") != "1" || strings.Contains(w.Body.String(), "fire") {
 			t.Errorf("%s: %d, Retry-After %q: %s", name, w.Code, w.Header().Get("Retry-After"), w.Body)

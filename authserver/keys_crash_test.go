@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
@@ -38,8 +39,8 @@ const (
 // run is the process. It ends by itself only if its parent is gone, or where
 // it never came to the point.
 func (v victim) run(ctx context.Context) error {
-	clock := &fakeClock{}
-	clock.jump(time.Duration(v.Minutes) * time.Minute)
+	clock := clocktest.New(begin)
+	clock.Jump(time.Duration(v.Minutes) * time.Minute)
 	cfg, db, err := openConfigured(ctx, Config{
 		DatabaseURL: v.DatabaseURL, SQLitePath: v.SQLitePath, KeyEncryptionKey: testKEK,
 		KeyRotation: time.Hour, Clock: clock, Logger: slog.New(slog.DiscardHandler),
@@ -122,7 +123,7 @@ func TestKilledWhileRotating(t *testing.T) {
 					first := f.start()
 					f.advance(44*time.Minute, 11*time.Minute)
 					f.lose(first)
-					f.clock.jump(time.Minute)
+					f.clock.Jump(time.Minute)
 					victim{f.config.DatabaseURL, f.config.SQLitePath, 45, step, point}.kill(f.T)
 					f.start()
 					f.start()

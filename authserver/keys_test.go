@@ -164,7 +164,7 @@ type breaking struct {
 // verifiers fetch what is published at the end of it.
 func (s *faulty) suspend(f *fleet) {
 	s.changing, s.deciding = nil, nil
-	f.clock.jump(40 * time.Minute)
+	f.clock.Jump(40 * time.Minute)
 	f.look()
 }
 
@@ -186,7 +186,7 @@ func (f *fleet) breaks(test breaking, step int) {
 		}
 		return change()
 	}
-	f.clock.advance(time.Minute)
+	f.clock.Advance(time.Minute)
 	if begun < step {
 		f.Fatalf("%d steps were begun", begun)
 	}
@@ -344,7 +344,7 @@ func TestWrongKEKChangesNothing(t *testing.T) {
 			f.Fatal(err)
 		}
 		f.lose(r)
-		f.clock.advance(40 * day)
+		f.clock.Advance(40 * day)
 		wrong := f.config
 		wrong.KeyEncryptionKey = []byte(strings.Repeat("w", 32))
 		if server, err := Open(f.Context(), wrong); err == nil || !strings.Contains(err.Error(), "does not open the private key") {

@@ -56,7 +56,7 @@ func TestMetrics(t *testing.T) {
 	h.valid(first.AccessToken, "")
 	h.valid("x", wire.ValidateInvalidPrefix+"malformed")
 	second := h.refreshed(first.RefreshToken)
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	h.valid(second.AccessToken, wire.ValidateExpired)
 	h.refresh(first.RefreshToken) // theft
 	const stranger = "/api/v1/strange-7f3a"
@@ -94,7 +94,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.sampled(map[string]string{`authserver_sessions_live`: "1", `authserver_store_errors_total{part="session_count"}`: "0"})
-	h.clock.advance(countFresh)
+	h.clock.Advance(countFresh)
 	h.do("GET", "/health/ready", "")
 	h.refresh(first.RefreshToken)
 	for range 2 { // collectors run beside each other: the second scrape has it

@@ -35,7 +35,7 @@ func TestPostgreSQL(t *testing.T) {
 			t.Parallel()
 			url := database(t)
 			a, b := serverFor(t, on(url)), serverFor(t, on(url))
-			advance := func(d time.Duration) { a.clock.advance(d); b.clock.advance(d) }
+			advance := func(d time.Duration) { a.clock.Advance(d); b.clock.Advance(d) }
 			if jwks := decode[wire.JWKS](t, keySet(a), http.StatusOK); len(jwks.Keys) != 1 || jwks.Keys[0].Alg != "EdDSA" {
 				t.Errorf("keys %+v", jwks)
 			}

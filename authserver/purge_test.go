@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
@@ -36,18 +37,18 @@ func TestPurge(t *testing.T) {
 			h.post(wire.LogoutPath, object{"refreshToken": revoked.RefreshToken})
 			events := h.events(h.verdict(expired.AccessToken).Payload.Sub)
 
-			h.clock.advance(keep) // all but an hour of the time
+			h.clock.Advance(keep) // all but an hour of the time
 			h.refused(h.refresh(revoked.RefreshToken), wire.InvalidToken, wire.RefreshPath, "Invalid refresh token")
 			h.sampled(map[string]string{`authserver_sessions_purged_total`: "0"})
-			h.clock.advance(purgeEvery)
+			h.clock.Advance(purgeEvery)
 			h.sampled(map[string]string{`authserver_sessions_purged_total`: "1"}) // the one that was revoked
 			live := h.login("ann")
 
-			h.clock.advance(7*day - purgeEvery) // the others expired keep ago
+			h.clock.Advance(7*day - purgeEvery) // the others expired keep ago
 			for _, token := range tokens[:2] {
 				h.refused(h.refresh(token), wire.TokenExpired, wire.RefreshPath, "Refresh token expired")
 			}
-			h.clock.advance(purgeEvery)
+			h.clock.Advance(purgeEvery)
 			h.sampled(map[string]string{`authserver_sessions_purged_total`: "3", `authserver_store_errors_total{part="retention"}`: "0"})
 			for _, token := range tokens {
 				h.refused(h.refresh(token), wire.InvalidToken, wire.RefreshPath, "Invalid refresh token")
@@ -73,7 +74,7 @@ func TestPurgeNever(t *testing.T) {
 	t.Parallel()
 	h := serverFor(t, func(c *Config) { c.SessionRetention, c.KeyRotation = -1, -1 })
 	token := h.register("ann").Token
-	h.unchanged(func() { h.clock.advance(10 * 366 * day) })
+	h.unchanged(func() { h.clock.Advance(10 * 366 * day) })
 	h.refused(h.refresh(token), wire.TokenExpired, wire.RefreshPath, "Refresh token expired")
 }
 
@@ -100,7 +101,7 @@ func (p *pages) PurgeSessions(_ context.Context, before time.Time, after string,
 // are told of once a round; the next round comes all the same.
 func TestPurgeFails(t *testing.T) {
 	t.Parallel()
-	log, clock := &logBuffer{}, &fakeClock{}
+	log, clock := &logBuffer{}, clocktest.New(begin)
 	source := &pages{answers: map[string]page{
 		"":  {"b", 2, nil},
 		"b": {"d", 1, errors.New("first fault")},
@@ -111,7 +112,7 @@ func TestPurgeFails(t *testing.T) {
 	end := purge{source, clock, slog.New(slog.NewTextHandler(log, nil)), counted, 30 * day}.start()
 	defer end()
 	for round := range 2 {
-		clock.advance(purgeEvery)
+		clock.Advance(purgeEvery)
 		if want := slices.Repeat([]string{"", "b", "d", "f"}, round+1); !slices.Equal(source.asked, want) {
 			t.Errorf("asked for what is behind %q, want %q", source.asked, want)
 		}

@@ -100,7 +100,7 @@ func TestA163TheftEveryTime(t *testing.T) {
 		honest := servers[len(servers)-1]
 		advance := func(d time.Duration) {
 			for _, server := range servers {
-				server.clock.advance(d)
+				server.clock.Advance(d)
 			}
 		}
 		servers[0].register("ann")

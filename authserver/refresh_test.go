@@ -15,7 +15,7 @@ func TestRefresh(t *testing.T) {
 	h := serverFor(t)
 	h.register("ann")
 	first := h.login("ann")
-	h.clock.advance(10 * time.Minute)
+	h.clock.Advance(10 * time.Minute)
 	second := h.refreshed(first.RefreshToken)
 	if second.RefreshToken == first.RefreshToken || second.AccessToken == first.AccessToken {
 		t.Error("a refresh hands out the old tokens")
@@ -46,7 +46,7 @@ func TestRefreshRefused(t *testing.T) {
 		{"A98 an access token", func(_ *harness, first wire.TokenResponse) string { return first.AccessToken }, wire.InvalidToken, invalid, false},
 		{"another spelling", func(_ *harness, first wire.TokenResponse) string { return first.RefreshToken + "=" }, wire.InvalidToken, invalid, false},
 		{"A167 expired", func(h *harness, first wire.TokenResponse) string {
-			h.clock.advance(7 * 24 * time.Hour)
+			h.clock.Advance(7 * 24 * time.Hour)
 			return first.RefreshToken
 		}, wire.TokenExpired, "Refresh token expired", false},
 		{"A166 user deleted", func(h *harness, first wire.TokenResponse) string {
@@ -59,7 +59,7 @@ func TestRefreshRefused(t *testing.T) {
 		}, wire.InvalidToken, invalid, false},
 		{"A163 after the grace", func(h *harness, first wire.TokenResponse) string {
 			h.refreshed(first.RefreshToken)
-			h.clock.advance(30*time.Second + time.Millisecond)
+			h.clock.Advance(30*time.Second + time.Millisecond)
 			return first.RefreshToken
 		}, wire.InvalidToken, invalid, true},
 		{"A163 after the successor's use", func(h *harness, first wire.TokenResponse) string {
@@ -102,7 +102,7 @@ func TestRefreshGrace(t *testing.T) {
 	first := h.login("ann")
 	lost := h.refreshed(first.RefreshToken)
 	for _, wait := range []time.Duration{0, time.Second, 2 * time.Second, 5 * time.Second, 22 * time.Second} {
-		h.clock.advance(wait)
+		h.clock.Advance(wait)
 		again := h.refreshed(first.RefreshToken)
 		if again.RefreshToken != lost.RefreshToken {
 			t.Fatalf("%v later: another successor", wait)
@@ -136,14 +136,14 @@ func TestSessionExpiry(t *testing.T) {
 			}
 			tokens := login()
 			for age := idle - day; age < 180*day; age += idle - day {
-				h.clock.advance(idle - day)
+				h.clock.Advance(idle - day)
 				tokens = h.refreshed(tokens.RefreshToken)
 			}
-			h.clock.advance(idle)
+			h.clock.Advance(idle)
 			h.refused(h.refresh(tokens.RefreshToken), wire.TokenExpired, wire.RefreshPath, "Refresh token expired")
 
 			tokens = login()
-			h.clock.advance(idle)
+			h.clock.Advance(idle)
 			h.refused(h.refresh(tokens.RefreshToken), wire.TokenExpired, wire.RefreshPath, "Refresh token expired")
 		})
 	}
@@ -157,13 +157,13 @@ func TestAccessTokenEndsWithItsSession(t *testing.T) {
 	})
 	h.register("ann")
 	tokens := h.login("ann")
-	h.clock.advance(59 * time.Minute)
+	h.clock.Advance(59 * time.Minute)
 	tokens = h.refreshed(tokens.RefreshToken)
 	if tokens.ExpiresIn != 60 {
 		t.Errorf("expiresIn %d a minute before the session ends", tokens.ExpiresIn)
 	}
 	h.valid(tokens.AccessToken, "")
-	h.clock.advance(time.Minute)
+	h.clock.Advance(time.Minute)
 	h.valid(tokens.AccessToken, wire.ValidateExpired)
 	h.refused(h.refresh(tokens.RefreshToken), wire.TokenExpired, wire.RefreshPath, "Refresh token expired")
 }

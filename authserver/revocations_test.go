@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
@@ -75,7 +76,7 @@ func TestValidateFromMemory(t *testing.T) {
 	db.asked(t, 0, func() {
 		for range 20 { // 50 s of looks
 			for range 10 {
-				h.clock.advance(pollInterval)
+				h.clock.Advance(pollInterval)
 			}
 			h.valid(one, "")
 			h.valid(other, "")
@@ -84,7 +85,7 @@ func TestValidateFromMemory(t *testing.T) {
 	if again := h.verdict(one); *again.Payload != *first.Payload {
 		t.Errorf("the verdict changed: %+v, %+v", again.Payload, first.Payload)
 	}
-	h.clock.advance(verdictAge)
+	h.clock.Advance(verdictAge)
 	db.asked(t, 1, func() { h.valid(one, ""); h.valid(one, "") })
 
 	// Bad tokens are none of the database's business, and a session's end is
@@ -94,10 +95,10 @@ func TestValidateFromMemory(t *testing.T) {
 	db.asked(t, 1, func() {
 		for range 3 {
 			h.valid(one, ended)
-			h.clock.advance(verdictAge)
+			h.clock.Advance(verdictAge)
 		}
 	})
-	h.clock.advance(15 * time.Minute)
+	h.clock.Advance(15 * time.Minute)
 	db.asked(t, 0, func() { h.valid(one, wire.ValidateExpired); h.valid(other, wire.ValidateExpired) })
 }
 
@@ -110,20 +111,20 @@ func TestValidateWithoutLooks(t *testing.T) {
 	token := h.login("ann").AccessToken
 	h.valid(token, "")
 	db.noLooks.Store(true)
-	h.clock.advance(knownFor)
+	h.clock.Advance(knownFor)
 	db.asked(t, 0, func() { h.valid(token, "") }) // the last look still counts
-	h.clock.advance(time.Millisecond)
+	h.clock.Advance(time.Millisecond)
 	db.asked(t, 2, func() { h.valid(token, ""); h.valid(token, "") })
 
 	db.noSessions.Store(true)
 	for range 3 {
-		h.clock.advance(pollInterval)
+		h.clock.Advance(pollInterval)
 		h.refused(h.post(wire.ValidatePath, object{"token": token}), wire.ServiceUnavailable, wire.ValidatePath, textUnavailable)
 	}
 	db.noSessions.Store(false)
 	db.asked(t, 1, func() { h.valid(token, "") })
 	db.noLooks.Store(false)
-	h.clock.advance(pollInterval)
+	h.clock.Advance(pollInterval)
 	db.asked(t, 0, func() { h.valid(token, "") })
 	for text, want := range map[string]int{"revocations cannot be read": 1, "revocations are read again": 1} {
 		if n := strings.Count(h.log.String(), text); n != want {
@@ -189,7 +190,7 @@ func TestRevokedElsewhere(t *testing.T) {
 			there.valid(other.AccessToken, "")
 			revoke(t, user, tokens)
 			db.asked(t, 0, func() { there.valid(tokens.AccessToken, "") }) // it cannot know yet
-			there.clock.advance(pollInterval)
+			there.clock.Advance(pollInterval)
 			there.valid(tokens.AccessToken, ended)
 			db.asked(t, 0, func() { there.valid(other.AccessToken, "") })
 		})
@@ -235,7 +236,7 @@ func (f *feed) ForgetRevocations(context.Context, time.Time) error { return nil 
 // pass, and end within lateCommit. It is seen all the same.
 func TestLateCommits(t *testing.T) {
 	t.Parallel()
-	clock, source := &fakeClock{}, &feed{}
+	clock, source := clocktest.New(begin), &feed{}
 	r := newRevocations(source, clock, slog.New(slog.DiscardHandler))
 	end, err := r.start(t.Context())
 	if err != nil {
@@ -244,7 +245,7 @@ func TestLateCommits(t *testing.T) {
 	defer end()
 	step := func(d time.Duration) {
 		for range d / pollInterval {
-			clock.advance(pollInterval)
+			clock.Advance(pollInterval)
 		}
 	}
 	has := func(session string, want bool) {
@@ -283,7 +284,7 @@ func TestLateCommits(t *testing.T) {
 // TestNoteAmongMany: to learn of one session costs the same however many have
 // just ended. Not parallel, because it counts allocations.
 func TestNoteAmongMany(t *testing.T) {
-	r := newRevocations(&feed{}, &fakeClock{}, slog.New(slog.DiscardHandler))
+	r := newRevocations(&feed{}, clocktest.New(begin), slog.New(slog.DiscardHandler))
 	for i := range 20_000 {
 		r.note([]string{strconv.Itoa(i)})
 	}
@@ -306,11 +307,11 @@ func TestForgetRevocations(t *testing.T) {
 		}
 		return len(list)
 	}
-	h.clock.advance(keepRevocations)
+	h.clock.Advance(keepRevocations)
 	if n := count(); n != 1 {
 		t.Errorf("%d revocations, want 1", n)
 	}
-	h.clock.advance(time.Minute)
+	h.clock.Advance(time.Minute)
 	if n := count(); n != 0 {
 		t.Errorf("%d revocations, want 0", n)
 	}

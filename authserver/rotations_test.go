@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
@@ -29,7 +30,7 @@ func (s *slowSessions) Rotate(_ context.Context, rotations []store.Rotation) []s
 // the refresh had to wait for its turn.
 func TestRotationTime(t *testing.T) {
 	t.Parallel()
-	clock := &fakeClock{}
+	clock := clocktest.New(begin)
 	slow := &slowSessions{arrived: make(chan struct{}), pass: make(chan struct{})}
 	r := openRotations(Config{Clock: clock}, slow)
 	defer r.close()
@@ -41,7 +42,7 @@ func TestRotationTime(t *testing.T) {
 	go ask()
 	<-slow.arrived
 	go ask()
-	clock.advance(time.Minute)
+	clock.Advance(time.Minute)
 	slow.pass <- struct{}{}
 	<-slow.arrived
 	slow.pass <- struct{}{}

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
 // hanging is a database that takes keysTime to fail, until it is mended.
 type hanging struct {
 	store.Store
-	clock  *fakeClock
+	clock  *clocktest.Clock
 	asked  int
 	mended bool
 }
@@ -21,7 +22,7 @@ func (d *hanging) ServiceKeys(context.Context) ([]store.ServiceKey, error) {
 	if d.mended {
 		return []store.ServiceKey{{ID: "k"}}, nil
 	}
-	d.clock.jump(keysTime)
+	d.clock.Jump(keysTime)
 	return nil, errDown
 }
 
@@ -29,7 +30,7 @@ func (d *hanging) ServiceKeys(context.Context) ([]store.ServiceKey, error) {
 // look after it, each for as long.
 func TestServiceKeysOfAHangingDatabase(t *testing.T) {
 	t.Parallel()
-	clock := &fakeClock{}
+	clock := clocktest.New(begin)
 	database := &hanging{clock: clock}
 	a := newServiceAuth(Config{Clock: clock}, database)
 	came := clock.Now()
@@ -42,7 +43,7 @@ func TestServiceKeysOfAHangingDatabase(t *testing.T) {
 		t.Errorf("%d looks", database.asked)
 	}
 	database.mended = true
-	clock.jump(keysRetry)
+	clock.Jump(keysRetry)
 	if keys, err := a.fresh(t.Context(), clock.Now()); err != nil || len(keys) != 1 {
 		t.Errorf("after it was mended: %v, %v", keys, err)
 	}

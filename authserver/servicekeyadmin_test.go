@@ -38,7 +38,7 @@ func TestServiceKeys(t *testing.T) {
 			}
 			status := func(secret, app, operation string, body object) int {
 				t.Helper()
-				h.clock.advance(keysFresh) // after which a change counts
+				h.clock.Advance(keysFresh) // after which a change counts
 				return h.post(wire.InternalCreditsPath+"/"+operation, body, wire.ServiceKeyHeader, secret, wire.AppIDHeader, app).status
 			}
 			if got := status("mana_sk_guess", "chat", "use", useBody(user, 1)); got != http.StatusUnauthorized {
@@ -76,7 +76,7 @@ func TestServiceKeys(t *testing.T) {
 			if got := status(brief, "chat", "use", useBody(user, 1)); got != http.StatusCreated {
 				t.Errorf("the other one: %d", got)
 			}
-			h.clock.advance(time.Hour)
+			h.clock.Advance(time.Hour)
 			if got := status(brief, "chat", "use", useBody(user, 1)); got != http.StatusUnauthorized {
 				t.Errorf("expired: %d", got)
 			}

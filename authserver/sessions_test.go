@@ -89,7 +89,7 @@ func TestSessionRefused(t *testing.T) {
 	}
 	// A130 never from the query
 	h.refused(h.do("GET", wire.SessionPath+"?access_token="+good, ""), wire.Unauthorized, wire.SessionPath, "No token provided")
-	h.clock.advance(15 * time.Minute)
+	h.clock.Advance(15 * time.Minute)
 	h.refused(h.do("GET", wire.SessionPath, "", "Authorization", "Bearer "+good), wire.TokenExpired, wire.SessionPath, "Invalid token")
 }
 
@@ -110,11 +110,11 @@ func TestLogout(t *testing.T) {
 		}},
 		{"body with a spent token", func(h *harness, tokens wire.TokenResponse) answer {
 			h.refreshed(tokens.RefreshToken)
-			h.clock.advance(time.Minute)
+			h.clock.Advance(time.Minute)
 			return h.post(wire.LogoutPath, object{"refreshToken": tokens.RefreshToken})
 		}},
 		{"body and an expired bearer", func(h *harness, tokens wire.TokenResponse) answer {
-			h.clock.advance(15 * time.Minute)
+			h.clock.Advance(15 * time.Minute)
 			return h.post(wire.LogoutPath, object{"refreshToken": tokens.RefreshToken}, "Authorization", "Bearer "+tokens.AccessToken)
 		}},
 	} {
@@ -145,7 +145,7 @@ func TestLogoutRefused(t *testing.T) {
 	h := serverFor(t)
 	h.register("ann")
 	expired := h.login("ann")
-	h.clock.advance(15 * time.Minute)
+	h.clock.Advance(15 * time.Minute)
 	live := h.login("ann")
 	h.unchanged(func() {
 		h.refused(h.do("POST", wire.LogoutPath, ""), wire.Unauthorized, wire.LogoutPath, "No token provided")
@@ -180,13 +180,13 @@ func TestValidate(t *testing.T) {
 	// What changed in the database by other hands than the server's is seen
 	// when the verdict has its age.
 	h.exec("UPDATE users SET role = 'admin' WHERE id = ?", user.ID)
-	h.clock.advance(verdictAge + time.Second)
+	h.clock.Advance(verdictAge + time.Second)
 	if v := h.verdict(tokens.AccessToken); v.Payload == nil || v.Payload.Role != "admin" {
 		t.Errorf("verdict after a change of role %+v", v)
 	}
-	h.clock.advance(15*time.Minute - verdictAge - 2*time.Second)
+	h.clock.Advance(15*time.Minute - verdictAge - 2*time.Second)
 	h.valid(tokens.AccessToken, "")
-	h.clock.advance(time.Second)
+	h.clock.Advance(time.Second)
 	h.valid(tokens.AccessToken, wire.ValidateExpired)
 
 	again := h.login("ann")
@@ -202,7 +202,7 @@ func TestWire(t *testing.T) {
 	h := serverFor(t)
 	h.register("ann")
 	expired := h.login("ann").AccessToken
-	h.clock.advance(time.Hour)
+	h.clock.Advance(time.Hour)
 	revoked := h.login("ann")
 	h.post(wire.LogoutPath, object{"refreshToken": revoked.RefreshToken})
 	always := func(token string) func(testing.TB) string { return func(testing.TB) string { return token } }

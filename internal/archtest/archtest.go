@@ -53,6 +53,7 @@ var rules = []rule{
 	{"devbypass/ledger", []string{"client", "devbypass", "credits", "internal/memledger"}},
 	{"devbypass", []string{"client", "internal/isnil"}},
 	{"authtest", []string{"internal/memledger", "internal/wire"}},
+	{"authserver/internal/clock/...", nil},
 	{"authserver/internal/limit", nil},
 	{"authserver/internal/secret", nil},
 	{"authserver/internal/durable", nil},
