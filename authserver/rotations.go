@@ -28,7 +28,8 @@ func openRotations(cfg Config, sessions store.Sessions) rotations {
 			}
 			return nil
 		},
-		Lanes: lanes(cfg),
+		Lanes:  lanes(cfg),
+		Logger: cfg.Logger,
 	})}
 }
 

@@ -9,6 +9,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -20,6 +22,10 @@ var (
 	// ErrClosed: the group was closed.
 	ErrClosed = errors.New("groupcommit: closed")
 )
+
+// ErrPanicked: the work on the batch panicked. Nobody knows whether the call
+// had its effect.
+var ErrPanicked = errors.New("groupcommit: the batch panicked")
 
 // Config is what a Group is made of.
 type Config[Q, R any] struct {
@@ -38,6 +44,9 @@ type Config[Q, R any] struct {
 	Queue int
 	// Batch is how many calls a transaction takes at most. Zero: 512.
 	Batch int
+	// Logger gets an error, with the stack, for a batch that panicked. Nil:
+	// slog.Default().
+	Logger *slog.Logger
 }
 
 // Call is a question and, once it was run, what came of it.
@@ -68,6 +77,7 @@ type Group[Q, R any] struct {
 func New[Q, R any](config Config[Q, R]) *Group[Q, R] {
 	config.Queue = cmp.Or(config.Queue, 4096)
 	config.Batch = cmp.Or(config.Batch, 512)
+	config.Logger = cmp.Or(config.Logger, slog.Default())
 	g := &Group[Q, R]{config: config}
 	for range cmp.Or(config.Lanes, 1) {
 		lane := make(chan *Call[Q, R], config.Queue)
@@ -153,8 +163,8 @@ func (g *Group[Q, R]) gather(first *Call[Q, R], lane <-chan *Call[Q, R]) (batch 
 
 // run runs a batch and says to everyone what came of it.
 func (g *Group[Q, R]) run(batch []*Call[Q, R]) {
-	err := g.config.Run(batch)
-	if err != nil && len(batch) > 1 && g.config.Separable != nil && g.config.Separable(len(batch), err) {
+	alone, err := g.attempt(batch)
+	if alone {
 		for i := range batch {
 			g.run(batch[i : i+1])
 		}
@@ -167,4 +177,20 @@ func (g *Group[Q, R]) run(batch []*Call[Q, R]) {
 		}
 		close(call.done)
 	}
+}
+
+// attempt runs a batch once, and says whether each of its calls is to be run
+// alone instead. A panic fails the batch and not the process, which has other
+// callers.
+func (g *Group[Q, R]) attempt(batch []*Call[Q, R]) (alone bool, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			g.config.Logger.Error("a batch of calls panicked and is answered with an error",
+				"calls", len(batch), "panic", reason, "stack", string(debug.Stack()))
+			alone, err = false, ErrPanicked
+		}
+	}()
+	err = g.config.Run(batch)
+	alone = err != nil && len(batch) > 1 && g.config.Separable != nil && g.config.Separable(len(batch), err)
+	return alone, err
 }
