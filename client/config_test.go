@@ -17,9 +17,9 @@ func TestConfigFromEnv(t *testing.T) {
 	for name, tc := range map[string]struct {
 		env  map[string]string
 		want client.Config
-		err  string
+		err  []string // all of them in the error; none: there is no error
 	}{
-		"nothing": {nil, client.Config{Issuers: []client.Issuer{{}}}, ""},
+		"nothing": {nil, client.Config{Issuers: []client.Issuer{{}}}, nil},
 		"everything": {
 			map[string]string{
 				"MANA_CORE_AUTH_URL": "https://auth.example", "MANA_AUTH_MODE": "remote", "MANA_AUTH_FALLBACK": "local",
@@ -30,38 +30,77 @@ func TestConfigFromEnv(t *testing.T) {
 				Issuers: []client.Issuer{{
 					URL: "https://auth.example", Names: []string{"manacore", "https://auth.example"}, Audiences: []string{"manacore"},
 				}},
-			}, "",
+			}, nil,
+		},
+		"line feeds of mounted secrets": {
+			map[string]string{"MANA_CORE_AUTH_URL": "https://auth.example\n", "MANA_AUTH_MODE": "remote\r\n"},
+			client.Config{Mode: client.Remote, Issuers: []client.Issuer{{URL: "https://auth.example"}}}, nil,
+		},
+		"the newer name": {
+			map[string]string{"MANA_AUTH_URL": "https://auth.example"},
+			client.Config{Issuers: []client.Issuer{{URL: "https://auth.example"}}}, nil,
+		},
+		"both names alike": {
+			map[string]string{"MANA_AUTH_URL": "https://auth.example", "MANA_CORE_AUTH_URL": "https://auth.example\n"},
+			client.Config{Issuers: []client.Issuer{{URL: "https://auth.example"}}}, nil,
+		},
+		"both names in conflict": {
+			map[string]string{"MANA_AUTH_URL": "https://auth.example", "MANA_CORE_AUTH_URL": "https://old.example"},
+			client.Config{}, []string{"MANA_AUTH_URL", "https://auth.example", "MANA_CORE_AUTH_URL", "https://old.example"},
 		},
 		"no fallback unless asked": {
 			map[string]string{"MANA_AUTH_MODE": "remote", "MANA_AUTH_FALLBACK": ""},
-			client.Config{Mode: client.Remote, Issuers: []client.Issuer{{}}}, "",
+			client.Config{Mode: client.Remote, Issuers: []client.Issuer{{}}}, nil,
 		},
 		"the fallback is remote mode's": {
 			map[string]string{"MANA_AUTH_MODE": "local", "MANA_AUTH_FALLBACK": "local"},
-			client.Config{Mode: client.Local, Issuers: []client.Issuer{{}}}, "",
+			client.Config{Mode: client.Local, Issuers: []client.Issuer{{}}}, nil,
 		},
-		"unknown mode":     {map[string]string{"MANA_AUTH_MODE": "Remote"}, client.Config{}, "MANA_AUTH_MODE"},
-		"unknown fallback": {map[string]string{"MANA_AUTH_FALLBACK": "true"}, client.Config{}, "MANA_AUTH_FALLBACK"},
+		"S26 the fallback is off": {
+			map[string]string{"MANA_AUTH_MODE": "remote", "MANA_AUTH_FALLBACK": "off"},
+			client.Config{Mode: client.Remote, Issuers: []client.Issuer{{}}}, nil,
+		},
+		"S26 quotes":              {map[string]string{"JWT_ISSUER": `"manacore"`}, client.Config{}, []string{"JWT_ISSUER", "quotes"}},
+		"S26 quotes in a list":    {map[string]string{"JWT_AUDIENCE": `a,'b',c`}, client.Config{}, []string{"JWT_AUDIENCE", "'b'", "quotes"}},
+		"S13 unset in production": {map[string]string{"NODE_ENV": "production"}, client.Config{}, []string{"MANA_AUTH_URL", "production"}},
+		"unknown mode":            {map[string]string{"MANA_AUTH_MODE": "Remote"}, client.Config{}, []string{"MANA_AUTH_MODE"}},
+		"unknown fallback":        {map[string]string{"MANA_AUTH_FALLBACK": "true"}, client.Config{}, []string{"MANA_AUTH_FALLBACK"}},
+		"everything is wrong": {
+			map[string]string{"MANA_AUTH_FALLBACK": "true", "MANA_AUTH_MODE": "both", "JWT_ISSUER": "'manacore'"},
+			client.Config{}, []string{"MANA_AUTH_FALLBACK", "MANA_AUTH_MODE", "JWT_ISSUER"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, variable := range []string{"MANA_CORE_AUTH_URL", "MANA_AUTH_MODE", "MANA_AUTH_FALLBACK", "JWT_ISSUER", "JWT_AUDIENCE"} {
-				t.Setenv(variable, tc.env[variable])
-			}
+			setEnv(t, tc.env)
 			got, err := client.ConfigFromEnv()
-			if tc.err == "" && err != nil || tc.err != "" && (err == nil || !strings.Contains(err.Error(), tc.err)) {
+			if (err != nil) != (tc.err != nil) {
 				t.Fatalf("got error %v, want %q", err, tc.err)
+			}
+			for _, part := range tc.err {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("got error %v, want %q in it", err, part)
+				}
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Error(diff)
 			}
 			auth, err := client.FromEnv()
-			if (err == nil) != (tc.err == "") {
+			if (err == nil) != (tc.err == nil) {
 				t.Fatalf("FromEnv: %v", err)
 			}
 			if auth != nil {
 				auth.Close()
 			}
 		})
+	}
+}
+
+// setEnv sets the variables of FromEnv, those that are not named to nothing.
+func setEnv(t *testing.T, variables map[string]string) {
+	for _, name := range []string{
+		"NODE_ENV", "MANA_AUTH_URL", "MANA_CORE_AUTH_URL", "MANA_AUTH_MODE", "MANA_AUTH_FALLBACK", "JWT_ISSUER", "JWT_AUDIENCE",
+	} {
+		t.Setenv(name, variables[name])
 	}
 }
 

@@ -1,17 +1,21 @@
 package client
 
 import (
+	"errors"
 	"fmt"
-	"os"
-	"strings"
+
+	"github.com/manacore/manacore-go/internal/env"
 )
 
-// FromEnv is New with the configuration of the environment. A variable that
-// is empty counts as unset.
+// FromEnv is New with the configuration of the environment. White space around
+// a value is trimmed, an empty variable counts as unset, and quotes around a
+// value are an error. The two names of the auth server's URL must not hold
+// different values.
 //
-//	MANA_CORE_AUTH_URL  base URL of the auth server, default http://localhost:3001
+//	MANA_AUTH_URL       base URL of the auth server; also MANA_CORE_AUTH_URL;
+//	                    default http://localhost:3001, required with NODE_ENV=production
 //	MANA_AUTH_MODE      local (default) or remote
-//	MANA_AUTH_FALLBACK  local: remote mode verifies locally during an outage
+//	MANA_AUTH_FALLBACK  off (default), or local: remote mode verifies locally during an outage
 //	JWT_ISSUER          accepted issuers, comma-separated, default manacore
 //	JWT_AUDIENCE        accepted audiences, comma-separated, default manacore
 //
@@ -24,35 +28,30 @@ func FromEnv() (*Client, error) {
 	return New(config)
 }
 
-// ConfigFromEnv is the Config that FromEnv uses.
+// ConfigFromEnv is the Config that FromEnv uses. The error names every variable
+// that is wrong.
 func ConfigFromEnv() (Config, error) {
-	fallback := os.Getenv("MANA_AUTH_FALLBACK")
-	if fallback != "" && fallback != string(Local) {
-		return Config{}, fmt.Errorf("client: MANA_AUTH_FALLBACK is %q, and may only be %q", fallback, Local)
-	}
+	var r env.Reader
 	config := Config{
-		Mode: Mode(os.Getenv("MANA_AUTH_MODE")),
+		Mode: Mode(r.String("MANA_AUTH_MODE")),
 		Issuers: []Issuer{{
-			URL:       os.Getenv("MANA_CORE_AUTH_URL"),
-			Names:     list(os.Getenv("JWT_ISSUER")),
-			Audiences: list(os.Getenv("JWT_AUDIENCE")),
+			URL:       r.AuthURL(),
+			Names:     r.List("JWT_ISSUER"),
+			Audiences: r.List("JWT_AUDIENCE"),
 		}},
 	}
+	fallback := r.String("MANA_AUTH_FALLBACK")
+	errs := []error{r.Err()}
 	if config.Mode != "" && config.Mode != Local && config.Mode != Remote {
-		return Config{}, fmt.Errorf("client: MANA_AUTH_MODE is %q, and must be %q or %q", config.Mode, Local, Remote)
+		errs = append(errs, fmt.Errorf("MANA_AUTH_MODE is %q, and must be %q or %q", config.Mode, Local, Remote))
+	}
+	if fallback != "" && fallback != "off" && fallback != string(Local) {
+		errs = append(errs, fmt.Errorf("MANA_AUTH_FALLBACK is %q, and must be %q or %q", fallback, "off", Local))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Config{}, fmt.Errorf("client: %w", err)
 	}
 	// A deployment sets the fallback once for services of both modes.
-	config.FallbackLocal = fallback != "" && config.Mode == Remote
+	config.FallbackLocal = fallback == string(Local) && config.Mode == Remote
 	return config, nil
-}
-
-// list splits at commas and drops what is empty.
-func list(value string) []string {
-	var items []string
-	for item := range strings.SplitSeq(value, ",") {
-		if item = strings.TrimSpace(item); item != "" {
-			items = append(items, item)
-		}
-	}
-	return items
 }

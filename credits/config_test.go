@@ -37,26 +37,66 @@ func TestConfigErrors(t *testing.T) {
 
 // It reads the environment, and so does not run beside other tests.
 func TestConfigFromEnv(t *testing.T) {
-	for name, value := range map[string]string{
-		"MANA_CORE_AUTH_URL": "https://auth.example.com", "MANA_CREDITS_URL": "", "APP_ID": "chat", "MANA_CORE_SERVICE_KEY": "key",
-		"MANA_CREDITS_PLAINTEXT_HOSTS": "credits, mana-core-auth,",
+	const hidden = "a-key-that-is-secret"
+	for name, c := range map[string]struct {
+		env   map[string]string
+		want  credits.Config
+		wrong []string // all of them in the error; none: there is no error
+	}{
+		"everything": {
+			map[string]string{
+				"MANA_CORE_AUTH_URL": "https://auth.example.com\n", "APP_ID": "chat", "MANA_CORE_SERVICE_KEY": hidden + "\n",
+				"MANA_CREDITS_PLAINTEXT_HOSTS": "credits, mana-core-auth,", "MANA_AUTH_PLAINTEXT_HOSTS": "auth",
+			},
+			credits.Config{URL: "https://auth.example.com", AppID: "chat", ServiceKey: hidden, PlaintextHosts: []string{"auth", "credits", "mana-core-auth"}}, nil,
+		},
+		"the names of 2026": {
+			map[string]string{"MANA_AUTH_URL": "https://auth.example.com", "APP_ID": "chat", "MANA_SERVICE_KEY": hidden},
+			credits.Config{URL: "https://auth.example.com", AppID: "chat", ServiceKey: hidden}, nil,
+		},
+		"a ledger of its own in production": {
+			map[string]string{"NODE_ENV": "production", "MANA_CREDITS_URL": "https://credits.example.com", "APP_ID": "chat", "SERVICE_KEY": hidden},
+			credits.Config{URL: "https://credits.example.com", AppID: "chat", ServiceKey: hidden}, nil,
+		},
+		"no URL in production": {
+			map[string]string{"NODE_ENV": "production", "APP_ID": "chat", "SERVICE_KEY": hidden}, credits.Config{}, []string{"MANA_AUTH_URL", "production"},
+		},
+		"two keys": {
+			map[string]string{"APP_ID": "chat", "MANA_SERVICE_KEY": hidden, "MANA_CORE_SERVICE_KEY": "other"}, credits.Config{}, []string{"MANA_SERVICE_KEY", "MANA_CORE_SERVICE_KEY"},
+		},
+		"quotes": {
+			map[string]string{"APP_ID": `"chat"`, "MANA_SERVICE_KEY": "'" + hidden + "'"}, credits.Config{}, []string{"APP_ID", "MANA_SERVICE_KEY", "quotes"},
+		},
 	} {
-		t.Setenv(name, value)
+		t.Run(name, func(t *testing.T) {
+			for _, variable := range []string{
+				"NODE_ENV", "APP_ID", "MANA_AUTH_URL", "MANA_CORE_AUTH_URL", "MANA_CREDITS_URL", "MANA_SERVICE_KEY", "SERVICE_KEY",
+				"MANA_CORE_SERVICE_KEY", "MANA_AUTH_PLAINTEXT_HOSTS", "MANA_CREDITS_PLAINTEXT_HOSTS",
+			} {
+				t.Setenv(variable, c.env[variable])
+			}
+			got, err := credits.ConfigFromEnv()
+			if diff := cmp.Diff(c.want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if errors.Is(err, credits.ErrNotConfigured) != (c.wrong != nil) {
+				t.Errorf("error %v", err)
+			}
+			for _, part := range c.wrong {
+				if err != nil && !strings.Contains(err.Error(), part) || err != nil && strings.Contains(err.Error(), hidden) {
+					t.Errorf("error %v; want %s in it, and no key", err, part)
+				}
+			}
+			ledger, err := credits.FromEnv()
+			if (err == nil) != (c.wrong == nil) {
+				t.Fatalf("FromEnv: %v", err)
+			}
+			if ledger != nil {
+				ledger.Close()
+			}
+		})
 	}
-	want := credits.Config{URL: "https://auth.example.com", AppID: "chat", ServiceKey: "key", PlaintextHosts: []string{"credits", "mana-core-auth"}}
-	if diff := cmp.Diff(want, credits.ConfigFromEnv(), cmpopts.IgnoreUnexported(credits.Config{})); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	t.Setenv("MANA_CREDITS_URL", "http://credits:3061")
-	if got := credits.ConfigFromEnv().URL; got != "http://credits:3061" {
-		t.Errorf("URL %s", got)
-	}
-	ledger, err := credits.FromEnv()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ledger.Close()
-	t.Setenv("MANA_CORE_SERVICE_KEY", "")
+	t.Setenv("APP_ID", "")
 	if _, err := credits.FromEnv(); !errors.Is(err, credits.ErrNotConfigured) {
 		t.Errorf("error %v", err)
 	}

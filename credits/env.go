@@ -1,35 +1,49 @@
 package credits
 
 import (
-	"cmp"
-	"os"
-	"strings"
+	"fmt"
+
+	"github.com/manacore/manacore-go/internal/env"
 )
 
-// FromEnv is New with the configuration of the environment. A variable that
-// is empty counts as unset.
+// FromEnv is New with the configuration of the environment. White space around
+// a value is trimmed, an empty variable counts as unset, and quotes around a
+// value are an error. Where a setting has several names, they must not hold
+// different values.
 //
 //	APP_ID                        the app that charges, required
-//	MANA_CORE_SERVICE_KEY         its key, required
-//	MANA_CREDITS_URL              base URL of the ledger, default MANA_CORE_AUTH_URL
-//	MANA_CORE_AUTH_URL            base URL of the auth server, default http://localhost:3001
-//	MANA_CREDITS_PLAINTEXT_HOSTS  hosts that may be called over plain http, comma-separated
+//	MANA_SERVICE_KEY              its key, required; also SERVICE_KEY and MANA_CORE_SERVICE_KEY
+//	MANA_CREDITS_URL              base URL of the ledger, default MANA_AUTH_URL
+//	MANA_AUTH_URL                 base URL of the auth server; also MANA_CORE_AUTH_URL;
+//	                              default http://localhost:3001, required with NODE_ENV=production
+//	MANA_AUTH_PLAINTEXT_HOSTS     hosts that may be called over plain http, comma-separated
+//	MANA_CREDITS_PLAINTEXT_HOSTS  more of them
 //
 // Whoever needs more starts from ConfigFromEnv. On a developer's machine package
-// devbypass/ledger has a ledger that stands in.
-func FromEnv() (*Client, error) { return New(ConfigFromEnv()) }
-
-// ConfigFromEnv is the Config that FromEnv uses.
-func ConfigFromEnv() Config {
-	return Config{
-		URL:            cmp.Or(os.Getenv("MANA_CREDITS_URL"), os.Getenv("MANA_CORE_AUTH_URL")),
-		AppID:          os.Getenv("APP_ID"),
-		ServiceKey:     os.Getenv("MANA_CORE_SERVICE_KEY"),
-		PlaintextHosts: list(os.Getenv("MANA_CREDITS_PLAINTEXT_HOSTS")),
+// devbypass/ledger has a ledger that stands in. Errors: ErrNotConfigured.
+func FromEnv() (*Client, error) {
+	config, err := ConfigFromEnv()
+	if err != nil {
+		return nil, err
 	}
+	return New(config)
 }
 
-// list splits at commas and drops what is empty.
-func list(value string) []string {
-	return strings.FieldsFunc(value, func(c rune) bool { return c == ',' || c == ' ' })
+// ConfigFromEnv is the Config that FromEnv uses. The error is ErrNotConfigured
+// and names every variable that is wrong.
+func ConfigFromEnv() (Config, error) {
+	var r env.Reader
+	config := Config{
+		URL:            r.String("MANA_CREDITS_URL"),
+		AppID:          r.String("APP_ID"),
+		ServiceKey:     r.Secret("MANA_SERVICE_KEY", "SERVICE_KEY", "MANA_CORE_SERVICE_KEY"),
+		PlaintextHosts: r.PlaintextHosts(),
+	}
+	if config.URL == "" {
+		config.URL = r.AuthURL()
+	}
+	if err := r.Err(); err != nil {
+		return Config{}, fmt.Errorf("%w: %w", ErrNotConfigured, err)
+	}
+	return config, nil
 }

@@ -17,6 +17,7 @@ package ledger
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -38,9 +39,16 @@ func New(free int64) *Ledger {
 func (l *Ledger) Grant(userID string, amount int64) { l.ledger.Grant(userID, amount) }
 
 // FromEnv is Client with the configuration of the environment: the variables of
-// credits.FromEnv, NODE_ENV and DEV_BYPASS_AUTH.
+// credits.FromEnv, NODE_ENV and DEV_BYPASS_AUTH. Its errors are Client's and those
+// of credits.ConfigFromEnv.
 func FromEnv(standIn *Ledger) (*credits.Client, error) {
-	return Client(standIn, credits.ConfigFromEnv(), devbypass.ConfigFromEnv())
+	config, wrong := credits.ConfigFromEnv()
+	bypass := devbypass.ConfigFromEnv()
+	_, refused := bypass.On()
+	if err := errors.Join(refused, wrong); err != nil {
+		return nil, err
+	}
+	return Client(standIn, config, bypass)
 }
 
 // Client makes a client of standIn where the bypass is on and config has no

@@ -90,6 +90,7 @@ func TestRun(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv("PORT", "0")
 			t.Setenv("NODE_ENV", c.nodeEnv)
+			t.Setenv("MANA_AUTH_URL", "https://auth.example.com")
 			t.Setenv("DEV_BYPASS_AUTH", c.bypass)
 			t.Setenv("APP_ID", "chat")
 			t.Setenv("MANA_CORE_SERVICE_KEY", c.key)
