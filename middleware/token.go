@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // credentialsError is what is wrong with the form of the credentials, before
@@ -53,58 +54,24 @@ func (g *Guard) token(r *http.Request) (string, error) {
 }
 
 // bearer reads the lines of the Authorization header by the rule of the
-// package comment. It takes linear time and allocates nothing.
+// package comment.
 func bearer(lines []string) (string, error) {
-	if len(lines) == 0 {
-		return "", nil
-	}
-	if len(lines) > 1 {
-		return "", errTwoHeaders
-	}
-	line := trimmed(lines[0])
-	if line == "" {
-		return "", nil
-	}
-	const scheme = "Bearer"
-	if len(line) < len(scheme) || !strings.EqualFold(line[:len(scheme)], scheme) {
-		return "", otherScheme(line)
-	}
-	rest := line[len(scheme):]
-	switch {
-	case rest == "":
-		return "", errNoValue
-	case rest[0] == '\t':
-		return "", errSeparator
-	case rest[0] != ' ':
-		return "", otherScheme(line) // the first word is longer than Bearer
-	}
-	token := strings.TrimLeft(rest, " ")
-	switch {
-	case strings.IndexByte(token, ' ') < 0 && strings.IndexByte(token, '\t') < 0:
-		return token, nil
-	case strings.EqualFold(token[:strings.IndexAny(token, blanks)], scheme):
-		return "", errTwoSchemes
-	default:
-		return "", errExtraWord
-	}
+	token, found := wire.Bearer(lines)
+	return token, credentialsErrors[found]
 }
 
-// trimmed is strings.Trim of blanks, and faster where there is little to trim.
-func trimmed(s string) string {
-	for s != "" && (s[0] == ' ' || s[0] == '\t') {
-		s = s[1:]
-	}
-	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
-		s = s[:len(s)-1]
-	}
-	return s
-}
-
-func otherScheme(line string) error {
-	if strings.ContainsAny(line, blanks) {
-		return errScheme
-	}
-	return errNoScheme
+// credentialsErrors is what each form of the header means for a guard; nil
+// where nothing is wrong with it.
+var credentialsErrors = [...]error{
+	wire.NoAuthorization: nil,
+	wire.BearerToken:     nil,
+	wire.OtherScheme:     errScheme,
+	wire.NoScheme:        errNoScheme,
+	wire.NoToken:         errNoValue,
+	wire.SeveralHeaders:  errTwoHeaders,
+	wire.TabAfterScheme:  errSeparator,
+	wire.SchemeTwice:     errTwoSchemes,
+	wire.ExtraWords:      errExtraWord,
 }
 
 // cookie finds the value of the cookie called name. It reads the lines itself:
@@ -116,13 +83,13 @@ func cookie(lines []string, name string) (string, error) {
 	for _, line := range lines {
 		for pair := range strings.SplitSeq(line, ";") {
 			key, value, _ := strings.Cut(pair, "=")
-			if trimmed(key) != name {
+			if strings.Trim(key, blanks) != name {
 				continue
 			}
 			if found {
 				return "", errTwoCookies
 			}
-			token, found = unquoted(trimmed(value)), true
+			token, found = unquoted(strings.Trim(value, blanks)), true
 		}
 	}
 	return token, nil
