@@ -163,6 +163,22 @@ type CreditReleaseResponse struct {
 	Balance int64 `json:"balance"`
 }
 
+// CreditUsageResponse is the body of GET usage, ordered by day and app. Days
+// without a usage or a refund are not listed.
+type CreditUsageResponse struct {
+	Usage []CreditDayUsage `json:"usage"`
+}
+
+// CreditDayUsage is what a user spent with an app on a day. Used and Refunded
+// are in credits; a refund counts on the day on which it was made.
+type CreditDayUsage struct {
+	AppID    string `json:"appId"`
+	Day      string `json:"day"` // of UTC, YYYY-MM-DD
+	Used     int64  `json:"used"`
+	Refunded int64  `json:"refunded"`
+	Uses     int64  `json:"uses"` // how many usages
+}
+
 // InsufficientDetails stand in the 402 of a service's request and in the one
 // that a backend answers its end users with.
 type InsufficientDetails struct {

@@ -1,8 +1,12 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"time"
 )
 
 // Audit checks an account against all of its transactions, newest first: that
@@ -10,51 +14,151 @@ import (
 // ended, and that together they make the account. It returns everything that
 // does not hold.
 func Audit(a Account, newestFirst []Transaction) error {
-	var (
-		errs  []error
-		total int64
-		sum   Account
-	)
-	fault := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("account %s: "+format, append([]any{a.UserID}, args...)...))
+	u := auditor{userID: a.UserID}
+	for _, t := range slices.Backward(newestFirst) {
+		u.add(t)
 	}
-	for i := range newestFirst {
-		t := newestFirst[len(newestFirst)-1-i]
-		if t.Entry != int64(i+1) {
-			fault("transaction %s is entry %d, not %d", t.ID, t.Entry, i+1)
-		}
-		if t.Before != total || t.After != total+t.Amount || t.After < 0 {
-			fault("entry %d goes from %d by %d to %d, after %d", t.Entry, t.Before, t.Amount, t.After, total)
-		}
-		total = t.After
-		switch t.Type {
-		case Bonus:
-			sum.Given += t.Amount
-		case Purchase:
-			sum.Earned += t.Amount
-		case Usage, Refund:
-			sum.Spent -= t.Amount
-		}
-		if t.SpentAfter != sum.Spent || t.PaidAfter < 0 || t.FreeAfter < 0 || t.PaidAfter+t.FreeAfter > t.After {
-			fault("entry %d leaves %d paid, %d free, %d spent; %d were", t.Entry, t.PaidAfter, t.FreeAfter, t.SpentAfter, sum.Spent)
-		}
-		sum.Free += t.Free
-		sum.Paid += t.Amount - t.Free
+	u.end(a)
+	return errors.Join(u.faults...)
+}
+
+// auditor adds up an account's transactions, oldest first.
+type auditor struct {
+	userID  string
+	entries int64 // how many there were
+	total   int64 // after the last one
+	sum     Account
+	faults  []error
+}
+
+func (u *auditor) fault(format string, args ...any) {
+	u.faults = append(u.faults, fmt.Errorf("account %s: "+format, append([]any{u.userID}, args...)...))
+}
+
+func (u *auditor) add(t Transaction) {
+	u.entries++
+	if t.Entry != u.entries {
+		u.fault("transaction %s is entry %d, not %d", t.ID, t.Entry, u.entries)
 	}
-	if a.Entries != int64(len(newestFirst)) {
-		fault("%d transactions, counted %d", len(newestFirst), a.Entries)
+	if t.Before != u.total || t.After != u.total+t.Amount || t.After < 0 {
+		u.fault("entry %d goes from %d by %d to %d, after %d", t.Entry, t.Before, t.Amount, t.After, u.total)
 	}
-	if a.Total() != total {
-		fault("has %d, the transactions make %d", a.Total(), total)
+	u.total = t.After
+	switch t.Type {
+	case Bonus:
+		u.sum.Given += t.Amount
+	case Purchase:
+		u.sum.Earned += t.Amount
+	case Usage, Refund:
+		u.sum.Spent -= t.Amount
 	}
+	if t.SpentAfter != u.sum.Spent || t.PaidAfter < 0 || t.FreeAfter < 0 || t.PaidAfter+t.FreeAfter > t.After {
+		u.fault("entry %d leaves %d paid, %d free, %d spent; %d were", t.Entry, t.PaidAfter, t.FreeAfter, t.SpentAfter, u.sum.Spent)
+	}
+	u.sum.Free += t.Free
+	u.sum.Paid += t.Amount - t.Free
+}
+
+// end checks the account that the transactions have to make.
+func (u *auditor) end(a Account) {
+	if a.Entries != u.entries {
+		u.fault("%d transactions, counted %d", u.entries, a.Entries)
+	}
+	if a.Total() != u.total {
+		u.fault("has %d, the transactions make %d", a.Total(), u.total)
+	}
+	sum := u.sum
 	if a.Free+a.HeldFree != sum.Free || a.Paid+a.HeldPaid != sum.Paid {
-		fault("has %d free and %d paid, the transactions make %d and %d", a.Free+a.HeldFree, a.Paid+a.HeldPaid, sum.Free, sum.Paid)
+		u.fault("has %d free and %d paid, the transactions make %d and %d", a.Free+a.HeldFree, a.Paid+a.HeldPaid, sum.Free, sum.Paid)
 	}
 	if a.Earned != sum.Earned || a.Given != sum.Given || a.Spent != sum.Spent {
-		fault("earned %d, given %d, spent %d; the transactions make %d, %d, %d", a.Earned, a.Given, a.Spent, sum.Earned, sum.Given, sum.Spent)
+		u.fault("earned %d, given %d, spent %d; the transactions make %d, %d, %d", a.Earned, a.Given, a.Spent, sum.Earned, sum.Given, sum.Spent)
 	}
 	if min(a.Paid, a.Free, a.HeldPaid, a.HeldFree) < 0 {
-		fault("a pot is below zero: %+v", a)
+		u.fault("a pot is below zero: %+v", a)
 	}
-	return errors.Join(errs...)
+}
+
+const (
+	// auditPage is how many users or transactions an audit reads at a time.
+	auditPage = 500
+	// maxFaults is how many faults of all accounts AuditAll tells.
+	maxFaults = 20
+)
+
+// Audited is what AuditAll read.
+type Audited struct {
+	Accounts     int64
+	Transactions int64
+}
+
+// AuditAll checks every account of a store by the rules of Audit. Servers may
+// be writing meanwhile. It reads every transaction once, in pages, so that it
+// takes time in proportion to their number and little memory. The error tells
+// at most 20 faults and how many there are beyond those, or that the database
+// could not be read.
+func AuditAll(ctx context.Context, s Store) (read Audited, err error) {
+	var faults []error
+	untold := 0
+	for after := ""; ; {
+		users, err := s.AccountUsers(ctx, after, auditPage)
+		if err != nil {
+			return read, err
+		}
+		for _, userID := range users {
+			u, err := auditOne(ctx, s, userID)
+			if err != nil {
+				return read, err
+			}
+			read.Accounts++
+			read.Transactions += u.entries
+			told := min(len(u.faults), maxFaults-len(faults))
+			faults = append(faults, u.faults[:told]...)
+			untold += len(u.faults) - told
+		}
+		if len(users) < auditPage {
+			break
+		}
+		after = users[len(users)-1]
+	}
+	if untold > 0 {
+		faults = append(faults, fmt.Errorf("%d more faults", untold))
+	}
+	return read, errors.Join(faults...)
+}
+
+// auditOne checks the account of a user. Transactions never change and an
+// account counts its own, so those up to that number make what the account
+// was when it was read, whatever is written meanwhile.
+func auditOne(ctx context.Context, s Store, userID string) (*auditor, error) {
+	u := &auditor{userID: userID}
+	// Read before the account, which therefore has to count it.
+	newest, err := s.Transactions(ctx, userID, math.MaxInt64, 1)
+	if err != nil {
+		return nil, err
+	}
+	a, found, _, err := s.Account(ctx, userID, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		u.fault("is gone")
+		return u, nil
+	}
+	if len(newest) > 0 && newest[0].Entry > a.Entries {
+		u.fault("entry %d is beyond the %d that it counts", newest[0].Entry, a.Entries)
+	}
+	for done := int64(0); done < a.Entries; done += auditPage {
+		page, err := s.Transactions(ctx, userID, min(done+auditPage, a.Entries), auditPage)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range slices.Backward(page) {
+			if t.Entry > done { // a gap brings older ones into the page again
+				u.add(t)
+			}
+		}
+	}
+	u.end(a)
+	return u, nil
 }

@@ -89,9 +89,3 @@ func (l *Ledger) Balance(ctx context.Context, userID string) (Account, error) {
 	}
 	return r.Account, err
 }
-
-// DayUsages lists what a user spent on the days from first to last, by day and
-// app.
-func (l *Ledger) DayUsages(ctx context.Context, userID string, first, last Day) ([]DayUsage, error) {
-	return l.config.Store.DayUsages(ctx, userID, first, last)
-}

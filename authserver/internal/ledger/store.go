@@ -22,9 +22,13 @@ type Store interface {
 	// newest first, at most limit.
 	Transactions(ctx context.Context, userID string, last int64, limit int) ([]Transaction, error)
 
-	// DayUsages lists what a user spent on the days from first to last, by day
-	// and app.
-	DayUsages(ctx context.Context, userID string, first, last Day) ([]DayUsage, error)
+	// DayUsages lists the usages that q asks for, by day and app, at most limit.
+	DayUsages(ctx context.Context, q UsageQuery, limit int) ([]DayUsage, error)
+
+	// AccountUsers lists the users that have an account, at most limit, in an
+	// order of the database's own, from the one behind after. Empty: from the
+	// first.
+	AccountUsers(ctx context.Context, after string, limit int) ([]string, error)
 
 	// Overdue lists users, at most limit, that have a reservation overdue at
 	// now.

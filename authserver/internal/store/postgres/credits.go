@@ -97,22 +97,37 @@ func (s credits) Transactions(ctx context.Context, userID string, last int64, li
 }
 
 // DayUsages implements ledger.Store.
-func (s credits) DayUsages(ctx context.Context, userID string, first, last ledger.Day) (list []ledger.DayUsage, err error) {
+func (s credits) DayUsages(ctx context.Context, q ledger.UsageQuery, limit int) (list []ledger.DayUsage, err error) {
 	err = call(ctx, func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, `SELECT app_id, day - DATE '1970-01-01', used, refunded, uses FROM auth.credit_usage
 			WHERE user_id = $1 AND day BETWEEN DATE '1970-01-01' + $2::int AND DATE '1970-01-01' + $3::int
-			ORDER BY day, app_id COLLATE "C"`, userID, int32(first), int32(last))
+				AND ($4 = '' OR app_id = $4)
+			ORDER BY day, app_id COLLATE "C" LIMIT $5`, q.UserID, int32(q.First), int32(q.Last), q.AppID, limit)
 		if err != nil {
 			return err
 		}
 		list, err = pgx.AppendRows(list[:0], rows, func(row pgx.CollectableRow) (ledger.DayUsage, error) {
-			u := ledger.DayUsage{UserID: userID}
+			u := ledger.DayUsage{UserID: q.UserID}
 			err := row.Scan(&u.AppID, (*int32)(&u.Day), &u.Used, &u.Refunded, &u.Uses)
 			return u, err
 		})
 		return err
 	})
 	return list, err
+}
+
+// AccountUsers implements ledger.Store.
+func (s credits) AccountUsers(ctx context.Context, after string, limit int) (users []string, err error) {
+	err = call(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, `SELECT user_id FROM auth.credit_accounts
+			WHERE user_id > $1 ORDER BY user_id LIMIT $2`, after, limit)
+		if err != nil {
+			return err
+		}
+		users, err = pgx.AppendRows(users[:0], rows, pgx.RowTo[string])
+		return err
+	})
+	return users, err
 }
 
 // Overdue implements ledger.Store.

@@ -89,16 +89,29 @@ func (s credits) Transactions(ctx context.Context, userID string, last int64, li
 }
 
 // DayUsages implements ledger.Store.
-func (s credits) DayUsages(ctx context.Context, userID string, first, last ledger.Day) (list []ledger.DayUsage, err error) {
+func (s credits) DayUsages(ctx context.Context, q ledger.UsageQuery, limit int) (list []ledger.DayUsage, err error) {
 	err = each(ctx, s.read, `SELECT app_id, day, used, refunded, uses FROM credit_usage
-		WHERE user_id = ? AND day BETWEEN ? AND ? ORDER BY day, app_id`, []any{userID, first, last},
+		WHERE user_id = ? AND day BETWEEN ? AND ? AND (? = '' OR app_id = ?) ORDER BY day, app_id LIMIT ?`,
+		[]any{q.UserID, q.First, q.Last, q.AppID, q.AppID, limit},
 		func(rows *sql.Rows) error {
-			u := ledger.DayUsage{UserID: userID}
+			u := ledger.DayUsage{UserID: q.UserID}
 			err := rows.Scan(&u.AppID, &u.Day, &u.Used, &u.Refunded, &u.Uses)
 			list = append(list, u)
 			return err
 		})
 	return list, err
+}
+
+// AccountUsers implements ledger.Store.
+func (s credits) AccountUsers(ctx context.Context, after string, limit int) (users []string, err error) {
+	err = each(ctx, s.read, `SELECT user_id FROM credit_accounts WHERE user_id > ? ORDER BY user_id LIMIT ?`, []any{after, limit},
+		func(rows *sql.Rows) error {
+			var user string
+			err := rows.Scan(&user)
+			users = append(users, user)
+			return err
+		})
+	return users, err
 }
 
 // Overdue implements ledger.Store.

@@ -33,6 +33,7 @@ var ledgerTests = []struct {
 	{"ledger: A192 one daily grant", oneDailyGrant},
 	{"ledger: A196 pages", pages},
 	{"ledger: day usages", dayUsages},
+	{"ledger: audit of all accounts", auditAll},
 	{"ledger: deleted and unknown users", goneUsers},
 	{"ledger: a caller that left", callerThatLeft},
 	{"ledger: closed", closedLedger},

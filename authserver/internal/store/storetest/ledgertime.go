@@ -291,14 +291,53 @@ func dayUsages(t *testing.T, s store.Store) {
 		{UserID: user, AppID: "chat", Day: second, Used: 4, Uses: 1},
 		{UserID: user, AppID: "picture", Day: second, Refunded: 3},
 	}
-	got, err := b.DayUsages(t.Context(), user, first, second)
+	for name, test := range map[string]struct {
+		query ledger.UsageQuery
+		want  []ledger.DayUsage
+	}{
+		"both days":      {ledger.UsageQuery{UserID: user, First: first, Last: second}, want},
+		"the first day":  {ledger.UsageQuery{UserID: user, First: first, Last: first}, want[:2]},
+		"one app":        {ledger.UsageQuery{UserID: user, AppID: "picture", First: first, Last: second}, []ledger.DayUsage{want[1], want[3]}},
+		"an unknown app": {ledger.UsageQuery{UserID: user, AppID: "none", First: first, Last: second}, nil},
+		"later days":     {ledger.UsageQuery{UserID: user, First: second + 1, Last: second + 9}, nil},
+		"another user":   {ledger.UsageQuery{UserID: "nobody", First: first, Last: second}, nil},
+	} {
+		got, err := b.Usage(t.Context(), test.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "usages, "+name, got, test.want)
+	}
+	got, err := s.Ledger().DayUsages(t.Context(), ledger.UsageQuery{UserID: user, First: first, Last: second}, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "usages", got, want)
-	if got, err = b.DayUsages(t.Context(), user, second+1, second+9); err != nil || len(got) != 0 {
-		t.Errorf("%v, %v", got, err)
+	equal(t, "usages, limited", got, want[:3])
+}
+
+// auditAll reads the accounts of several users, in pages of one.
+func auditAll(t *testing.T, s store.Store) {
+	b := openBooks(t, s)
+	want := map[string]bool{}
+	for _, name := range []string{"ann", "bob", "cem"} {
+		user := b.user(name)
+		want[user] = true
+		b.do(use(user, 3, ""))
+		b.do(reserve(user, 5, ""))
 	}
+	for after := ""; len(want) > 0; {
+		users, err := s.Ledger().AccountUsers(t.Context(), after, 1)
+		if err != nil || len(users) != 1 || !want[users[0]] {
+			t.Fatalf("after %q: %q, %v; %v are left", after, users, err, want)
+		}
+		after = users[0]
+		delete(want, after)
+	}
+	read, err := ledger.AuditAll(t.Context(), s.Ledger())
+	if err != nil {
+		t.Error(err)
+	}
+	equal(t, "read", read, ledger.Audited{Accounts: 3, Transactions: 6}) // the bonus and the usage of each
 }
 
 func goneUsers(t *testing.T, s store.Store) {
