@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/manacore/manacore-go/authserver/internal/form"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -131,7 +132,7 @@ func TestA168Enumeration(t *testing.T) {
 			{"unknown account", "nobody@example.com", "wrong password"},
 			{"deleted account", "deleted@example.com", goodPassword},
 			{"password too short to exist", "ann@example.com", "x"},
-			{"password too long to exist", "ann@example.com", strings.Repeat("x", maxLoginPassword)},
+			{"password too long to exist", "ann@example.com", strings.Repeat("x", form.MaxLoginPassword)},
 		} {
 			a := h.post(wire.LoginPath, object{"email": test.email, "password": test.password})
 			wrong.header.Del("Date")

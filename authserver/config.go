@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/clock"
+	"github.com/manacore/manacore-go/authserver/internal/form"
 	"github.com/manacore/manacore-go/authserver/internal/keys"
 )
 
@@ -217,8 +218,8 @@ func (c Config) check() error {
 	require(c.SessionRetention < 0 || c.SessionRetention >= day && c.SessionRetention <= 3660*day,
 		"SessionRetention %v is not within 24 h and 3660 days", c.SessionRetention)
 	require(c.RefreshGrace <= 10*time.Minute, "RefreshGrace %v is over 10 minutes", c.RefreshGrace)
-	require(c.PasswordMinLength >= 8 && c.PasswordMinLength <= maxPassword,
-		"PasswordMinLength %d is not within 8 and %d", c.PasswordMinLength, maxPassword)
+	require(c.PasswordMinLength >= 8 && c.PasswordMinLength <= form.MaxPassword,
+		"PasswordMinLength %d is not within 8 and %d", c.PasswordMinLength, form.MaxPassword)
 	require(c.Hashing.Concurrency > 0, "Hashing.Concurrency %d is negative", c.Hashing.Concurrency)
 	for _, l := range []Limit{c.RateLimits.Login, c.RateLimits.Register, c.RateLimits.Default} {
 		require(l.Requests > 0 && l.Per > 0, "rate limit of %d requests per %v: both must be above zero", l.Requests, l.Per)

@@ -116,7 +116,7 @@ func TestFlaw20AnotherBodyIsRefused(t *testing.T) {
 		before := body[field]
 		body[field] = value
 		h.unchanged(func() {
-			h.refused(h.service("use", body), wire.IdempotencyKeyReused, wire.InternalCreditsPath+"/use", textKeyReused)
+			h.refused(h.service("use", body), wire.IdempotencyKeyReused, wire.InternalCreditsPath+"/use", "Idempotency key was already used for another request")
 		})
 		if body[field] = before; before == nil {
 			delete(body, field)

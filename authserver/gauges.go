@@ -74,7 +74,7 @@ func (c *sessionCount) read() float64 {
 	c.at, c.count = now, float64(count)
 	if err != nil {
 		c.count = math.NaN()
-		c.metrics.storeError(partSessions)
+		c.metrics.StoreError(partSessions)
 		c.log.Error("live sessions could not be counted", "error", err)
 	}
 	return c.count

@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/identity"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/token"
+	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -17,53 +19,49 @@ const textInvalidToken = "Invalid token"
 // guard finds out who a request's bearer token speaks for. It asks the
 // database each time: the routes behind it do so anyway.
 type guard struct {
-	out      responder
+	out      *web.Responder
 	sessions store.Sessions
 	access   token.Access
 }
 
-// caller is whom a token speaks for, and by which session.
-type caller struct {
-	session store.Session
-	user    store.User
-}
-
 // admit is the live session and the active user of the bearer token; ended is
 // the text of the refusal where there are none any more.
-func (g guard) admit(r *http.Request, ended string) (caller, error) {
-	text, err := bearer(r)
+func (g guard) admit(r *http.Request, ended string) (identity.Caller, error) {
+	text, err := web.Bearer(r)
 	if err != nil {
-		return caller{}, err
+		return identity.Caller{}, err
 	}
 	if text == "" {
-		return caller{}, fail(wire.Unauthorized, "No token provided")
+		return identity.Caller{}, web.Fail(wire.Unauthorized, "No token provided")
 	}
-	now := g.out.now()
+	now := g.out.Now()
 	claims, err := g.access.Verify(text, now)
 	if err != nil {
-		return caller{}, invalidToken(err)
+		return identity.Caller{}, invalidToken(err)
 	}
 	session, user, live, err := liveSession(r.Context(), g.sessions, claims, now)
 	if err != nil {
-		return caller{}, err
+		return identity.Caller{}, err
 	}
 	if !live {
-		return caller{}, fail(wire.InvalidToken, ended)
+		return identity.Caller{}, web.Fail(wire.InvalidToken, ended)
 	}
-	return caller{session, user}, nil
+	return identity.Caller{Session: session, User: user}, nil
 }
 
-// guarded is an endpoint that needs a caller.
-type guarded func(w http.ResponseWriter, r *http.Request, c caller) error
-
-// route makes an endpoint of one that needs a caller.
-func (g guard) route(serve guarded) endpoint {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		c, err := g.admit(r, textInvalidToken)
-		if err != nil {
-			return err
-		}
-		return serve(w, r, c)
+// users admits whoever sends a good access token of a live session; ended is as
+// for admit.
+func (g guard) users(ended string) web.Access {
+	return web.Access{
+		Name: "user",
+		Admit: func(r *http.Request) (context.Context, error) {
+			c, err := g.admit(r, ended)
+			if err != nil {
+				return nil, err
+			}
+			return identity.WithCaller(r.Context(), c), nil
+		},
+		Errors: []wire.Code{wire.InvalidRequest, wire.Unauthorized, wire.InvalidToken, wire.TokenExpired},
 	}
 }
 
@@ -71,9 +69,9 @@ func (g guard) route(serve guarded) endpoint {
 // refused.
 func invalidToken(reason error) error {
 	if errors.Is(reason, token.ErrExpired) {
-		return fail(wire.TokenExpired, textInvalidToken)
+		return web.Fail(wire.TokenExpired, textInvalidToken)
 	}
-	return fail(wire.InvalidToken, textInvalidToken)
+	return web.Fail(wire.InvalidToken, textInvalidToken)
 }
 
 // liveSession finds the session and the user of verified claims. live is

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/manacore/manacore-go/authserver/internal/keys"
+	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -26,22 +27,47 @@ const (
 
 // health tells probes how the server is.
 type health struct {
-	out      responder
+	out      *web.Responder
 	database *lookout
 	ring     func() *keys.Ring
 }
 
+// routes are those of health under the API's prefix and, for probes that know
+// no prefix, without it.
+func (h health) routes() []web.Route {
+	var routes []web.Route
+	for _, path := range []string{wire.HealthPath, "/health"} {
+		for _, kind := range []struct {
+			path   string
+			serve  func(http.ResponseWriter, *http.Request) error
+			errors []wire.Code
+		}{
+			{"", h.plain, nil},
+			{"/live", h.live, nil},
+			{"/ready", h.ready, []wire.Code{wire.ServiceUnavailable}},
+		} {
+			routes = append(routes, web.Route{
+				Pattern: "GET " + path + kind.path, Access: web.Anyone, Limit: web.Unlimited,
+				Endpoint: web.Plain(kind.serve),
+				Answers:  []web.Answer{{Status: http.StatusOK, Body: wire.Health{}}},
+				Errors:   kind.errors,
+			})
+		}
+	}
+	return routes
+}
+
 // plain says that the process answers.
 func (h health) plain(w http.ResponseWriter, r *http.Request) error {
-	h.out.respond(w, r, http.StatusOK, wire.Health{Status: "ok", Timestamp: wire.Timestamp(h.out.now())})
+	h.out.Respond(w, r, http.StatusOK, wire.Health{Status: "ok", Timestamp: wire.Timestamp(h.out.Now())})
 	return nil
 }
 
 // live says that the process need not be restarted.
 func (h health) live(w http.ResponseWriter, r *http.Request) error {
-	h.out.respond(w, r, http.StatusOK, wire.Health{
+	h.out.Respond(w, r, http.StatusOK, wire.Health{
 		Status:    "ok",
-		Timestamp: wire.Timestamp(h.out.now()),
+		Timestamp: wire.Timestamp(h.out.Now()),
 		Checks:    map[string]wire.Check{"process": {Status: checkUp}},
 	})
 	return nil
@@ -56,18 +82,18 @@ func (h health) ready(w http.ResponseWriter, r *http.Request) error {
 	if err := h.database.look(r.Context()); err != nil {
 		checks["database"], unready = wire.Check{Status: checkDown}, true
 	}
-	if _, err := h.ring().Signing(h.out.now()); errors.Is(err, keys.ErrStale) {
+	if _, err := h.ring().Signing(h.out.Now()); errors.Is(err, keys.ErrStale) {
 		checks["keys"], unready = wire.Check{Status: checkDown}, true
 	}
 	if unready {
-		h.out.respond(w, r, http.StatusServiceUnavailable, wire.Unready{
-			Envelope: wire.NewEnvelope(wire.ServiceUnavailable, textUnavailable, r.URL.EscapedPath(), h.out.now()),
+		h.out.Respond(w, r, http.StatusServiceUnavailable, wire.Unready{
+			Envelope: h.out.Envelope(r, wire.ServiceUnavailable, web.TextUnavailable),
 			Status:   "error",
 			Checks:   checks,
 		})
 		return nil
 	}
-	h.out.respond(w, r, http.StatusOK, wire.Health{Status: "ok", Timestamp: wire.Timestamp(h.out.now()), Checks: checks})
+	h.out.Respond(w, r, http.StatusOK, wire.Health{Status: "ok", Timestamp: wire.Timestamp(h.out.Now()), Checks: checks})
 	return nil
 }
 
@@ -75,8 +101,9 @@ func (h health) ready(w http.ResponseWriter, r *http.Request) error {
 // often, it asks the database one question at a time and two a second: probes
 // do not pile up on one that is in trouble.
 type lookout struct {
-	out  responder
-	ping func(context.Context) error // asks the database
+	out     *web.Responder
+	metrics *metrics
+	ping    func(context.Context) error // asks the database
 
 	looking singleflight.Group
 	lock    sync.Mutex
@@ -88,7 +115,7 @@ func (l *lookout) look(ctx context.Context) error {
 	l.lock.Lock()
 	at, err := l.at, l.err
 	l.lock.Unlock()
-	if age := l.out.now().Sub(at); !at.IsZero() && age >= 0 && age < pingFresh {
+	if age := l.out.Now().Sub(at); !at.IsZero() && age >= 0 && age < pingFresh {
 		return err
 	}
 	// On a context of its own: a caller that hangs up fails only itself.
@@ -97,12 +124,12 @@ func (l *lookout) look(ctx context.Context) error {
 		defer cancel()
 		err := l.ping(ctx)
 		if err != nil {
-			l.out.metrics.storeError(partHealth)
-			l.out.log.ErrorContext(ctx, "not ready: the database does not answer", "error", err)
+			l.metrics.StoreError(partHealth)
+			l.out.Log.ErrorContext(ctx, "not ready: the database does not answer", "error", err)
 		}
 		l.lock.Lock()
 		defer l.lock.Unlock()
-		l.at, l.err = l.out.now(), err
+		l.at, l.err = l.out.Now(), err
 		return nil, err
 	})
 	select {

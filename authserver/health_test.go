@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/clock"
+	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -29,7 +30,7 @@ func TestReadinessDoesNotStampede(t *testing.T) {
 		say := func(err error) { answer.Store(&err) }
 		say(nil)
 		l := &lookout{
-			out: responder{log: slog.New(slog.DiscardHandler), clock: clock.System{}},
+			out: &web.Responder{Log: slog.New(slog.DiscardHandler), Clock: clock.System{}},
 			ping: func(ctx context.Context) error {
 				asked.Add(1)
 				select {

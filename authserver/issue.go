@@ -11,6 +11,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/token"
+	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -64,7 +65,7 @@ func (i issuer) open(r *http.Request, userID, kind string, d device) (store.NewS
 // event is an event of this request, without a user.
 func (i issuer) event(r *http.Request, kind string) store.Event {
 	event := store.Event{Type: kind, UserAgent: userAgent(r), CreatedAt: i.clock.Now()}
-	if addr := clientAddr(r, i.trusted); addr.IsValid() {
+	if addr := web.ClientAddr(r, i.trusted); addr.IsValid() {
 		event.IPAddress = addr.String()
 	}
 	return event

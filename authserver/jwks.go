@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/keys"
+	"github.com/manacore/manacore-go/authserver/internal/web"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // jwksCaching is the Cache-Control of the key set.
@@ -16,6 +18,17 @@ var jwksCaching = fmt.Sprintf("public, max-age=%d", int(keys.MaxAge/time.Second)
 // the last good set stands.
 type jwks struct {
 	ring func() *keys.Ring
+}
+
+func (h jwks) route() web.Route {
+	return web.Route{
+		Pattern: "GET " + wire.JWKSPath, Access: web.Anyone, Limit: web.Unlimited,
+		Endpoint: web.Plain(h.serve),
+		Answers: []web.Answer{
+			{Status: http.StatusOK, Body: wire.JWKS{}, Headers: []string{"ETag"}},
+			{Status: http.StatusNotModified, Headers: []string{"ETag"}},
+		},
+	}
 }
 
 func (h jwks) serve(w http.ResponseWriter, r *http.Request) error {

@@ -137,7 +137,7 @@ func (k *keyring) read(ctx context.Context) error {
 func (k *keyring) look(ctx context.Context) {
 	err := k.read(ctx)
 	if err != nil && ctx.Err() == nil {
-		k.metrics.storeError(partKeys)
+		k.metrics.StoreError(partKeys)
 	}
 	switch {
 	case ctx.Err() != nil: // the server ends

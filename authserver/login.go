@@ -5,37 +5,54 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/manacore/manacore-go/authserver/internal/form"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // login opens a session for an e-mail address and a password. A session is
 // always a new one (OWASP ASVS 5.0, 7.2.4).
 type login struct {
-	out      responder
+	out      *web.Responder
 	users    store.Users
 	sessions store.Sessions
 	hasher   *password.Hasher
 	issuer   issuer
 }
 
-func (h login) serve(w http.ResponseWriter, r *http.Request) error {
-	f, err := readForm(w, r)
-	if err != nil {
-		return err
-	}
-	email := f.email("email")
-	secret := f.password("password", 1, maxLoginPassword)
-	d := device{id: f.optional("deviceId"), name: f.optional("deviceName"), remember: f.flag("rememberMe")}
-	// Clients send these; the server believes the connection instead.
-	f.optional("ipAddress")
-	f.optional("userAgent")
-	if err := f.finish(); err != nil {
-		return err
-	}
+// loginForm is the body of a login.
+type loginForm struct {
+	email, password string
+	device          device
+}
 
-	user, hash, err := checkPassword(r.Context(), h.users, h.hasher, email, secret)
+// Fields implements web.Form. Clients send the last two; the server believes
+// the connection instead.
+func (f *loginForm) Fields() []form.Field {
+	return []form.Field{
+		form.Email("email", &f.email),
+		form.Password("password", &f.password, 1, form.MaxLoginPassword),
+		form.Text("deviceId", &f.device.id),
+		form.Text("deviceName", &f.device.name),
+		form.Flag("rememberMe", &f.device.remember),
+		form.Ignored("ipAddress"),
+		form.Ignored("userAgent"),
+	}
+}
+
+func (h login) route() web.Route {
+	return web.Route{
+		Pattern: "POST " + wire.LoginPath, Access: web.Anyone, Limit: web.LimitLogin,
+		Endpoint: web.Body(h.serve),
+		Answers:  []web.Answer{{Status: http.StatusOK, Body: wire.TokenResponse{}}},
+		Errors:   []wire.Code{wire.InvalidCredentials},
+	}
+}
+
+func (h login) serve(w http.ResponseWriter, r *http.Request, f loginForm) error {
+	user, hash, err := checkPassword(r.Context(), h.users, h.hasher, f.email, f.password)
 	if err != nil {
 		return err
 	}
@@ -46,7 +63,7 @@ func (h login) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	session, refresh, event, err := h.issuer.open(r, user.ID, store.EventLogin, d)
+	session, refresh, event, err := h.issuer.open(r, user.ID, store.EventLogin, f.device)
 	if err != nil {
 		return err
 	}
@@ -62,13 +79,13 @@ func (h login) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	h.out.respond(w, r, http.StatusOK, answer)
+	h.out.Respond(w, r, http.StatusOK, answer)
 	return nil
 }
 
 func (h login) refused(r *http.Request) error {
-	h.out.log.InfoContext(r.Context(), "login refused", "ip", h.out.addr(r).String())
-	return fail(wire.InvalidCredentials, "Invalid email or password")
+	h.out.Log.InfoContext(r.Context(), "login refused", "ip", h.out.Addr(r).String())
+	return web.Fail(wire.InvalidCredentials, "Invalid email or password")
 }
 
 // checkPassword finds the user of an e-mail address and a password, and the

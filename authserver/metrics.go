@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/manacore/manacore-go/authserver/internal/web"
 )
 
 const (
@@ -81,10 +83,10 @@ func newMetrics() *metrics {
 	return m
 }
 
-// request counts an answered request. pattern is that of the route; empty or
+// Request counts an answered request. pattern is that of the route; empty or
 // that of everything else: none is known. status is 0 for an answer that was
 // broken off.
-func (m *metrics) request(pattern string, status int, took time.Duration) {
+func (m *metrics) Request(pattern string, status int, took time.Duration) {
 	if m == nil {
 		return
 	}
@@ -101,14 +103,15 @@ func (m *metrics) verdict(verdict string) {
 	}
 }
 
-func (m *metrics) rateLimited(limit string) {
+// RateLimited counts a request that a rate limit refused.
+func (m *metrics) RateLimited(limit string) {
 	if m != nil {
 		m.limited.WithLabelValues(limit).Inc()
 	}
 }
 
-// storeError counts what part asked and the database did not answer.
-func (m *metrics) storeError(part string) {
+// StoreError counts what part asked and the database did not answer.
+func (m *metrics) StoreError(part string) {
 	if m != nil {
 		m.storeErrors.WithLabelValues(part).Inc()
 	}
@@ -135,7 +138,7 @@ func (m *metrics) gauge(name, help string, read func() float64) {
 
 // handler answers with everything in the exposition format of Prometheus.
 func (m *metrics) handler() http.Handler {
-	return secure(promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+	return web.Secure(promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
 		ErrorHandling:       promhttp.ContinueOnError,
 		MaxRequestsInFlight: maxScrapes,
 		Timeout:             scrapeTime,

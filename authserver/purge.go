@@ -55,7 +55,7 @@ func (p purge) run(ctx context.Context) {
 		after = next
 	}
 	if failed != nil && ctx.Err() == nil {
-		p.metrics.storeError(partRetention)
+		p.metrics.StoreError(partRetention)
 		p.log.ErrorContext(ctx, "ended sessions could not be deleted", "error", failed)
 	}
 }

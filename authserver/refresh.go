@@ -4,30 +4,42 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/form"
 	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // refresh exchanges a refresh token for its successor and a new access token.
 type refresh struct {
-	out       responder
+	out       *web.Responder
 	rotations rotations
 	issuer    issuer
 	grace     time.Duration
 	revoked   *revocations
+	metrics   *metrics
 }
 
-func (h refresh) serve(w http.ResponseWriter, r *http.Request) error {
-	f, err := readForm(w, r)
-	if err != nil {
-		return err
-	}
-	spent, _ := f.str("refreshToken")
-	if err := f.finish(); err != nil {
-		return err
-	}
+// refreshForm is the body of a refresh.
+type refreshForm struct{ refreshToken string }
 
+// Fields implements web.Form.
+func (f *refreshForm) Fields() []form.Field {
+	return []form.Field{form.String("refreshToken", &f.refreshToken)}
+}
+
+func (h refresh) route() web.Route {
+	return web.Route{
+		Pattern: "POST " + wire.RefreshPath, Access: web.Anyone, Limit: web.LimitDefault,
+		Endpoint: web.Body(h.serve),
+		Answers:  []web.Answer{{Status: http.StatusOK, Body: wire.TokenResponse{}}},
+		Errors:   []wire.Code{wire.InvalidToken, wire.TokenExpired},
+	}
+}
+
+func (h refresh) serve(w http.ResponseWriter, r *http.Request, f refreshForm) error {
+	spent := f.refreshToken
 	signer, err := h.issuer.signer()
 	if err != nil {
 		return err
@@ -64,7 +76,7 @@ func (h refresh) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	h.out.respond(w, r, http.StatusOK, answer)
+	h.out.Respond(w, r, http.StatusOK, answer)
 	return nil
 }
 
@@ -73,14 +85,14 @@ func (h refresh) serve(w http.ResponseWriter, r *http.Request) error {
 func (h refresh) refused(r *http.Request, rotated store.Rotated) error {
 	switch rotated.Verdict {
 	case store.UserGone:
-		return fail(wire.InvalidToken, "User not found")
+		return web.Fail(wire.InvalidToken, "User not found")
 	case store.Expired:
-		return fail(wire.TokenExpired, "Refresh token expired")
+		return web.Fail(wire.TokenExpired, "Refresh token expired")
 	case store.Reused:
-		h.out.metrics.event(store.EventRefreshReuse)
+		h.metrics.event(store.EventRefreshReuse)
 		h.revoked.note([]string{rotated.Session.ID})
-		h.out.log.WarnContext(r.Context(), "spent refresh token presented again: session revoked",
-			"session", rotated.Session.ID, "user", rotated.User.ID, "ip", h.out.addr(r).String())
+		h.out.Log.WarnContext(r.Context(), "spent refresh token presented again: session revoked",
+			"session", rotated.Session.ID, "user", rotated.User.ID, "ip", h.out.Addr(r).String())
 	}
-	return fail(wire.InvalidToken, "Invalid refresh token")
+	return web.Fail(wire.InvalidToken, "Invalid refresh token")
 }

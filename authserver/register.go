@@ -6,40 +6,57 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/form"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // register opens an account and its first session.
 type register struct {
-	out              responder
+	out              *web.Responder
 	users            store.Users
 	hasher           *password.Hasher
 	issuer           issuer
 	shortestPassword int
 }
 
-func (h register) serve(w http.ResponseWriter, r *http.Request) error {
-	f, err := readForm(w, r)
-	if err != nil {
-		return err
-	}
-	email, secret, name := f.account(h.shortestPassword)
-	f.optional("referralCode")
-	f.optional("sourceAppId")
-	if err := f.finish(); err != nil {
-		return err
-	}
+// registerForm is the body of a registration.
+type registerForm struct {
+	email, password, name string
+	shortestPassword      int
+}
 
-	user, credential, err := newAccount(h.issuer.random, h.out.now())
+// Fields implements web.Form.
+func (f *registerForm) Fields() []form.Field {
+	return []form.Field{
+		form.Email("email", &f.email),
+		form.Password("password", &f.password, f.shortestPassword, form.MaxPassword),
+		form.PersonName("name", &f.name),
+		form.Ignored("referralCode"),
+		form.Ignored("sourceAppId"),
+	}
+}
+
+func (h register) route() web.Route {
+	return web.Route{
+		Pattern: "POST " + wire.RegisterPath, Access: web.Anyone, Limit: web.LimitSignup,
+		Endpoint: web.BodyOf(func() registerForm { return registerForm{shortestPassword: h.shortestPassword} }, h.serve),
+		Answers:  []web.Answer{{Status: http.StatusCreated, Body: wire.RegisterResponse{}}},
+		Errors:   []wire.Code{wire.EmailAlreadyExists},
+	}
+}
+
+func (h register) serve(w http.ResponseWriter, r *http.Request, f registerForm) error {
+	user, credential, err := newAccount(h.issuer.random, h.out.Now())
 	if err != nil {
 		return err
 	}
 	// Before the address is looked at, so that the time does not tell more
 	// than the answer.
-	hash, err := h.hasher.Hash(r.Context(), secret)
+	hash, err := h.hasher.Hash(r.Context(), f.password)
 	if err != nil {
 		return err
 	}
@@ -47,16 +64,16 @@ func (h register) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	user.Email, user.Name = email, name
+	user.Email, user.Name = f.email, f.name
 	credential.PasswordHash = hash
 	err = h.users.CreateUser(r.Context(), user, credential, session, event)
 	if errors.Is(err, store.ErrEmailTaken) {
-		return fail(wire.EmailAlreadyExists, "User with this email already exists")
+		return web.Fail(wire.EmailAlreadyExists, "User with this email already exists")
 	}
 	if err != nil {
 		return err
 	}
-	h.out.respond(w, r, http.StatusCreated, wire.RegisterResponse{
+	h.out.Respond(w, r, http.StatusCreated, wire.RegisterResponse{
 		User:  wire.RegisteredUser{ID: user.ID, Email: user.Email, Name: user.Name},
 		ID:    user.ID,
 		Email: user.Email,

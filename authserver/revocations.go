@@ -78,7 +78,7 @@ func (r *revocations) look(ctx context.Context) error {
 	list, err := r.source.Revocations(ctx, r.marks[0].seq)
 	if err != nil {
 		if ctx.Err() == nil {
-			r.metrics.storeError(partRevocations)
+			r.metrics.StoreError(partRevocations)
 		}
 		if !r.failing && ctx.Err() == nil {
 			r.log.ErrorContext(ctx, "revocations cannot be read: every validation asks the database", "error", err)

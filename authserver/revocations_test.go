@@ -15,6 +15,7 @@ import (
 
 	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -119,7 +120,7 @@ func TestValidateWithoutLooks(t *testing.T) {
 	db.noSessions.Store(true)
 	for range 3 {
 		h.clock.Advance(pollInterval)
-		h.refused(h.post(wire.ValidatePath, object{"token": token}), wire.ServiceUnavailable, wire.ValidatePath, textUnavailable)
+		h.refused(h.post(wire.ValidatePath, object{"token": token}), wire.ServiceUnavailable, wire.ValidatePath, web.TextUnavailable)
 	}
 	db.noSessions.Store(false)
 	db.asked(t, 1, func() { h.valid(token, "") })

@@ -1,29 +1,22 @@
 package authserver
 
 import (
-	"net/http"
-
 	"github.com/manacore/manacore-go/authserver/internal/limit"
-	"github.com/manacore/manacore-go/internal/wire"
+	"github.com/manacore/manacore-go/authserver/internal/web"
 )
 
-// limits are the rate limits of the routes.
-type limits struct{ login, register, usual func(endpoint) endpoint }
-
-func unlimited(e endpoint) endpoint { return e }
-
-func newLimits(cfg Config, o responder) limits {
+// limiters are the rate limits by the names that routes give them.
+func limiters(cfg Config) map[web.Limit]web.Limiter {
+	all := map[web.Limit]web.Limiter{web.LimitLogin: nil, web.LimitSignup: nil, web.LimitDefault: nil}
 	if cfg.RateLimitDisabled {
-		return limits{login: unlimited, register: unlimited, usual: unlimited}
+		return all
 	}
-	of := func(name string, l Limit) func(endpoint) endpoint {
-		return limited(limit.New(name, l.Requests, l.Per), o)
+	for name, l := range map[web.Limit]Limit{
+		web.LimitLogin: cfg.RateLimits.Login, web.LimitSignup: cfg.RateLimits.Register, web.LimitDefault: cfg.RateLimits.Default,
+	} {
+		all[name] = limit.New(string(name), l.Requests, l.Per)
 	}
-	return limits{
-		login:    of("login", cfg.RateLimits.Login),
-		register: of("register", cfg.RateLimits.Register),
-		usual:    of("default", cfg.RateLimits.Default),
-	}
+	return all
 }
 
 // endpoints are the server's routes, each with the parts it uses.
@@ -39,55 +32,16 @@ type endpoints struct {
 	validate validate
 	jwks     jwks
 	health   health
-	credits  credits
-	person   person
-	service  *serviceAuth
+	credits  []web.Route
 }
 
-// route is one of the server's. A pattern with GET answers HEAD too.
-type route struct {
-	pattern string
-	limit   func(endpoint) endpoint
-	serve   endpoint
-}
-
-// handler is the whole server as one handler.
-func (e endpoints) handler(cfg Config, o responder) http.Handler {
-	limit := newLimits(cfg, o)
-	mux := http.NewServeMux()
-	routes := []route{
-		{"POST " + wire.RegisterPath, limit.register, e.register.serve},
-		{"POST " + wire.LoginPath, limit.login, e.login.serve},
-		{"POST " + wire.RefreshPath, limit.usual, e.refresh.serve},
-		{"POST " + wire.LogoutPath, limit.usual, e.logout.serve},
-		{"GET " + wire.SessionPath, limit.usual, e.session.serve},
-		{"GET " + wire.SessionsPath, limit.usual, e.guard.route(e.sessions.list)},
-		{"DELETE " + wire.SessionsPath + "/{id}", limit.usual, e.guard.route(e.sessions.revoke)},
-		{"GET " + wire.SecurityEventsPath, limit.usual, e.guard.route(e.account.securityEvents)},
-		{"POST " + wire.ChangePasswordPath, limit.usual, e.guard.route(e.account.changePassword)},
-		{"DELETE " + wire.AccountPath, limit.usual, e.guard.route(e.account.remove)},
-		{"POST " + wire.ValidatePath, unlimited, e.validate.serve},
-		{"GET " + wire.JWKSPath, unlimited, e.jwks.serve},
-		{"GET " + wire.HealthPath, unlimited, e.health.plain},
-		{"GET " + wire.HealthPath + "/live", unlimited, e.health.live},
-		{"GET " + wire.HealthPath + "/ready", unlimited, e.health.ready},
-		{"GET /health", unlimited, e.health.plain},
-		{"GET /health/live", unlimited, e.health.live},
-		{"GET /health/ready", unlimited, e.health.ready},
+func (e endpoints) routes() []web.Route {
+	users := e.guard.users(textInvalidToken)
+	routes := []web.Route{
+		e.register.route(), e.login.route(), e.refresh.route(), e.logout.route(), e.session.route(), e.validate.route(), e.jwks.route(),
 	}
-	for _, route := range append(routes, e.creditRoutes(limit.usual)...) {
-		mux.Handle(route.pattern, o.answer(route.limit(route.serve)))
+	for _, more := range [][]web.Route{e.sessions.routes(users), e.account.routes(users), e.health.routes(), e.credits} {
+		routes = append(routes, more...)
 	}
-	// Everything else, a known path with another method included: the
-	// existing service has no 405.
-	unknown := o.answer(func(_ http.ResponseWriter, r *http.Request) error {
-		return fail(wire.NotFound, "Cannot "+r.Method+" "+r.URL.EscapedPath())
-	})
-	mux.Handle("/", unknown)
-
-	allowOrigins := crossOrigin(cfg.CORSOrigins)
-	around := func(h http.Handler) http.Handler {
-		return logged(o, secure(allowOrigins(recovered(o, h))))
-	}
-	return plainPath(around(mux), around(unknown))
+	return routes
 }

@@ -7,11 +7,15 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/manacore/manacore-go/authserver/internal/creditsapi"
+	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
 	"github.com/manacore/manacore-go/authserver/internal/password"
+	"github.com/manacore/manacore-go/authserver/internal/servicekey"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/store/postgres"
 	"github.com/manacore/manacore-go/authserver/internal/store/sqlite"
 	"github.com/manacore/manacore-go/authserver/internal/token"
+	"github.com/manacore/manacore-go/authserver/internal/web"
 )
 
 // Server is an open auth server.
@@ -67,26 +71,44 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	keys.metrics = counted
 	revoked := newRevocations(db, cfg.Clock, cfg.Logger)
 	revoked.metrics = counted
-	out := responder{log: cfg.Logger, clock: cfg.Clock, trusted: cfg.TrustedProxies, metrics: counted}
-	who := guard{out, db, access}
+	out := &web.Responder{
+		Log: cfg.Logger, Clock: cfg.Clock, Trusted: cfg.TrustedProxies, Meter: counted,
+		Busy: []error{password.ErrBusy, groupcommit.ErrBusy},
+	}
+	who := guard{out: out, sessions: db, access: access}
 	books, rotations := openBooks(cfg, db), openRotations(cfg, db)
 	drain := func() { books.close(); rotations.close() }
-	handler := endpoints{
-		register: register{out, db, hasher, tokens, cfg.PasswordMinLength},
-		login:    login{out, db, db, hasher, tokens},
-		refresh:  refresh{out, rotations, tokens, cfg.RefreshGrace, revoked},
-		logout:   logout{out, db, access, tokens, revoked},
-		session:  session{out, who},
-		guard:    who,
-		sessions: userSessions{out, db, tokens, revoked},
-		account:  account{out, db, db, hasher, tokens, revoked, cfg.PasswordMinLength},
-		validate: validate{out, newVerdicts(access, db, cfg.Clock, revoked)},
-		jwks:     jwks{access.Ring},
-		health:   health{out, &lookout{out: out, ping: db.Ping}, access.Ring},
-		credits:  credits{out, books.Ledger, cfg.Credits.DailyFree},
-		person:   person{who},
-		service:  newServiceAuth(cfg, db),
-	}.handler(cfg, out)
+	serviceKeys := &knownKeys{clock: cfg.Clock, source: db}
+	credits := creditsapi.New(creditsapi.Config{
+		Out: out, Ledger: books.Ledger, DailyFree: cfg.Credits.DailyFree, Users: who.users(textInvalidToken),
+		Keys: servicekey.NewChecker(servicekey.CheckerConfig{Now: cfg.Clock.Now, Known: serviceKeys.list, Single: cfg.ServiceKey}),
+	})
+	handler, err := web.Handler(web.Config{
+		Responder: out, Limits: limiters(cfg), CORSOrigins: cfg.CORSOrigins,
+		Routes: endpoints{
+			register: register{out: out, users: db, hasher: hasher, issuer: tokens, shortestPassword: cfg.PasswordMinLength},
+			login:    login{out: out, users: db, sessions: db, hasher: hasher, issuer: tokens},
+			refresh: refresh{
+				out: out, rotations: rotations, issuer: tokens, grace: cfg.RefreshGrace, revoked: revoked, metrics: counted,
+			},
+			logout:   logout{out: out, sessions: db, access: access, issuer: tokens, revoked: revoked},
+			session:  session{out: out, guard: who},
+			guard:    who,
+			sessions: userSessions{out: out, sessions: db, issuer: tokens, revoked: revoked},
+			account: account{
+				out: out, accounts: db, events: db, hasher: hasher, issuer: tokens, revoked: revoked,
+				shortestPassword: cfg.PasswordMinLength,
+			},
+			validate: validate{out: out, verdicts: newVerdicts(access, db, cfg.Clock, revoked), metrics: counted},
+			jwks:     jwks{ring: access.Ring},
+			health:   health{out: out, database: &lookout{out: out, metrics: counted, ping: db.Ping}, ring: access.Ring},
+			credits:  credits.Routes(),
+		}.routes(),
+	})
+	if err != nil {
+		drain()
+		return nil, err
+	}
 	endLooks, err := revoked.start(ctx)
 	if err != nil {
 		drain()

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/manacore/manacore-go/authserver/internal/servicekey"
+	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -38,7 +40,7 @@ func TestServiceKeys(t *testing.T) {
 			}
 			status := func(secret, app, operation string, body object) int {
 				t.Helper()
-				h.clock.Advance(keysFresh) // after which a change counts
+				h.clock.Advance(servicekey.Fresh) // after which a change counts
 				return h.post(wire.InternalCreditsPath+"/"+operation, body, wire.ServiceKeyHeader, secret, wire.AppIDHeader, app).status
 			}
 			if got := status("mana_sk_guess", "chat", "use", useBody(user, 1)); got != http.StatusUnauthorized {
@@ -61,7 +63,7 @@ func TestServiceKeys(t *testing.T) {
 				{brief, "chat", "grant", grant, http.StatusOK},
 				{brief, "chat", "init", object{"userId": user}, http.StatusForbidden},
 				{brief + "x", "chat", "use", useBody(user, 1), http.StatusUnauthorized},
-				{strings.TrimPrefix(old, serviceKeyPrefix), "chat", "use", useBody(user, 1), http.StatusUnauthorized},
+				{strings.TrimPrefix(old, servicekey.Prefix), "chat", "use", useBody(user, 1), http.StatusUnauthorized},
 			} {
 				if got := status(step.secret, step.app, step.operation, step.body); got != step.want {
 					t.Errorf("%s as %s: %d, want %d", step.operation, step.app, got, step.want)
@@ -112,5 +114,5 @@ func TestServiceKeysUnavailable(t *testing.T) {
 	h := serverFor(t)
 	h.exec(`DROP TABLE service_keys`)
 	a := h.post(wire.InternalCreditsPath+"/use", useBody("u", 1), wire.ServiceKeyHeader, "mana_sk_x", wire.AppIDHeader, "chat")
-	h.refused(a, wire.ServiceUnavailable, wire.InternalCreditsPath+"/use", textUnavailable)
+	h.refused(a, wire.ServiceUnavailable, wire.InternalCreditsPath+"/use", web.TextUnavailable)
 }

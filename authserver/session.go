@@ -5,55 +5,80 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/manacore/manacore-go/authserver/internal/identity"
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // session tells who the bearer token speaks for.
 type session struct {
-	out   responder
+	out   *web.Responder
 	guard guard
 }
 
-func (h session) serve(w http.ResponseWriter, r *http.Request) error {
-	c, err := h.guard.admit(r, "Invalid or expired session")
-	if err != nil {
-		return err
+func (h session) route() web.Route {
+	return web.Route{
+		Pattern: "GET " + wire.SessionPath, Access: h.guard.users("Invalid or expired session"), Limit: web.LimitDefault,
+		Endpoint: web.Plain(h.serve),
+		Answers:  []web.Answer{{Status: http.StatusOK, Body: wire.SessionResponse{}}},
 	}
-	h.out.respond(w, r, http.StatusOK, wire.SessionResponse{
-		User:    sessionUser(c.user),
-		Session: wireSession(c.session, true),
+}
+
+func (h session) serve(w http.ResponseWriter, r *http.Request) error {
+	c := identity.CallerFrom(r.Context())
+	h.out.Respond(w, r, http.StatusOK, wire.SessionResponse{
+		User:    sessionUser(c.User),
+		Session: wireSession(c.Session, true),
 	})
 	return nil
 }
 
 // userSessions shows a user the own sessions and ends them one by one.
 type userSessions struct {
-	out      responder
+	out      *web.Responder
 	sessions store.UserSessions
 	issuer   issuer
 	revoked  *revocations
 }
 
-func (h userSessions) list(w http.ResponseWriter, r *http.Request, c caller) error {
-	sessions, err := h.sessions.LiveSessions(r.Context(), c.user.ID, h.out.now(), maxListed)
+func (h userSessions) routes(users web.Access) []web.Route {
+	return []web.Route{
+		{
+			Pattern: "GET " + wire.SessionsPath, Access: users, Limit: web.LimitDefault,
+			Endpoint: web.Plain(h.list),
+			Answers:  []web.Answer{{Status: http.StatusOK, Body: []wire.Session{}}},
+		},
+		{
+			Pattern: "DELETE " + wire.SessionsPath + "/{id}", Access: users, Limit: web.LimitDefault,
+			Endpoint: web.Plain(h.revoke),
+			Answers:  []web.Answer{{Status: http.StatusNoContent}},
+			Errors:   []wire.Code{wire.NotFound},
+		},
+	}
+}
+
+func (h userSessions) list(w http.ResponseWriter, r *http.Request) error {
+	c := identity.CallerFrom(r.Context())
+	sessions, err := h.sessions.LiveSessions(r.Context(), c.User.ID, h.out.Now(), maxListed)
 	if err != nil {
 		return err
 	}
 	answer := make([]wire.Session, 0, len(sessions))
 	for _, s := range sessions {
-		answer = append(answer, wireSession(s, s.ID == c.session.ID))
+		answer = append(answer, wireSession(s, s.ID == c.Session.ID))
 	}
-	h.out.respond(w, r, http.StatusOK, answer)
+	h.out.Respond(w, r, http.StatusOK, answer)
 	return nil
 }
 
-func (h userSessions) revoke(w http.ResponseWriter, r *http.Request, c caller) error {
+func (h userSessions) revoke(w http.ResponseWriter, r *http.Request) error {
+	c := identity.CallerFrom(r.Context())
 	id := r.PathValue("id")
 	if !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
 		return sessionNotFound() // not every database could be asked for it
 	}
-	ended, err := h.sessions.RevokeUserSession(r.Context(), c.user.ID, id, h.issuer.event(r, store.EventSessionRevoked))
+	ended, err := h.sessions.RevokeUserSession(r.Context(), c.User.ID, id, h.issuer.event(r, store.EventSessionRevoked))
 	if err != nil {
 		return err
 	}
@@ -65,7 +90,7 @@ func (h userSessions) revoke(w http.ResponseWriter, r *http.Request, c caller) e
 	return nil
 }
 
-func sessionNotFound() error { return fail(wire.NotFound, "Session not found") }
+func sessionNotFound() error { return web.Fail(wire.NotFound, "Session not found") }
 
 func wireSession(s store.Session, current bool) wire.Session {
 	return wire.Session{

@@ -8,9 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"unicode/utf8"
+
+	"github.com/manacore/manacore-go/authserver/internal/form"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
@@ -90,7 +92,7 @@ func (a *Admin) Users(ctx context.Context, after string, limit int) ([]User, err
 // where there is none.
 func (a *Admin) User(ctx context.Context, idOrEmail string) (User, error) {
 	key := idOrEmail
-	if address, ok := normalEmail(key); ok {
+	if address, ok := form.NormalEmail(key); ok {
 		key = address
 	}
 	user, err := a.store.FindUser(ctx, key)
@@ -112,20 +114,11 @@ func (a *Admin) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	if err := checkRole(n.Role); err != nil {
 		return User{}, err
 	}
-	// By the rules of registration, word for word.
-	doc, err := json.Marshal(map[string]string{"email": n.Email, "password": n.Password, "name": n.Name})
-	if err != nil {
-		return User{}, errors.New("authserver: e-mail address, name or password is not valid UTF-8")
-	}
-	form, err := parseForm(doc)
+	email, name, err := n.check(a.config.PasswordMinLength)
 	if err != nil {
 		return User{}, fmt.Errorf("authserver: %w", err)
 	}
-	email, secret, name := form.account(a.config.PasswordMinLength)
-	if len(form.problems) > 0 {
-		return User{}, fmt.Errorf("authserver: %s", strings.Join(form.problems, ", "))
-	}
-	hash, err := password.New(1, 0, a.config.Random).Hash(ctx, secret)
+	hash, err := password.New(1, 0, a.config.Random).Hash(ctx, n.Password)
 	if err != nil {
 		return User{}, fmt.Errorf("authserver: %w", err)
 	}
@@ -144,6 +137,24 @@ func (a *Admin) CreateUser(ctx context.Context, n NewUser) (User, error) {
 		return User{}, fmt.Errorf("authserver: create user: %w", err)
 	}
 	return User(user), nil
+}
+
+// check is that of a registration, in the same words. It returns the address and
+// the name as they are stored.
+func (n NewUser) check(shortestPassword int) (email, name string, err error) {
+	for _, text := range []string{n.Email, n.Password, n.Name} {
+		if !utf8.ValidString(text) {
+			return "", "", errors.New("e-mail address, name or password is not valid UTF-8")
+		}
+	}
+	var problems []string
+	email, ok := form.NormalEmail(n.Email)
+	if !ok {
+		problems = append(problems, "email must be an email")
+	}
+	problems = append(problems, form.PasswordProblems("password", n.Password, shortestPassword, form.MaxPassword)...)
+	name, nameProblems := form.PersonNameProblems("name", n.Name)
+	return email, name, form.Invalid(append(problems, nameProblems...))
 }
 
 // SetRole gives a user, found by id or e-mail address, a role: "user", "admin"

@@ -27,7 +27,7 @@ type serviceKeyLine struct {
 
 type serviceKeysCreateCommand struct {
 	App        string   `arg:"" help:"The app's id: the X-App-Id that goes with the key."`
-	Operations []string `help:"What the key allows, comma-separated. Without it: everything but grant, which makes credits. One of: balance, init, use, refund, reserve, commit, refund-reservation, transactions, grant." placeholder:"NAME,..."`
+	Operations []string `help:"What the key allows, comma-separated. Without it: everything but grant, which makes credits. One of: balance, init, use, refund, reserve, commit, refund-reservation, transactions, usage, grant." placeholder:"NAME,..."`
 	Expires    string   `help:"When it expires, such as 90d or 12h. Without it: never." placeholder:"DURATION"`
 }
 

@@ -48,6 +48,14 @@ func TestCheckFindsWhatIsForbidden(t *testing.T) {
 			"client", "//go:build never\n\npackage x\nimport _ \"modernc.org/sqlite\"",
 			[]string{"client imports modernc.org/sqlite"},
 		},
+		"the database in the credit routes": {
+			"authserver/internal/creditsapi", `import _ "` + Module + `/authserver/internal/store/postgres"`,
+			[]string{"authserver/internal/creditsapi imports authserver/internal/store/postgres"},
+		},
+		"the web in the rules of service keys": {
+			"authserver/internal/servicekey", `import _ "` + Module + `/authserver/internal/web"`,
+			[]string{"authserver/internal/servicekey imports authserver/internal/web"},
+		},
 		"a folder without a rule": {
 			"helpers", `import _ "fmt"`, []string{"helpers stands in no rule"},
 		},

@@ -1,4 +1,4 @@
-package authserver
+package form
 
 import (
 	"regexp"
@@ -18,11 +18,11 @@ var (
 	label = regexp.MustCompile(`^[a-zA-Z0-9\p{L}\p{M}\p{N}]([a-zA-Z0-9\p{L}\p{M}\p{N}-]*[a-zA-Z0-9\p{L}\p{M}\p{N}])?$`)
 )
 
-// normalEmail checks an e-mail address and returns the form in which it is
+// NormalEmail checks an e-mail address and returns the form in which it is
 // stored and looked up: Unicode NFC, lower case. ok is false for what is no
 // address, for a domain without a dot and for an address over 254 bytes (RFC
 // 5321 section 4.5.3.1).
-func normalEmail(s string) (address string, ok bool) {
+func NormalEmail(s string) (address string, ok bool) {
 	if !utf8.ValidString(s) || len(s) > 254 {
 		return "", false
 	}

@@ -1,4 +1,4 @@
-package authserver
+package web
 
 import (
 	"cmp"
@@ -27,9 +27,9 @@ var securityHeaders = [...][2]string{
 	{"Cache-Control", "no-store"},
 }
 
-// secure writes the security headers before anything else does. All answers
+// Secure writes the security headers before anything else does. All answers
 // share the values: a handler that sets another replaces the slice.
-func secure(next http.Handler) http.Handler {
+func Secure(next http.Handler) http.Handler {
 	shared := make(http.Header, len(securityHeaders))
 	for _, h := range securityHeaders {
 		shared[http.CanonicalHeaderKey(h[0])] = []string{h[1]}
@@ -85,7 +85,7 @@ func plainPath(next, odd http.Handler) http.Handler {
 }
 
 // recovered turns a panic of a handler into a 500.
-func recovered(o responder, next http.Handler) http.Handler {
+func recovered(o *Responder, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			switch reason := recover(); reason {
@@ -93,11 +93,11 @@ func recovered(o responder, next http.Handler) http.Handler {
 			case http.ErrAbortHandler:
 				panic(reason)
 			default:
-				o.log.ErrorContext(r.Context(), "handler panicked", "route", r.Pattern, "panic", reason, "stack", string(debug.Stack()))
+				o.Log.ErrorContext(r.Context(), "handler panicked", "route", r.Pattern, "panic", reason, "stack", string(debug.Stack()))
 				if recorder, ok := w.(*recorder); ok && recorder.status != 0 {
 					panic(http.ErrAbortHandler) // half an answer is out: break it off
 				}
-				o.respondError(w, r, &failure{code: wire.Internal, message: textInternal})
+				o.RespondError(w, r, &Failure{Code: wire.Internal, Message: textInternal})
 			}
 		}()
 		next.ServeHTTP(w, r)
@@ -128,23 +128,23 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // logged counts each request and writes a line for it: the route's pattern and
 // never the path, the query, a header or a body, which may hold secrets.
-func logged(o responder, next http.Handler) http.Handler {
+func logged(o *Responder, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began := o.now()
+		began := o.Now()
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
-			took := o.now().Sub(began)
-			o.metrics.request(r.Pattern, rec.status, took) // the pattern is set by the ServeMux
+			took := o.Now().Sub(began)
+			o.Meter.Request(r.Pattern, rec.status, took) // the pattern is set by the ServeMux
 			level := logLevel(r.Pattern, rec.status)
-			if !o.log.Enabled(r.Context(), level) {
+			if !o.Log.Enabled(r.Context(), level) {
 				return
 			}
-			o.log.LogAttrs(r.Context(), level, "request",
+			o.Log.LogAttrs(r.Context(), level, "request",
 				slog.String("method", r.Method),
 				slog.String("route", r.Pattern),
 				slog.Int("status", rec.status),
 				slog.Duration("duration", took),
-				slog.String("ip", o.addr(r).String()))
+				slog.String("ip", o.Addr(r).String()))
 		}()
 		next.ServeHTTP(rec, r)
 	})

@@ -1,4 +1,4 @@
-package authserver
+package web
 
 import (
 	"net/http"
@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// clientAddr is the address that a request came from: the peer's, or where
+// ClientAddr is the address that a request came from: the peer's, or where
 // the peer is a trusted proxy the last address in X-Forwarded-For that is not
 // one. Whatever stands before it was written by the client and does not
 // count. The zero Addr if the peer has no IP address.
-func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
+func ClientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}

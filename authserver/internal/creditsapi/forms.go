@@ -1,0 +1,191 @@
+package creditsapi
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/form"
+	"github.com/manacore/manacore-go/authserver/internal/ledger"
+)
+
+const (
+	// maxDescription is the longest description, in characters.
+	maxDescription = 500
+	// maxMetadata is the longest metadata, in bytes without spaces.
+	maxMetadata = 4096
+	// defaultPage and maxPage are numbers of transactions.
+	defaultPage = 50
+	maxPage     = 200
+	maxOffset   = 1_000_000_000
+)
+
+// amount is a required number of credits: a whole one, from 1 to what every
+// client can count.
+func amount(into *int64) form.Field { return form.Integer("amount", into, 1, ledger.MaxCredits) }
+
+// spending is what a user's own client sends to use credits, and what the
+// requests of services to use and to refund share.
+type spending struct {
+	amount      int64
+	appID       string
+	description string
+	key         string
+	metadata    string
+}
+
+// Fields are the properties of the body.
+func (f *spending) Fields() []form.Field {
+	return []form.Field{
+		amount(&f.amount),
+		form.AppID("appId", &f.appID),
+		form.Words("description", &f.description, maxDescription),
+		form.OptionalWords("idempotencyKey", &f.key, form.MaxText),
+		form.Object("metadata", &f.metadata, maxMetadata),
+	}
+}
+
+func (f spending) op(kind ledger.Kind, source ledger.Source, userID string) ledger.Op {
+	return ledger.Op{
+		Kind: kind, Source: source, UserID: userID, AppID: f.appID, Amount: f.amount,
+		Description: f.description, Key: f.key, Metadata: f.metadata,
+	}
+}
+
+type initForm struct{ userID string }
+
+// Fields are the properties of the body.
+func (f *initForm) Fields() []form.Field { return []form.Field{form.UserID("userId", &f.userID)} }
+
+type useForm struct {
+	userID string
+	spending
+}
+
+// Fields are the properties of the body.
+func (f *useForm) Fields() []form.Field {
+	return append([]form.Field{form.UserID("userId", &f.userID)}, f.spending.Fields()...)
+}
+
+func (f useForm) op() ledger.Op { return f.spending.op(ledger.Use, ledger.FromService, f.userID) }
+
+type refundForm struct {
+	useForm
+	transactionID string
+}
+
+// Fields are the properties of the body.
+func (f *refundForm) Fields() []form.Field {
+	return append(f.useForm.Fields(), form.OptionalUUID("transactionId", &f.transactionID))
+}
+
+func (f refundForm) op() ledger.Op {
+	op := f.spending.op(ledger.GiveBack, ledger.FromService, f.userID)
+	op.TransactionID = f.transactionID
+	return op
+}
+
+type grantForm struct {
+	userID      string
+	amount      int64
+	reason      string
+	reference   string
+	description string
+}
+
+// Fields are the properties of the body.
+func (f *grantForm) Fields() []form.Field {
+	return []form.Field{
+		form.UserID("userId", &f.userID),
+		amount(&f.amount),
+		form.Words("reason", &f.reason, form.MaxText),
+		form.Words("referenceId", &f.reference, form.MaxText),
+		form.OptionalWords("description", &f.description, maxDescription),
+	}
+}
+
+func (f grantForm) op() ledger.Op {
+	return ledger.Op{
+		Kind: ledger.Grant, Source: ledger.FromService, UserID: f.userID, Amount: f.amount,
+		Reason: f.reason, Reference: f.reference, Description: f.description,
+	}
+}
+
+type reserveForm struct {
+	userID   string
+	amount   int64
+	reason   string
+	key      string
+	lifetime time.Duration // zero: ledger.DefaultLifetime
+}
+
+// Fields are the properties of the body.
+func (f *reserveForm) Fields() []form.Field {
+	return []form.Field{
+		form.UserID("userId", &f.userID),
+		amount(&f.amount),
+		form.Words("reason", &f.reason, form.MaxText),
+		form.OptionalWords("idempotencyKey", &f.key, form.MaxText),
+		form.Seconds("expiresIn", &f.lifetime, ledger.MaxLifetime),
+	}
+}
+
+func (f reserveForm) op() ledger.Op {
+	return ledger.Op{
+		Kind: ledger.Reserve, Source: ledger.FromService, UserID: f.userID, Amount: f.amount,
+		Reason: f.reason, Key: f.key, Lifetime: cmp.Or(f.lifetime, ledger.DefaultLifetime),
+	}
+}
+
+type commitForm struct {
+	reservationID string
+	description   string
+	amount        int64 // zero: all that was reserved
+}
+
+// Fields are the properties of the body.
+func (f *commitForm) Fields() []form.Field {
+	return []form.Field{
+		form.UUID("reservationId", &f.reservationID),
+		form.OptionalWords("description", &f.description, maxDescription),
+		form.OptionalInteger("amount", &f.amount, 1, ledger.MaxCredits),
+	}
+}
+
+func (f commitForm) op() ledger.Op {
+	return ledger.Op{
+		Kind: ledger.Commit, Source: ledger.FromService, ReservationID: f.reservationID,
+		Description: f.description, Amount: f.amount,
+	}
+}
+
+type releaseForm struct{ reservationID string }
+
+// Fields are the properties of the body.
+func (f *releaseForm) Fields() []form.Field {
+	return []form.Field{form.UUID("reservationId", &f.reservationID)}
+}
+
+func (f releaseForm) op() ledger.Op {
+	return ledger.Op{Kind: ledger.Release, Source: ledger.FromService, ReservationID: f.reservationID}
+}
+
+// pageQuery asks for a page of transactions.
+type pageQuery struct {
+	limit  int64 // zero: defaultPage
+	offset int64
+	cursor string
+}
+
+// Params are the parameters of the query.
+func (q *pageQuery) Params() []form.Param {
+	return []form.Param{
+		form.IntegerParam("limit", &q.limit, 1, maxPage),
+		// Before the offset, which may not stand beside it.
+		form.TextParam("cursor", &q.cursor),
+		form.NotBeside(form.IntegerParam("offset", &q.offset, 0, maxOffset), "cursor", func() bool { return q.cursor != "" }),
+	}
+}
+
+func (q pageQuery) page() ledger.Page {
+	return ledger.Page{Limit: int(cmp.Or(q.limit, defaultPage)), Offset: q.offset, Cursor: q.cursor}
+}

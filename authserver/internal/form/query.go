@@ -1,0 +1,88 @@
+package form
+
+import (
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Param is one parameter of a query string. Parameters that no Param names are
+// ignored, as everywhere on the web.
+type Param struct {
+	Name   string
+	Schema Schema
+	// take reads the values of the parameter, of which there may be none, and
+	// says what is wrong with them.
+	take func(name string, values []string) (problems []string)
+}
+
+// ParseQuery reads a query string into parameters. ErrMalformed where it is
+// none, an InvalidError where constraints failed.
+func ParseQuery(raw string, params []Param) error {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return ErrMalformed
+	}
+	var problems []string
+	for _, p := range params {
+		problems = append(problems, p.take(p.Name, query[p.Name])...)
+	}
+	return Invalid(problems)
+}
+
+// IntegerParam is a whole number from least to most that may be absent.
+func IntegerParam(name string, into *int64, least, most int64) Param {
+	schema := Schema{Type: "integer", Min: least, Max: most}
+	return Param{Name: name, Schema: schema, take: func(name string, values []string) []string {
+		if len(values) == 0 {
+			return nil
+		}
+		n, err := strconv.ParseInt(values[0], 10, 64)
+		if err != nil || len(values) > 1 {
+			return problem("%s must be an integer number", name)
+		}
+		*into = n
+		return integerProblems(name, n, least, most)
+	}}
+}
+
+// DateParam is a calendar date (RFC 3339 section 5.6, full-date) that may be
+// absent. It is the first instant of that day in UTC. sent says whether the
+// parameter is there.
+func DateParam(name string, into *time.Time, sent *bool) Param {
+	return Param{Name: name, Schema: Schema{Type: "string", Format: "date"}, take: func(name string, values []string) []string {
+		if len(values) == 0 {
+			return nil
+		}
+		date, err := time.Parse(time.DateOnly, values[0])
+		if err != nil || len(values) > 1 {
+			return problem("%s must be a date in the form YYYY-MM-DD", name)
+		}
+		*into, *sent = date, true
+		return nil
+	}}
+}
+
+// TextParam is a text that may be absent; of several the first counts.
+func TextParam(name string, into *string) Param {
+	return Param{Name: name, Schema: Schema{Type: "string"}, take: func(_ string, values []string) []string {
+		if len(values) > 0 {
+			*into = values[0]
+		}
+		return nil
+	}}
+}
+
+// NotBeside is a parameter that may not stand beside another one that was read
+// before it.
+func NotBeside(p Param, other string, isSent func() bool) Param {
+	inner := p.take
+	p.take = func(name string, values []string) []string {
+		problems := inner(name, values)
+		if len(values) > 0 && isSent() {
+			problems = append(problems, problem("%s should not exist beside %s", name, other)...)
+		}
+		return problems
+	}
+	return p
+}

@@ -1,0 +1,116 @@
+package web
+
+import (
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/manacore/manacore-go/authserver/internal/clock"
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// Meter counts what the web has to tell an operator.
+type Meter interface {
+	// Request counts an answered request by the pattern of its route. status is
+	// 0 for an answer that was broken off.
+	Request(pattern string, status int, took time.Duration)
+	// RateLimited counts a request that a rate limit refused.
+	RateLimited(limit string)
+	// StoreError counts a request that could not be decided.
+	StoreError(part string)
+}
+
+// partRequests is the part of the server that StoreError counts for.
+const partRequests = "requests"
+
+// Responder is what every endpoint needs to answer.
+type Responder struct {
+	Log     *slog.Logger
+	Clock   clock.Clock
+	Trusted []netip.Prefix // proxies whose X-Forwarded-For counts
+	Meter   Meter
+	// Busy are the errors that mean that a queue is full: answered with 503,
+	// and no fault of the database.
+	Busy []error
+}
+
+var jsonType = []string{"application/json; charset=utf-8"}
+
+// Now is the instant on the server's clock.
+func (o *Responder) Now() time.Time { return o.Clock.Now() }
+
+// Addr is the client's address.
+func (o *Responder) Addr(r *http.Request) netip.Addr { return ClientAddr(r, o.Trusted) }
+
+// Respond writes a JSON answer. A connection that broke meanwhile is the
+// caller's loss and tells the server nothing.
+func (o *Responder) Respond(w http.ResponseWriter, r *http.Request, status int, body any) {
+	doc, err := json.Marshal(body)
+	if err != nil {
+		o.Log.ErrorContext(r.Context(), "answer could not be encoded", "route", r.Pattern, "error", err)
+		http.Error(w, "", http.StatusInternalServerError)
+		return
+	}
+	o.Send(w, r, status, doc)
+}
+
+// Send writes an answer that is JSON already.
+func (o *Responder) Send(w http.ResponseWriter, r *http.Request, status int, doc []byte) {
+	w.Header()["Content-Type"] = jsonType
+	w.WriteHeader(status)
+	if _, err := w.Write(doc); err != nil {
+		o.Log.DebugContext(r.Context(), "answer could not be sent", "route", r.Pattern, "error", err)
+	}
+}
+
+// Envelope is the error envelope of a code for this request.
+func (o *Responder) Envelope(r *http.Request, code wire.Code, message any) wire.Envelope {
+	return wire.NewEnvelope(code, message, r.URL.EscapedPath(), o.Now())
+}
+
+// RespondError writes the envelope of err.
+func (o *Responder) RespondError(w http.ResponseWriter, r *http.Request, err error) {
+	f := o.failure(r, err)
+	header := w.Header()
+	if f.RetryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
+	}
+	if f.Code.Status() == http.StatusUnauthorized {
+		// RFC 9110 section 15.5.2; without credentials no error code: RFC 6750
+		// section 3.1.
+		challenge := "Bearer"
+		if f.Code == wire.InvalidToken || f.Code == wire.TokenExpired {
+			challenge = `Bearer error="invalid_token"`
+		}
+		header.Set("WWW-Authenticate", challenge)
+	}
+	o.Respond(w, r, f.Code.Status(), o.Envelope(r, f.Code, f.Message))
+}
+
+// failure is what err says to the caller; what only the operator may know is
+// logged.
+func (o *Responder) failure(r *http.Request, err error) *Failure {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	for _, busy := range o.Busy {
+		if errors.Is(err, busy) {
+			o.Log.WarnContext(r.Context(), "request found a queue full", "path", r.URL.EscapedPath(), "error", err)
+			return unavailable()
+		}
+	}
+	// A caller that hung up cancels what was done for it: not a fault of the
+	// server.
+	if r.Context().Err() == nil {
+		o.Log.ErrorContext(r.Context(), "request could not be decided", "path", r.URL.EscapedPath(), "error", err)
+		o.Meter.StoreError(partRequests)
+	}
+	return unavailable()
+}

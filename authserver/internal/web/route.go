@@ -1,0 +1,223 @@
+// Package web is HTTP for the packages that declare routes: how a request is
+// read and limited, how an answer and an error are written, and the headers
+// that every answer has. It knows no use case.
+//
+// A route declares itself: its pattern, who may call it, which rate limit it
+// has, what it takes and what it answers. Handler mounts routes and refuses one
+// that leaves any of that unsaid.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/form"
+	"github.com/manacore/manacore-go/internal/wire"
+)
+
+// Route is one of the server's routes.
+type Route struct {
+	// Pattern is the route's method and path, as http.ServeMux has it. A
+	// pattern with GET answers HEAD too.
+	Pattern string
+	// Access says who may call it.
+	Access Access
+	// Limit names the rate limit that its requests count against.
+	Limit Limit
+	// Endpoint takes the request and answers it.
+	Endpoint Endpoint
+	// Answers are the successful answers.
+	Answers []Answer
+	// Errors are the codes that it may answer with, beside those that Access,
+	// Limit and the reading of its body bring along.
+	Errors []wire.Code
+}
+
+// Answer is a successful answer of a route.
+type Answer struct {
+	Status int
+	// Body is a value of the type that is encoded. Nil: there is no body.
+	Body any
+	// Headers are those that the answer may have beside what every answer has.
+	Headers []string
+}
+
+// Limit names a rate limit.
+type Limit string
+
+// The limits. Which numbers they have is configured.
+const (
+	Unlimited    Limit = "none"
+	LimitLogin   Limit = "login"
+	LimitSignup  Limit = "register"
+	LimitDefault Limit = "default"
+)
+
+// Access says who may call a route.
+type Access struct {
+	// Name is how a description of the route calls it: "anyone", "user",
+	// "service".
+	Name string
+	// Admit checks the caller of a request and returns the context in which
+	// the endpoint finds it. Nil: anyone may call.
+	Admit func(r *http.Request) (context.Context, error)
+	// Trusted says of a request whether its limit counts only when Admit
+	// refuses it: a known service may call as often as it likes. Nil: never.
+	Trusted func(r *http.Request) bool
+	// Errors are the codes that Admit answers with.
+	Errors []wire.Code
+}
+
+// Anyone may call.
+var Anyone = Access{Name: "anyone"}
+
+// Endpoint answers requests, and describes what it takes.
+type Endpoint struct {
+	// Fields describe the JSON body. Nil: the body is not read.
+	Fields []form.Field
+	// Params describe the query string.
+	Params []form.Param
+
+	serve func(w http.ResponseWriter, r *http.Request) error
+}
+
+// Plain is an endpoint that reads neither body nor query.
+func Plain(serve func(w http.ResponseWriter, r *http.Request) error) Endpoint {
+	return Endpoint{serve: serve}
+}
+
+// Form is something that a body is read into: its fields point into it.
+type Form[F any] interface {
+	*F
+	Fields() []form.Field
+}
+
+// Body is an endpoint that reads a JSON body of at most MaxBody bytes.
+func Body[F any, P Form[F]](serve func(w http.ResponseWriter, r *http.Request, f F) error) Endpoint {
+	return BodyUpTo[F, P](MaxBody, serve)
+}
+
+// BodyUpTo is Body with another bound, in bytes.
+func BodyUpTo[F any, P Form[F]](most int64, serve func(w http.ResponseWriter, r *http.Request, f F) error) Endpoint {
+	return bodyOf[F, P](most, func() (f F) { return f }, serve)
+}
+
+// BodyOf is Body for a form whose fields depend on what fresh has put into it,
+// such as a configured length.
+func BodyOf[F any, P Form[F]](fresh func() F, serve func(w http.ResponseWriter, r *http.Request, f F) error) Endpoint {
+	return bodyOf[F, P](MaxBody, fresh, serve)
+}
+
+func bodyOf[F any, P Form[F]](most int64, fresh func() F, serve func(w http.ResponseWriter, r *http.Request, f F) error) Endpoint {
+	described := fresh()
+	return Endpoint{
+		Fields: P(&described).Fields(),
+		serve: func(w http.ResponseWriter, r *http.Request) error {
+			f := fresh()
+			if err := readForm(w, r, most, P(&f).Fields()); err != nil {
+				return err
+			}
+			return serve(w, r, f)
+		},
+	}
+}
+
+// Query is something that a query string is read into.
+type Query[Q any] interface {
+	*Q
+	Params() []form.Param
+}
+
+// WithQuery is an endpoint that reads the query string.
+func WithQuery[Q any, P Query[Q]](serve func(w http.ResponseWriter, r *http.Request, q Q) error) Endpoint {
+	return Endpoint{
+		Params: P(new(Q)).Params(),
+		serve: func(w http.ResponseWriter, r *http.Request) error {
+			var q Q
+			if err := invalid(form.ParseQuery(r.URL.RawQuery, P(&q).Params()), "Malformed query"); err != nil {
+				return err
+			}
+			return serve(w, r, q)
+		},
+	}
+}
+
+// Limiter counts the requests of a client address.
+type Limiter interface {
+	// Take admits a request or says how long to wait for the next one.
+	Take(addr netip.Addr, now time.Time) (wait time.Duration)
+}
+
+// check says what a route has left unsaid.
+func (route Route) check(limits map[Limit]Limiter) error {
+	var errs []error
+	require := func(ok bool, what string) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("web: route %q does not declare %s", route.Pattern, what))
+		}
+	}
+	require(route.Pattern != "", "its pattern")
+	require(route.Access.Name != "", "who may call it")
+	require(route.Limit != "", "its limit")
+	require(route.Endpoint.serve != nil, "its endpoint")
+	require(len(route.Answers) > 0, "what it answers")
+	if _, known := limits[route.Limit]; route.Limit != "" && route.Limit != Unlimited && !known {
+		errs = append(errs, fmt.Errorf("web: route %q has an unknown limit %q", route.Pattern, route.Limit))
+	}
+	return errors.Join(errs...)
+}
+
+// handler is the route as a handler. limiter is nil where it has no limit.
+func (route Route) handler(o *Responder, limiter Limiter) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := route.answer(w, r, o, limiter); err != nil {
+			o.RespondError(w, r, err)
+		}
+	})
+}
+
+func (route Route) answer(w http.ResponseWriter, r *http.Request, o *Responder, limiter Limiter) error {
+	trusted := route.Access.Trusted != nil && route.Access.Trusted(r)
+	if !trusted {
+		if err := route.count(r, o, limiter); err != nil {
+			return err
+		}
+	}
+	if route.Access.Admit != nil {
+		ctx, err := route.Access.Admit(r)
+		if err != nil {
+			if trusted {
+				if limited := route.count(r, o, limiter); limited != nil {
+					return limited
+				}
+			}
+			return err
+		}
+		r = withContext(r, ctx)
+	}
+	return route.Endpoint.serve(w, r)
+}
+
+// count counts a request against the route's limit.
+func (route Route) count(r *http.Request, o *Responder, limiter Limiter) error {
+	if limiter == nil {
+		return nil
+	}
+	if wait := limiter.Take(o.Addr(r), o.Now()); wait > 0 {
+		o.Meter.RateLimited(string(route.Limit))
+		return &Failure{Code: wire.RateLimited, Message: TextRateLimited, RetryAfter: wait}
+	}
+	return nil
+}
+
+// withContext is r with another context, and r itself where it is the same.
+func withContext(r *http.Request, ctx context.Context) *http.Request {
+	if ctx == r.Context() {
+		return r
+	}
+	return r.WithContext(ctx)
+}
