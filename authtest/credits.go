@@ -1,5 +1,7 @@
 package authtest
 
+import "net/http"
+
 const (
 	// ServiceKey is the key that the issuer's credit ledger takes, of any app:
 	// credits.Config.ServiceKey or MANA_CORE_SERVICE_KEY.
@@ -31,6 +33,11 @@ func (i *Issuer) Charges(userID string) []int64 {
 // CreditRequests counts the requests to the credit ledger so far, unanswered
 // ones included.
 func (i *Issuer) CreditRequests() int { return int(i.creditRequests.Load()) }
+
+// ServeCredits answers a request to the credit ledger as it would without a
+// fault. It is there for a handler of FaultCredits that lets some requests
+// through, or keeps an answer back.
+func (i *Issuer) ServeCredits(w http.ResponseWriter, r *http.Request) { i.ledger.ServeHTTP(w, r) }
 
 // lies turn a true answer of the ledger into one about another user, with a
 // balance below zero, or of a success that is none.

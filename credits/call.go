@@ -29,8 +29,10 @@ const (
 )
 
 var (
-	errOpen   = &callError{kind: ErrUnavailable, text: "the circuit breaker is open"}
-	errClosed = &callError{kind: ErrUnavailable, text: "the client is closed"}
+	errOpen    = &callError{kind: ErrUnavailable, text: "the circuit breaker is open"}
+	errClosed  = &callError{kind: ErrUnavailable, text: "the client is closed"}
+	errEnded   = &callError{kind: ErrUnavailable, text: "the caller had gone"}
+	errTooMany = &callError{kind: ErrUnavailable, text: "too many reservations are looked for"}
 )
 
 // call is one operation on the ledger. All of them may be repeated: reads, and
@@ -45,6 +47,12 @@ type call struct {
 	// about; 0: the operation takes none, and can't be refused so.
 	required  int64
 	operation string
+	// sent becomes true once a request may have reached the ledger. nil: nobody
+	// asks.
+	sent *bool
+	// own: nobody waits for the call, and so its failures don't open the breaker
+	// for those who do.
+	own bool
 	// conflictPasses: a conflict may be that of an operation which is still
 	// running, so that another try may end better.
 	conflictPasses bool
@@ -58,27 +66,52 @@ type answer struct {
 
 // do runs a call with its repetitions.
 func (c *Client) do(ctx context.Context, op call) error {
-	if c.ctx.Err() != nil {
-		return errClosed
-	}
-	var body []byte
-	if op.body != nil {
-		var err error
-		if body, err = json.Marshal(op.body); err != nil || len(body) > maxRequest {
-			return invalid("the request can't be sent as JSON of at most 100 KiB")
-		}
+	body, err := c.encode(op)
+	if err != nil {
+		return err
 	}
 	c.calls.Add(1)
-	err := c.repeat(ctx, op, body)
-	if errors.Is(err, ErrUnavailable) {
+	err = c.repeat(ctx, op, body)
+	if errors.Is(err, ErrUnavailable) && !c.gaveUp(ctx) {
 		c.unavailable.Add(1)
-		if ctx.Err() == nil {
-			c.warn.Do(func() {
-				c.config.Logger.Warn("the credit ledger gave no answer", "url", c.config.URL, "error", err)
-			})
-		}
+		c.warn.Do(func() {
+			c.config.Logger.Warn("the credit ledger gave no answer", "url", c.config.URL, "error", err)
+		})
 	}
 	return err
+}
+
+// gaveUp tells whether a call ended for its caller's sake, or because of Close:
+// such an end says nothing about the ledger. A network operation may end for a
+// deadline a moment before the context does.
+func (c *Client) gaveUp(caller context.Context) bool {
+	deadline, ok := caller.Deadline()
+	return caller.Err() != nil || c.ctx.Err() != nil || ok && !time.Now().Before(deadline)
+}
+
+// run is do for what the client does on its own account: nobody's call.
+func (c *Client) run(ctx context.Context, op call) error {
+	op.own = true
+	body, err := c.encode(op)
+	if err != nil {
+		return err
+	}
+	return c.repeat(ctx, op, body)
+}
+
+// encode makes the body of a call's requests; nil: none.
+func (c *Client) encode(op call) ([]byte, error) {
+	if c.ctx.Err() != nil {
+		return nil, errClosed
+	}
+	if op.body == nil {
+		return nil, nil
+	}
+	body, err := json.Marshal(op.body)
+	if err != nil || len(body) > maxRequest {
+		return nil, invalid("the request can't be sent as JSON of at most 100 KiB")
+	}
+	return body, nil
 }
 
 func (c *Client) repeat(ctx context.Context, op call, body []byte) error {
@@ -86,7 +119,10 @@ func (c *Client) repeat(ctx context.Context, op call, body []byte) error {
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)() // Close ends it too
 	for n := 0; ; n++ {
-		err := c.guarded(bounded, op, body)
+		var err error = errEnded
+		if ctx.Err() == nil {
+			err = c.guarded(ctx, bounded, op, body)
+		}
 		if cause := context.Cause(ctx); err != nil && cause != nil {
 			return fmt.Errorf("%w: %w", ErrUnavailable, cause) // the caller gave up
 		}
@@ -123,17 +159,21 @@ func (c *Client) wait(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
-// guarded sends one request through the breaker.
-func (c *Client) guarded(ctx context.Context, op call, body []byte) error {
+// guarded sends one request through the breaker. ctx is the caller's context,
+// bounded by the client's own limit.
+func (c *Client) guarded(caller, ctx context.Context, op call, body []byte) error {
 	_, err := c.breaker.Execute(func() (*answer, error) {
-		a, err := c.exchange(ctx, op, body)
-		if err != nil {
-			return nil, err
+		a, err := c.exchange(caller, ctx, op, body)
+		if err == nil && op.read(a) != nil {
+			err = errNonsense
 		}
-		if err := op.read(a); err != nil {
-			return nil, errNonsense
+		var failed *callError
+		if op.own && errors.As(err, &failed) && failed.outcome == httpcall.Ill {
+			quiet := *failed
+			quiet.outcome = httpcall.Unknown
+			err = &quiet
 		}
-		return a, nil
+		return a, err
 	})
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
 		return errOpen
@@ -154,7 +194,7 @@ func (c *Client) judge(err error) httpcall.Outcome {
 }
 
 // exchange sends one request and reads the answer.
-func (c *Client) exchange(ctx context.Context, op call, body []byte) (*answer, error) {
+func (c *Client) exchange(caller, ctx context.Context, op call, body []byte) (*answer, error) {
 	bounded, cancel := context.WithTimeout(ctx, c.config.Attempt)
 	defer cancel()
 	req, err := http.NewRequestWithContext(bounded, op.method, c.base+op.path, bytes.NewReader(body))
@@ -167,9 +207,12 @@ func (c *Client) exchange(ctx context.Context, op call, body []byte) (*answer, e
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	if op.sent != nil && ctx.Err() == nil {
+		*op.sent = true
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, onTheWay(ctx, httpcall.Cause(err))
+		return nil, c.onTheWay(caller, httpcall.Cause(err))
 	}
 	defer resp.Body.Close()
 	limit := int64(maxAnswer)
@@ -183,7 +226,7 @@ func (c *Client) exchange(ctx context.Context, op call, body []byte) (*answer, e
 	case errors.Is(err, httpcall.ErrTooLarge):
 		doc = nil // its status may still say something
 	case err != nil:
-		return nil, onTheWay(ctx, err)
+		return nil, c.onTheWay(caller, err)
 	}
 	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusCreated {
 		return &answer{resp.Header, doc}, nil
@@ -191,11 +234,11 @@ func (c *Client) exchange(ctx context.Context, op call, body []byte) (*answer, e
 	return nil, refusal(op, resp, doc)
 }
 
-// onTheWay is a request that got lost. That the caller or Close ended it says
-// nothing about the ledger.
-func onTheWay(ctx context.Context, cause error) error {
+// onTheWay is a request that got lost. Where the client's own timeout ended it
+// that speaks against the ledger; the caller's patience does not.
+func (c *Client) onTheWay(caller context.Context, cause error) error {
 	outcome := httpcall.Ill
-	if errors.Is(ctx.Err(), context.Canceled) {
+	if c.gaveUp(caller) {
 		outcome = httpcall.Unknown
 	}
 	return &callError{kind: ErrUnavailable, text: cause.Error(), outcome: outcome, retry: true}

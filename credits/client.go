@@ -14,7 +14,8 @@ import (
 )
 
 // Client of a credit ledger. It is safe for concurrent use; a process needs
-// one.
+// one. It starts goroutines only where Reserve says so, and for connections that
+// are kept: Close ends both.
 type Client struct {
 	config  Config
 	base    string // URL and prefix
@@ -24,6 +25,7 @@ type Client struct {
 	stop    context.CancelFunc
 	breaker *gobreaker.CircuitBreaker[*answer]
 	warn    rate.Sometimes
+	unknown unknown // reservations that are looked for
 
 	calls, repeated, unavailable atomic.Uint64
 }
@@ -63,9 +65,12 @@ func New(config Config) (*Client, error) {
 }
 
 // Close ends the calls under way, with ErrUnavailable, and refuses every other
-// one. It never fails; the error is there for io.Closer.
+// one. Once it returns, no goroutine of the client runs any more; what Reserve
+// was still looking for is left to expire. It never fails; the error is there
+// for io.Closer.
 func (c *Client) Close() error {
 	c.stop()
+	c.unknown.close()
 	if c.own {
 		c.http.CloseIdleConnections()
 	}
@@ -76,7 +81,7 @@ func (c *Client) Close() error {
 type Stats struct {
 	Calls       uint64 // calls of its methods that reached out to the ledger
 	Repeated    uint64 // requests beyond the first of a call
-	Unavailable uint64 // calls that ended with ErrUnavailable
+	Unavailable uint64 // calls that ended with ErrUnavailable while their caller waited
 	Breaker     string // closed, half-open or open
 }
 

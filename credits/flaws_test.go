@@ -49,7 +49,7 @@ func (r *rig) every(ledger *credits.Client) map[string]error {
 	if errs["Refund"] = err; err != nil && receipt != (credits.Receipt{}) {
 		r.t.Errorf("Refund made up %+v", receipt)
 	}
-	v, err := ledger.Reserve(ctx, credits.Hold{UserID: ada, Amount: 1, Operation: "op"})
+	v, err := ledger.Reserve(ctx, credits.Hold{UserID: ada, Amount: 1, Operation: "op", Key: "every"}) // which is not asked for again
 	if errs["Reserve"] = err; err != nil && v != (credits.Reservation{}) {
 		r.t.Errorf("Reserve made up %+v", v)
 	}

@@ -1,10 +1,13 @@
 package credits_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -213,6 +216,84 @@ func TestCallerGivesUp(t *testing.T) {
 		}
 	})
 }
+
+// One caller's patience says nothing about the ledger, and its end is no outage.
+func TestS04ImpatientCallers(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
+		"S4 a deadline": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 20*time.Millisecond)
+		},
+		"S4 a timeout with a cause": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeoutCause(ctx, 20*time.Millisecond, errors.New("enough"))
+		},
+		"S4 a cancellation": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(20*time.Millisecond, cancel)
+			return ctx, cancel
+		},
+		// net/http may end a call for its deadline before the context says so.
+		"S4 a deadline that has passed": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return &overdue{ctx, time.Now().Add(20 * time.Millisecond)}, func() {}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var log bytes.Buffer
+				ledger := bubbled(t, func(r *http.Request) (*http.Response, error) {
+					if deadline, _ := r.Context().Deadline(); r.Context().Value(overdueKey{}) != nil {
+						time.Sleep(time.Until(deadline))
+						return nil, os.ErrDeadlineExceeded
+					}
+					return hang(r)
+				}, func(c *credits.Config) {
+					c.Retries, c.Breaker.Failures = -1, 1
+					c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				})
+				for range 5 {
+					ctx, cancel := end(t.Context())
+					if _, err := ledger.Balance(ctx, ada); !errors.Is(err, credits.ErrUnavailable) {
+						t.Errorf("error %v", err)
+					}
+					cancel()
+				}
+				if s := ledger.Stats(); s.Breaker != "closed" || s.Calls != 5 || s.Unavailable != 0 || log.Len() != 0 {
+					t.Errorf("%+v after five impatient callers, log %q", s, &log)
+				}
+			})
+		})
+	}
+	t.Run("the client's own timeout does", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			ledger := bubbled(t, hang, func(c *credits.Config) { c.Retries, c.Breaker.Failures = -1, 1 })
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := ledger.Balance(ctx, ada)
+			if s := ledger.Stats(); !errors.Is(err, credits.ErrUnavailable) || s.Breaker != "open" || s.Unavailable != 1 {
+				t.Errorf("%+v, %v", s, err)
+			}
+		})
+	})
+}
+
+// overdue is a context whose timer is late.
+type overdue struct {
+	context.Context
+	deadline time.Time
+}
+
+type overdueKey struct{}
+
+func (o *overdue) Value(key any) any {
+	if key == (overdueKey{}) {
+		return o
+	}
+	return o.Context.Value(key)
+}
+
+func (o *overdue) Deadline() (time.Time, bool) { return o.deadline, true }
 
 // The breaker counts failures of the ledger, not its refusals and not what
 // callers do.

@@ -2,6 +2,7 @@ package credits
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -18,6 +19,10 @@ type Hold struct {
 	// minutes with ours.
 	For time.Duration
 	Key string // as Spend's
+	// ReleaseIfUnknown is for a caller who has a Key and will not ask again
+	// under it: a call that ends with ErrUnavailable then leaves nothing set
+	// aside, as one without a Key does.
+	ReleaseIfUnknown bool
 }
 
 // Reservation is an amount set aside.
@@ -37,6 +42,12 @@ type Settlement struct {
 
 // Reserve sets credits aside: nobody else can spend them until they are
 // settled, by Commit or Release, or the time is over.
+//
+// A call that ends with ErrUnavailable, be it because ctx did, may have set them
+// aside all the same. Whoever gave a Key can ask again. For everybody else the
+// client does: on a goroutine of its own it asks under the same key, twenty
+// times at most, until the ledger answers, and releases what there is. The
+// ledger has to know keys of reservations, as ours does.
 func (c *Client) Reserve(ctx context.Context, h Hold) (Reservation, error) {
 	if _, err := checkSpend(h.UserID, h.Amount, h.Operation, nil); err != nil {
 		return Reservation{}, err
@@ -48,8 +59,24 @@ func (c *Client) Reserve(ctx context.Context, h Hold) (Reservation, error) {
 	if err != nil {
 		return Reservation{}, err
 	}
-	var r Reservation
-	err = c.do(ctx, call{
+	var (
+		r    Reservation
+		sent bool
+	)
+	op := c.reserve(h, key, &r)
+	op.sent = &sent
+	if err := c.do(ctx, op); err != nil {
+		if sent && errors.Is(err, ErrUnavailable) && (h.Key == "" || h.ReleaseIfUnknown) {
+			c.releaseUnknown(ctx, h, key)
+		}
+		return Reservation{}, err
+	}
+	return r, nil
+}
+
+// reserve is the call that sets aside, with its result in r.
+func (c *Client) reserve(h Hold, key string, r *Reservation) call {
+	return call{
 		method: http.MethodPost,
 		path:   "/reserve",
 		body: wire.CreditReserveRequest{
@@ -62,22 +89,19 @@ func (c *Client) Reserve(ctx context.Context, h Hold) (Reservation, error) {
 			if err := a.into(&body, "reservationId", "balance"); err != nil {
 				return err
 			}
-			r = Reservation{ID: body.ReservationID, Amount: h.Amount, Available: body.Balance}
+			*r = Reservation{ID: body.ReservationID, Amount: h.Amount, Available: body.Balance}
 			if !isID(r.ID) {
 				return errAnswer
 			}
 			if body.ExpiresAt != "" {
+				var err error
 				if r.ExpiresAt, err = time.Parse(time.RFC3339, body.ExpiresAt); err != nil {
 					return errAnswer
 				}
 			}
 			return sane(r.Available)
 		},
-	})
-	if err != nil {
-		return Reservation{}, err
 	}
-	return r, nil
 }
 
 // Commit takes what was reserved, or a part of it, and returns the id of the
@@ -123,10 +147,15 @@ func (c *Client) Release(ctx context.Context, reservationID string) error {
 	if err := checkID(reservationID); err != nil {
 		return err
 	}
-	return c.do(ctx, call{
+	return c.do(ctx, release(reservationID))
+}
+
+// release is the call that returns a reservation.
+func release(id string) call {
+	return call{
 		method: http.MethodPost,
 		path:   "/refund-reservation",
-		body:   wire.CreditReleaseRequest{ReservationID: reservationID},
+		body:   wire.CreditReleaseRequest{ReservationID: id},
 		read: func(a *answer) error {
 			var body wire.CreditReleaseResponse
 			if err := a.into(&body, "success", "balance"); err != nil {
@@ -137,5 +166,5 @@ func (c *Client) Release(ctx context.Context, reservationID string) error {
 			}
 			return sane(body.Balance)
 		},
-	})
+	}
 }

@@ -56,6 +56,7 @@ func Run(t *testing.T, suite Suite) {
 	t.Run("named", func(t *testing.T) { t.Parallel(); runNamed(t, suite) })
 	t.Run("calls", func(t *testing.T) { t.Parallel(); runCalls(t, suite) })
 	t.Run("disconnected", func(t *testing.T) { t.Parallel(); runDisconnected(t, suite) })
+	t.Run("abandoned", func(t *testing.T) { t.Parallel(); runAbandoned(t, suite) })
 	t.Run("refused", func(t *testing.T) { t.Parallel(); runRefused(t, suite) })
 	t.Run("keys", func(t *testing.T) { t.Parallel(); runKeys(t, suite) })
 	t.Run("outage", func(t *testing.T) { t.Parallel(); runOutage(t, suite) })

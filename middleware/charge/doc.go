@@ -71,5 +71,8 @@
 //
 // # Goroutines
 //
-// The package starts none that outlives a request, and has nothing to close.
+// The package starts none that outlives a request, and has nothing to close. A
+// caller who goes while the cost is being reserved leaves nothing set aside: the
+// ledger's client releases it on a goroutine of its own, which Close of
+// credits.Client ends.
 package charge

@@ -40,7 +40,10 @@ const (
 	settleTime = 15 * time.Second
 )
 
-// Ledger is what a Guard needs of a ledger. *credits.Client is one.
+// Ledger is what a Guard needs of a ledger. *credits.Client is one. Reserve has
+// to do as Hold.ReleaseIfUnknown says: what it may have set aside for a request
+// that the guard then refuses would else be out of the user's reach until it
+// expires.
 type Ledger interface {
 	Reserve(context.Context, credits.Hold) (credits.Reservation, error)
 	Commit(context.Context, credits.Settlement) (transactionID string, err error)

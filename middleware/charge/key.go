@@ -73,7 +73,10 @@ type rest struct {
 // ledger then answers this one's repetitions and no copy. A copy of what came
 // to nothing goes on to the next key.
 func (g *Guard) reserve(r *http.Request, user client.User, cost int64, id string, sent bool) (credits.Reservation, error) {
-	hold := credits.Hold{UserID: user.ID, Amount: cost, Operation: g.operation, For: g.config.HoldFor}
+	hold := credits.Hold{
+		UserID: user.ID, Amount: cost, Operation: g.operation, For: g.config.HoldFor,
+		ReleaseIfUnknown: true, // no request asks again under another one's key
+	}
 	if !sent {
 		return g.ledger.Reserve(r.Context(), hold)
 	}
