@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/manacore/manacore-go/authserver/internal/keys"
+	"github.com/manacore/manacore-go/authserver/internal/ledger"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/store/postgres"
 	"github.com/manacore/manacore-go/authserver/internal/store/sqlite"
@@ -75,15 +76,15 @@ func Backup(ctx context.Context, config Config, file string) error {
 
 // Finding is what Check found out about one part.
 type Finding struct {
-	Part   string // "configuration", "database", "schema", "keys"
+	Part   string // "configuration", "database", "schema", "keys", "credits"
 	Detail string // for a reader; no secret is in it
 	Err    error  // nil: the part is good; else what is wrong and what to do
 }
 
 // Check looks at the configuration, the database, of a SQLite file each page,
-// its schema and whether the key-encryption key opens the signing keys. It
-// changes nothing, and stops at the first part that is not good, on which the
-// rest depends.
+// its schema, whether the key-encryption key opens the signing keys, and whether
+// the books of the credit ledger balance, for which it reads every transaction.
+// It changes nothing, and stops at the first part that is not good.
 func Check(ctx context.Context, config Config) []Finding {
 	cfg, err := config.withDefaults()
 	if err != nil {
@@ -116,8 +117,7 @@ func Check(ctx context.Context, config Config) []Finding {
 		return append(findings, Finding{"schema", fmt.Sprintf("%d migrations to run: migrate or serve runs them", len(pending)), nil})
 	}
 	findings = append(findings, Finding{"schema", "up to date", nil})
-	detail, err := checkKeys(ctx, cfg)
-	return append(findings, Finding{"keys", detail, err})
+	return append(findings, checkRows(ctx, cfg)...)
 }
 
 // database names the database, without a secret.
@@ -142,12 +142,26 @@ func exists(cfg Config) (bool, error) {
 	return false, nil
 }
 
-func checkKeys(ctx context.Context, cfg Config) (detail string, err error) {
+// checkRows looks at what is in a database whose schema is up to date.
+func checkRows(ctx context.Context, cfg Config) []Finding {
 	db, err := openStore(ctx, cfg)
 	if err != nil {
-		return "", err
+		return []Finding{{"database", "", err}}
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	detail, err := checkKeys(ctx, cfg, db)
+	findings := []Finding{{"keys", detail, err}}
+	if err == nil {
+		var books ledger.Audited
+		books, err = ledger.AuditAll(ctx, db.Ledger())
+		findings = append(findings, Finding{"credits", fmt.Sprintf("%d accounts, %d transactions", books.Accounts, books.Transactions), err})
+	}
+	if err := db.Close(); err != nil {
+		findings = append(findings, Finding{"database", "", err})
+	}
+	return findings
+}
+
+func checkKeys(ctx context.Context, cfg Config, db store.Keys) (detail string, err error) {
 	rows, err := db.SigningKeys(ctx)
 	if err != nil {
 		return "", err

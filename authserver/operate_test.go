@@ -51,7 +51,7 @@ func TestCheck(t *testing.T) {
 		failed string // the part that is not
 		says   string
 	}{
-		{name: "good", change: func(*testing.T, *Config) {}, want: "configuration database schema keys", says: "1, opened with the key-encryption key from"},
+		{name: "good", change: func(*testing.T, *Config) {}, want: "configuration database schema keys credits", says: "1, opened with the key-encryption key from"},
 		{name: "nothing yet", none: true, change: func(*testing.T, *Config) {}, want: "configuration database", says: "serve makes it"},
 		{name: "configuration", none: true, change: func(_ *testing.T, c *Config) { c.PasswordMinLength = 1 }, failed: "configuration", says: "PasswordMinLength"},
 		{name: "no folder", none: true, change: func(_ *testing.T, c *Config) {
@@ -86,6 +86,11 @@ func TestCheck(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, want: "configuration database schema", failed: "keys", says: "restore the file"},
+		{name: "books that do not balance", change: func(t *testing.T, c *Config) {
+			execute(t, c.SQLitePath, `INSERT INTO credit_accounts
+				(user_id, paid, free, held_paid, held_free, earned, given, spent, entries, last_day, created_at, updated_at)
+				VALUES ('ann', 10, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0)`)
+		}, want: "configuration database schema keys", failed: "credits", says: "ann"},
 		{name: "another key", change: func(_ *testing.T, c *Config) { c.KeyEncryptionKey = make([]byte, 32) },
 			want: "configuration database schema", failed: "keys", says: "does not open"},
 		{name: "PostgreSQL is down", none: true, change: func(_ *testing.T, c *Config) {
