@@ -24,6 +24,7 @@ type Client struct {
 	config                            Config
 	policy                            token.Policy
 	http                              *http.Client
+	idle                              func() // closes the idle connections of http
 	all                               []*issuer
 	issuers                           map[string]*issuer  // by name
 	verified                          *lru.Cache[verdict] // nil: nothing is remembered
@@ -66,9 +67,9 @@ func New(config Config) (*Client, error) {
 			MaxLifetime: config.Tokens.MaxLifetime,
 			Required:    config.Tokens.Required,
 		},
-		http:    httpcall.Client(config.HTTPClient),
 		issuers: make(map[string]*issuer),
 	}
+	c.http, c.idle = httpcall.Client(config.HTTPClient)
 	if config.Cache.Size > 0 && (config.Mode == Local || config.Cache.TTL > 0) {
 		c.verified = lru.New[verdict](config.Cache.Size)
 	}
@@ -145,9 +146,7 @@ func (c *Client) Close() error {
 			it.remote.Close()
 		}
 	}
-	if c.config.HTTPClient == nil {
-		c.http.CloseIdleConnections()
-	}
+	c.idle()
 	return nil
 }
 

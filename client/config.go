@@ -6,10 +6,10 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/manacore/manacore-go/client/internal/token"
+	"github.com/manacore/manacore-go/internal/env"
 	"github.com/manacore/manacore-go/internal/httpcall"
 )
 
@@ -44,8 +44,16 @@ type Config struct {
 
 	// Timeout of one call to the auth server as a whole. 0: 5 s.
 	Timeout time.Duration
-	// HTTPClient is copied for the calls to the auth server; redirects are
-	// never followed. nil: a client of its own that Close tears down.
+	// PlaintextHosts are host names or addresses, without a port, that may be
+	// called over plain http although they are not this machine: those of a
+	// network, such as a cluster's, that nobody else listens to. They are called
+	// without a proxy. None: the auth server's URL must be https, or this
+	// machine's.
+	PlaintextHosts []string
+	// HTTPClient is copied for the calls to the auth server, and so is its
+	// Transport where that is an *http.Transport: redirects are never followed,
+	// and plain http goes through no proxy. nil: http.DefaultTransport is
+	// copied.
 	HTTPClient *http.Client
 	// Clock tells the time. nil: the system's. The circuit breaker always
 	// runs on the system's.
@@ -61,6 +69,8 @@ type Config struct {
 // verifies a token of another (RFC 8725 section 3.8).
 type Issuer struct {
 	// URL of the auth server, without the /api/v1. "": http://localhost:3001.
+	// Over http:// it must be this machine or one of Config.PlaintextHosts:
+	// who can write to the wire could put keys of their own there.
 	URL string
 	// Names accepted as iss, exactly. None: "manacore".
 	Names []string
@@ -166,14 +176,13 @@ func (c Config) withDefaults() (Config, error) {
 	c.Cache.NegativeTTL = orNone(c.Cache.NegativeTTL, 2*time.Second)
 	c.Breaker.Failures = orDefault(c.Breaker.Failures, 5)
 	c.Breaker.OpenFor = orDefault(c.Breaker.OpenFor, 2*time.Second)
-	return c, c.validate()
+	return c.checked()
 }
 
 func (i Issuer) withDefaults() Issuer {
 	if i.URL == "" {
 		i.URL = "http://localhost:3001"
 	}
-	i.URL = strings.TrimRight(i.URL, "/")
 	if len(i.Names) == 0 {
 		i.Names = []string{defaultName}
 	}
@@ -207,7 +216,9 @@ func orDefault[T comparable](v, def T) T {
 // orNone is orDefault where a negative value means zero.
 func orNone[T int | time.Duration](v, def T) T { return max(orDefault(v, def), 0) }
 
-func (c Config) validate() error {
+// checked returns the configuration with its URLs in one spelling, or says what
+// is wrong.
+func (c Config) checked() (Config, error) {
 	var errs []error
 	reject := func(bad bool, format string, args ...any) {
 		if bad {
@@ -227,11 +238,16 @@ func (c Config) validate() error {
 	for _, name := range c.Tokens.Required {
 		reject(!token.Requirable(name), "Tokens.Required holds %q, which is not one of email, role, sid, iat and nbf", name)
 	}
+	if err := httpcall.CheckHosts(c.PlaintextHosts); err != nil {
+		errs = append(errs, fmt.Errorf("client: PlaintextHosts (%s) %w", env.PlaintextVariable, err))
+	}
 	names := make(map[string]bool)
-	for _, issuer := range c.Issuers {
-		if err := httpcall.CheckBaseURL(issuer.URL); err != nil {
-			errs = append(errs, fmt.Errorf("client: the auth server's URL %w", err))
+	for i, issuer := range c.Issuers {
+		url, err := httpcall.BaseURL(issuer.URL, c.PlaintextHosts, env.PlaintextVariable)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("client: the auth server's URL (MANA_AUTH_URL or MANA_CORE_AUTH_URL) %w", err))
 		}
+		c.Issuers[i].URL = url
 		for _, name := range issuer.Names {
 			reject(name == "", "an issuer name is empty")
 			reject(names[name], "the issuer name %q stands twice", name)
@@ -239,5 +255,5 @@ func (c Config) validate() error {
 		}
 		reject(slices.Contains(issuer.Audiences, ""), "an audience is empty")
 	}
-	return errors.Join(errs...)
+	return c, errors.Join(errs...)
 }

@@ -1,14 +1,19 @@
 package client_test
 
 import (
+	"context"
 	"errors"
+	"net"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/manacore/manacore-go/authtest"
 	"github.com/manacore/manacore-go/client"
 )
@@ -81,7 +86,7 @@ func TestConfigFromEnv(t *testing.T) {
 					t.Errorf("got error %v, want %q in it", err, part)
 				}
 			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
+			if diff := cmp.Diff(tc.want, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
 			}
 			auth, err := client.FromEnv()
@@ -99,6 +104,7 @@ func TestConfigFromEnv(t *testing.T) {
 func setEnv(t *testing.T, variables map[string]string) {
 	for _, name := range []string{
 		"NODE_ENV", "MANA_AUTH_URL", "MANA_CORE_AUTH_URL", "MANA_AUTH_MODE", "MANA_AUTH_FALLBACK", "JWT_ISSUER", "JWT_AUDIENCE",
+		"MANA_AUTH_PLAINTEXT_HOSTS", "MANA_CREDITS_PLAINTEXT_HOSTS",
 	} {
 		t.Setenv(name, variables[name])
 	}
@@ -112,7 +118,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		"Timeout is negative":     {Timeout: -1},
 		"Keys.Cooldown":           {Keys: client.KeyConfig{Cooldown: -1}},
 		"Keys.MaxStale is over":   {Keys: client.KeyConfig{MaxStale: 1 << 62}},
-		"without user or pass":    {Issuers: []client.Issuer{{URL: "https://me:secret@auth.example"}}},
+		"a user or password":      {Issuers: []client.Issuer{{URL: "https://me:secret@auth.example"}}},
 		"Cache.TTL":               {Cache: client.CacheConfig{TTL: -1}},
 		"Breaker.OpenFor":         {Breaker: client.BreakerConfig{OpenFor: -1}},
 		"Tokens.Leeway":           {Tokens: client.TokenConfig{Leeway: time.Hour}},
@@ -121,8 +127,9 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		`"jti", which is not`:     {Tokens: client.TokenConfig{Required: []string{"jti"}}},
 		"issuer name is empty":    {Issuers: []client.Issuer{{Names: []string{""}}}},
 		"an audience is empty":    {Issuers: []client.Issuer{{Audiences: []string{""}}}},
-		`"manacore" stands twice`: {Issuers: []client.Issuer{{URL: "http://a"}, {URL: "http://b"}}},
-		"must be http(s)":         {Issuers: []client.Issuer{{URL: "auth.example:3001"}}},
+		`"manacore" stands twice`: {Issuers: []client.Issuer{{URL: "https://a"}, {URL: "https://b"}}},
+		"must be https://":        {Issuers: []client.Issuer{{URL: "auth.example:3001"}}},
+		"PlaintextHosts":          {PlaintextHosts: []string{"http://auth"}},
 	} {
 		auth, err := client.New(config)
 		if err == nil || !strings.Contains(err.Error(), want) || auth != nil {
@@ -137,6 +144,85 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 	_, err = client.New(client.Config{Mode: "both", Timeout: -1})
 	if err == nil || !strings.Contains(err.Error(), "Mode") || !strings.Contains(err.Error(), "Timeout") {
 		t.Errorf("got %v, want both faults", err)
+	}
+}
+
+// S6: a URL to which nothing can be appended is an error that names the
+// variable and the value.
+func TestS6URLs(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"https://a.example?", "https://a.example/#", "https://a.example/api/v1", "https://a.example/api/v1/",
+		"https://a.example/x/../y", "https://a.example:0", "https://a.example:", "https://a.example//x",
+	} {
+		_, err := client.New(client.Config{Issuers: []client.Issuer{{URL: url}}})
+		if err == nil || !strings.Contains(err.Error(), "MANA_AUTH_URL") || !strings.Contains(err.Error(), strconv.Quote(url)) {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+// S13: keys and verdicts come over https, from this machine, or from a host that
+// is named; the error prints the line to set.
+func TestS13PlainHTTP(t *testing.T) {
+	for name, tc := range map[string]struct {
+		env  map[string]string
+		want string // in the error; "": there is none
+	}{
+		"https":                {map[string]string{"MANA_AUTH_URL": "https://auth.corp.example"}, ""},
+		"this machine":         {map[string]string{"MANA_AUTH_URL": "http://127.0.0.1:3001"}, ""},
+		"another machine":      {map[string]string{"MANA_CORE_AUTH_URL": "http://auth.corp.example:3001"}, "MANA_AUTH_PLAINTEXT_HOSTS=auth.corp.example"},
+		"another one is named": {map[string]string{"MANA_AUTH_URL": "http://auth:3001", "MANA_AUTH_PLAINTEXT_HOSTS": "ledger"}, "MANA_AUTH_PLAINTEXT_HOSTS=ledger,auth"},
+		"named":                {map[string]string{"MANA_AUTH_URL": "http://mana-core-auth:3001", "MANA_AUTH_PLAINTEXT_HOSTS": "mana-core-auth"}, ""},
+		"named for credits":    {map[string]string{"MANA_AUTH_URL": "http://mana-core-auth:3001", "MANA_CREDITS_PLAINTEXT_HOSTS": "mana-core-auth\n"}, ""},
+		"named with a port":    {map[string]string{"MANA_AUTH_URL": "http://auth:3001", "MANA_AUTH_PLAINTEXT_HOSTS": "auth:3001"}, "MANA_AUTH_PLAINTEXT_HOSTS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, mode := range []string{"local", "remote"} {
+				setEnv(t, tc.env)
+				t.Setenv("MANA_AUTH_MODE", mode)
+				auth, err := client.FromEnv()
+				if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+					t.Errorf("%s: %v, want %q", mode, err, tc.want)
+				}
+				if auth != nil {
+					auth.Close()
+				}
+			}
+		})
+	}
+}
+
+// S13: a proxy sees neither the key set nor a token that goes over plain http.
+func TestS13ProxyIsPassedBy(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []client.Mode{client.Local, client.Remote} {
+		attacker := authtest.NewIssuer(t) // would publish keys of its own
+		proxy, err := url.Parse(attacker.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := newRig(t, nil)
+		server := strings.TrimPrefix(r.URL(), "http://")
+		r.auth = r.newClient(func(c *client.Config) {
+			c.Mode = mode
+			c.Issuers[0].URL = "http://auth.corp.example:3001"
+			c.PlaintextHosts = []string{"auth.corp.example"}
+			c.HTTPClient = &http.Client{Transport: &http.Transport{
+				Proxy: http.ProxyURL(proxy),
+				DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+					if address == "auth.corp.example:3001" {
+						address = server
+					}
+					return new(net.Dialer).DialContext(ctx, network, address)
+				},
+			}}
+		})
+		r.wantOK(r.Token())
+		r.want(attacker.Token(), client.ErrUnauthenticated)
+		if n := attacker.JWKSRequests() + attacker.ValidateRequests(); n != 0 {
+			t.Errorf("%s: %d requests went through the proxy", mode, n)
+		}
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 //	MANA_AUTH_FALLBACK  off (default), or local: remote mode verifies locally during an outage
 //	JWT_ISSUER          accepted issuers, comma-separated, default manacore
 //	JWT_AUDIENCE        accepted audiences, comma-separated, default manacore
+//	MANA_AUTH_PLAINTEXT_HOSTS, MANA_CREDITS_PLAINTEXT_HOSTS
+//	                    hosts that may be called over plain http, comma-separated
 //
 // Whoever needs more starts from ConfigFromEnv.
 func FromEnv() (*Client, error) {
@@ -39,6 +41,7 @@ func ConfigFromEnv() (Config, error) {
 			Names:     r.List("JWT_ISSUER"),
 			Audiences: r.List("JWT_AUDIENCE"),
 		}},
+		PlaintextHosts: r.PlaintextHosts(),
 	}
 	fallback := r.String("MANA_AUTH_FALLBACK")
 	errs := []error{r.Err()}

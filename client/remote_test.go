@@ -501,7 +501,7 @@ func TestBreaker(t *testing.T) {
 		var holding atomic.Bool
 		auth, err := client.New(client.Config{
 			Mode:    client.Remote,
-			Issuers: []client.Issuer{{URL: "http://auth.test"}},
+			Issuers: []client.Issuer{{URL: "https://auth.test"}},
 			Breaker: client.BreakerConfig{Failures: 3, OpenFor: 10 * time.Second},
 			Cache:   client.CacheConfig{NegativeTTL: -1},
 			Logger:  slog.New(slog.DiscardHandler),

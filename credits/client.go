@@ -3,7 +3,6 @@ package credits
 import (
 	"context"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +19,7 @@ type Client struct {
 	config  Config
 	base    string // URL and prefix
 	http    *http.Client
-	own     bool            // the transport is the client's
+	idle    func()          // closes the idle connections that are the client's own
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
 	breaker *gobreaker.CircuitBreaker[*answer]
@@ -40,18 +39,9 @@ func New(config Config) (*Client, error) {
 	c := &Client{
 		config: config,
 		base:   config.URL + config.Prefix,
-		http:   httpcall.Client(config.HTTPClient),
-		own:    config.HTTPClient == nil,
 		warn:   rate.Sometimes{First: 1, Interval: time.Minute},
 	}
-	if transport, ok := c.http.Transport.(*http.Transport); ok && c.own {
-		// All calls go to one host: more of them at once than the default of
-		// two must not cost a handshake each.
-		transport.MaxIdleConnsPerHost = 64
-		if strings.HasPrefix(c.base, "http:") {
-			transport.Proxy = nil // it would read the key
-		}
-	}
+	c.http, c.idle = httpcall.Client(config.HTTPClient)
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.breaker = httpcall.NewBreaker[*answer](httpcall.BreakerConfig{
 		Failures: config.Breaker.Failures,
@@ -71,9 +61,7 @@ func New(config Config) (*Client, error) {
 func (c *Client) Close() error {
 	c.stop()
 	c.unknown.close()
-	if c.own {
-		c.http.CloseIdleConnections()
-	}
+	c.idle()
 	return nil
 }
 

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/env"
 	"github.com/manacore/manacore-go/internal/httpcall"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -60,8 +58,9 @@ type Config struct {
 	Backoff time.Duration
 	Breaker client.BreakerConfig
 
-	// HTTPClient is copied for the calls; redirects are never followed. nil: a
-	// client of its own that Close tears down.
+	// HTTPClient is copied for the calls, and so is its Transport where that is
+	// an *http.Transport: redirects are never followed, and plain http goes
+	// through no proxy. nil: http.DefaultTransport is copied.
 	HTTPClient *http.Client
 	// Clock times the waits between repetitions. nil: the system's.
 	Clock client.Clock
@@ -78,7 +77,7 @@ func (systemClock) AfterFunc(d time.Duration, f func()) func() bool {
 
 // withDefaults fills what is not set, or says what is wrong.
 func (c Config) withDefaults() (Config, error) {
-	c.URL = strings.TrimRight(cmp.Or(c.URL, "http://localhost:3001"), "/")
+	c.URL = cmp.Or(c.URL, "http://localhost:3001")
 	c.Prefix = strings.TrimRight(cmp.Or(c.Prefix, InternalPrefix), "/")
 	c.Timeout = cmp.Or(c.Timeout, 5*time.Second)
 	c.Attempt = min(cmp.Or(c.Attempt, 2*time.Second), c.Timeout)
@@ -92,10 +91,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	return c, c.validate()
+	return c.checked()
 }
 
-func (c Config) validate() error {
+// checked returns the configuration with its URL in one spelling, or says what is
+// wrong.
+func (c Config) checked() (Config, error) {
 	var errs []error
 	reject := func(bad bool, text string) {
 		if bad {
@@ -106,34 +107,20 @@ func (c Config) validate() error {
 	reject(c.AppID != "" && !isAppID(c.AppID), "AppID (APP_ID) may hold letters, digits, \".\", \"_\" and \"-\", at most 64")
 	reject(c.ServiceKey == "", "ServiceKey (MANA_CORE_SERVICE_KEY) is missing")
 	reject(strings.IndexFunc(c.ServiceKey, notVisible) >= 0, "ServiceKey (MANA_CORE_SERVICE_KEY) holds a character that a header can't carry")
-	if err := httpcall.CheckBaseURL(c.URL); err != nil {
-		reject(true, "the ledger's URL "+err.Error())
-	} else {
-		reject(!c.mayCarryKey(), "the ledger's URL is plain http to another machine, where anybody on the way could read the service key: use https, or name the host in PlaintextHosts (MANA_CREDITS_PLAINTEXT_HOSTS)")
+	if err := httpcall.CheckHosts(c.PlaintextHosts); err != nil {
+		reject(true, "PlaintextHosts ("+env.PlaintextVariable+") "+err.Error())
 	}
+	base, err := httpcall.BaseURL(c.URL, c.PlaintextHosts, env.PlaintextVariable)
+	if err != nil {
+		reject(true, "URL (MANA_CREDITS_URL, or else MANA_AUTH_URL) "+err.Error())
+	}
+	c.URL = base
 	reject(!strings.HasPrefix(c.Prefix, "/") || strings.ContainsAny(c.Prefix, "?#%"), "Prefix is no path")
 	reject(c.Timeout < 0, "Timeout is negative")
 	reject(c.Attempt < 0, "Attempt is negative")
 	reject(c.Backoff < 0, "Backoff is negative")
 	reject(c.Breaker.OpenFor < 0, "Breaker.OpenFor is negative")
-	return errors.Join(errs...)
-}
-
-// mayCarryKey tells whether the URL may see the service key: over TLS, on this
-// machine, or on a host that the configuration names.
-func (c Config) mayCarryKey() bool {
-	u, err := url.Parse(c.URL)
-	if err != nil {
-		return false
-	}
-	host := strings.ToLower(u.Hostname())
-	if u.Scheme == "https" || host == "localhost" {
-		return true
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
-		return true
-	}
-	return slices.ContainsFunc(c.PlaintextHosts, func(named string) bool { return strings.EqualFold(named, host) })
+	return c, errors.Join(errs...)
 }
 
 func isAppID(id string) bool {

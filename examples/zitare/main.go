@@ -2,7 +2,7 @@
 // configured by the environment.
 //
 //	PORT                the port to listen on, default 3007; 0 takes a free one
-//	MANA_CORE_AUTH_URL  the auth server, default http://localhost:3001
+//	MANA_AUTH_URL       the auth server, default http://localhost:3001
 //	MANA_AUTH_MODE      local (default) or remote
 //	MANA_AUTH_FALLBACK  local: remote mode verifies locally during an outage
 //	JWT_ISSUER          accepted issuers, default manacore

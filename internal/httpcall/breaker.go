@@ -1,6 +1,7 @@
 package httpcall
 
 import (
+	"context"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -9,16 +10,28 @@ import (
 // Outcome is what a call says about the server's health.
 type Outcome int
 
+// The outcomes of a call.
 const (
-	Well    Outcome = iota // it answered as it should, be it with a no
-	Ill                    // it failed, or answered nonsense
-	Unknown                // it says nothing about the server
+	Well    Outcome = iota // the server answered as it should, be it with a no
+	Ill                    // the server failed, answered nonsense, or let the client's own timeout pass
+	Unknown                // nothing is said about the server
 )
+
+// LostOutcome is what a call says that ended without an answer. caller is the
+// context that the caller of the SDK brought: where it has ended, the caller
+// gave up, and one caller's patience says nothing about the server. Only the
+// client's own timeout, and what the network says, does.
+func LostOutcome(caller context.Context) Outcome {
+	if caller.Err() != nil {
+		return Unknown
+	}
+	return Ill
+}
 
 // BreakerConfig of NewBreaker. Every field is set, but for OnChange.
 type BreakerConfig struct {
-	Failures uint32        // in a row that open it
-	OpenFor  time.Duration // before a probe is let through
+	Failures uint32        // how many in a row open it
+	OpenFor  time.Duration // the pause before a probe is let through
 	Judge    func(error) Outcome
 	OnChange func(from, to string)
 }
