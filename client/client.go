@@ -70,6 +70,7 @@ func New(config Config) (*Client, error) {
 		issuers: make(map[string]*issuer),
 	}
 	c.http, c.idle = httpcall.Client(config.HTTPClient)
+	config.warnOfNoEffect()
 	if config.Cache.Size > 0 && (config.Mode == Local || config.Cache.TTL > 0) {
 		c.verified = lru.New[verdict](config.Cache.Size)
 	}
@@ -90,7 +91,7 @@ func (c *Client) newIssuer(config Issuer) *issuer {
 	it := &issuer{Issuer: config}
 	if c.config.Mode == Local || c.config.FallbackLocal {
 		it.keys = keys.New(keys.Config{
-			URL:      config.URL + wire.JWKSPath,
+			URL:      config.JWKSURL,
 			HTTP:     c.http,
 			Timeout:  c.config.Timeout,
 			MaxStale: c.config.Keys.MaxStale,

@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/manacore/manacore-go/client/internal/token"
 	"github.com/manacore/manacore-go/internal/env"
 	"github.com/manacore/manacore-go/internal/httpcall"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // Mode is how a Client reaches its verdict.
@@ -34,7 +36,8 @@ type Config struct {
 	// Mode is Local unless set.
 	Mode Mode
 	// FallbackLocal lets Remote mode verify locally while the auth server
-	// gives no verdict. A revocation is not seen meanwhile.
+	// gives no verdict. A revocation is not seen meanwhile. In Local mode it has
+	// no effect, which New logs as a warning.
 	FallbackLocal bool
 
 	Tokens  TokenConfig
@@ -72,9 +75,14 @@ type Issuer struct {
 	// Over http:// it must be this machine or one of Config.PlaintextHosts:
 	// who can write to the wire could put keys of their own there.
 	URL string
-	// Names accepted as iss, exactly. None: "manacore".
+	// JWKSURL is where the key set is, if elsewhere; the rule of URL holds for
+	// it. "": URL and /api/v1/auth/jwks.
+	JWKSURL string
+	// Names accepted as iss, exactly. None: "manacore", and URL with and without
+	// a slash at its end, as the two generations of auth servers sign.
 	Names []string
-	// Audiences of which aud must hold one, exactly. None: "manacore".
+	// Audiences of which aud must hold one, exactly. None: "manacore" and
+	// "mana", likewise.
 	Audiences []string
 	// Snapshot is a file that keeps the last good key set, so that a backend
 	// that restarts during an outage still verifies. Who can write it can
@@ -148,8 +156,6 @@ func (systemClock) AfterFunc(d time.Duration, f func()) func() bool {
 	return time.AfterFunc(d, f).Stop
 }
 
-const defaultName = "manacore"
-
 // withDefaults fills what is not set, or says what is wrong.
 func (c Config) withDefaults() (Config, error) {
 	if c.Mode == "" {
@@ -183,13 +189,34 @@ func (i Issuer) withDefaults() Issuer {
 	if i.URL == "" {
 		i.URL = "http://localhost:3001"
 	}
-	if len(i.Names) == 0 {
-		i.Names = []string{defaultName}
-	}
 	if len(i.Audiences) == 0 {
-		i.Audiences = []string{defaultName}
+		i.Audiences = []string{"manacore", "mana"}
 	}
 	return i
+}
+
+// checked returns the issuer with its URLs in one spelling and the names that
+// follow from them, or says what is wrong.
+func (i Issuer) checked(plaintext []string) (Issuer, error) {
+	base, err := httpcall.BaseURL(i.URL, plaintext, env.PlaintextVariable)
+	if err != nil {
+		return i, fmt.Errorf("client: the auth server's URL (MANA_AUTH_URL or MANA_CORE_AUTH_URL) %w", err)
+	}
+	if len(i.Names) == 0 {
+		configured := strings.TrimRight(i.URL, "/") // iss is compared exactly, and may be spelt as this is
+		names := []string{"manacore", base, base + "/", configured, configured + "/"}
+		slices.Sort(names)
+		i.Names = slices.Compact(names)
+	}
+	i.URL = base
+	if i.JWKSURL == "" {
+		i.JWKSURL = base + wire.JWKSPath
+		return i, nil
+	}
+	if i.JWKSURL, err = httpcall.EndpointURL(i.JWKSURL, plaintext, env.PlaintextVariable); err != nil {
+		return i, fmt.Errorf("client: the key set's URL (JWKS_URL) %w", err)
+	}
+	return i, nil
 }
 
 func (t TokenConfig) withDefaults() TokenConfig {
@@ -226,7 +253,6 @@ func (c Config) checked() (Config, error) {
 		}
 	}
 	reject(c.Mode != Local && c.Mode != Remote, "Mode is %q, and must be %q or %q", c.Mode, Local, Remote)
-	reject(c.FallbackLocal && c.Mode != Remote, "FallbackLocal needs Mode %q", Remote)
 	reject(c.Timeout < 0, "Timeout is negative")
 	reject(c.Keys.Cooldown < 0, "Keys.Cooldown is negative")
 	reject(c.Keys.MaxStale > 30*24*time.Hour, "Keys.MaxStale is over 30 days")
@@ -243,11 +269,11 @@ func (c Config) checked() (Config, error) {
 	}
 	names := make(map[string]bool)
 	for i, issuer := range c.Issuers {
-		url, err := httpcall.BaseURL(issuer.URL, c.PlaintextHosts, env.PlaintextVariable)
+		issuer, err := issuer.checked(c.PlaintextHosts)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("client: the auth server's URL (MANA_AUTH_URL or MANA_CORE_AUTH_URL) %w", err))
+			errs = append(errs, err)
 		}
-		c.Issuers[i].URL = url
+		c.Issuers[i] = issuer
 		for _, name := range issuer.Names {
 			reject(name == "", "an issuer name is empty")
 			reject(names[name], "the issuer name %q stands twice", name)
@@ -256,4 +282,17 @@ func (c Config) checked() (Config, error) {
 		reject(slices.Contains(issuer.Audiences, ""), "an audience is empty")
 	}
 	return c, errors.Join(errs...)
+}
+
+// warnOfNoEffect says which settings the mode leaves without one. They are no
+// errors: a deployment may set a variable once for services of both modes.
+func (c Config) warnOfNoEffect() {
+	if c.Mode == Local && c.FallbackLocal {
+		c.Logger.Warn("FallbackLocal (MANA_AUTH_FALLBACK) has no effect in local mode, which verifies locally always")
+	}
+	for _, issuer := range c.Issuers {
+		if c.Mode == Remote && !c.FallbackLocal && issuer.JWKSURL != issuer.URL+wire.JWKSPath {
+			c.Logger.Warn("JWKSURL (JWKS_URL) has no effect in remote mode without FallbackLocal: the auth server is asked at its URL", "url", issuer.URL)
+		}
+	}
 }

@@ -1,10 +1,13 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"strings"
@@ -45,6 +48,10 @@ func TestConfigFromEnv(t *testing.T) {
 			map[string]string{"MANA_AUTH_URL": "https://auth.example"},
 			client.Config{Issuers: []client.Issuer{{URL: "https://auth.example"}}}, nil,
 		},
+		"a key set elsewhere": {
+			map[string]string{"MANA_AUTH_URL": "https://auth.example", "JWKS_URL": "https://auth.example/api/auth/jwks"},
+			client.Config{Issuers: []client.Issuer{{URL: "https://auth.example", JWKSURL: "https://auth.example/api/auth/jwks"}}}, nil,
+		},
 		"both names alike": {
 			map[string]string{"MANA_AUTH_URL": "https://auth.example", "MANA_CORE_AUTH_URL": "https://auth.example\n"},
 			client.Config{Issuers: []client.Issuer{{URL: "https://auth.example"}}}, nil,
@@ -59,7 +66,7 @@ func TestConfigFromEnv(t *testing.T) {
 		},
 		"the fallback is remote mode's": {
 			map[string]string{"MANA_AUTH_MODE": "local", "MANA_AUTH_FALLBACK": "local"},
-			client.Config{Mode: client.Local, Issuers: []client.Issuer{{}}}, nil,
+			client.Config{Mode: client.Local, FallbackLocal: true, Issuers: []client.Issuer{{}}}, nil,
 		},
 		"S26 the fallback is off": {
 			map[string]string{"MANA_AUTH_MODE": "remote", "MANA_AUTH_FALLBACK": "off"},
@@ -104,7 +111,7 @@ func TestConfigFromEnv(t *testing.T) {
 func setEnv(t *testing.T, variables map[string]string) {
 	for _, name := range []string{
 		"NODE_ENV", "MANA_AUTH_URL", "MANA_CORE_AUTH_URL", "MANA_AUTH_MODE", "MANA_AUTH_FALLBACK", "JWT_ISSUER", "JWT_AUDIENCE",
-		"MANA_AUTH_PLAINTEXT_HOSTS", "MANA_CREDITS_PLAINTEXT_HOSTS",
+		"JWKS_URL", "MANA_AUTH_PLAINTEXT_HOSTS", "MANA_CREDITS_PLAINTEXT_HOSTS",
 	} {
 		t.Setenv(name, variables[name])
 	}
@@ -114,7 +121,6 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for want, config := range map[string]client.Config{
 		`Mode is "both"`:          {Mode: "both"},
-		"FallbackLocal needs":     {FallbackLocal: true},
 		"Timeout is negative":     {Timeout: -1},
 		"Keys.Cooldown":           {Keys: client.KeyConfig{Cooldown: -1}},
 		"Keys.MaxStale is over":   {Keys: client.KeyConfig{MaxStale: 1 << 62}},
@@ -129,6 +135,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		"an audience is empty":    {Issuers: []client.Issuer{{Audiences: []string{""}}}},
 		`"manacore" stands twice`: {Issuers: []client.Issuer{{URL: "https://a"}, {URL: "https://b"}}},
 		"must be https://":        {Issuers: []client.Issuer{{URL: "auth.example:3001"}}},
+		"JWKS_URL":                {Issuers: []client.Issuer{{JWKSURL: "http://elsewhere/jwks"}}},
 		"PlaintextHosts":          {PlaintextHosts: []string{"http://auth"}},
 	} {
 		auth, err := client.New(config)
@@ -144,6 +151,75 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 	_, err = client.New(client.Config{Mode: "both", Timeout: -1})
 	if err == nil || !strings.Contains(err.Error(), "Mode") || !strings.Contains(err.Error(), "Timeout") {
 		t.Errorf("got %v, want both faults", err)
+	}
+}
+
+// The default names are those of both generations of auth servers; what is set
+// takes their place.
+func TestDefaultNames(t *testing.T) {
+	t.Parallel()
+	for _, slash := range []string{"", "/"} {
+		r := newRig(t, func(c *client.Config) { c.Issuers[0].URL += slash })
+		for iss, good := range map[string]bool{
+			"manacore": true, r.URL(): true, r.URL() + "/": true,
+			r.URL() + "//": false, r.URL() + "/api/v1": false, strings.ToUpper(r.URL()): false, "mana": false, "https://other.example": false,
+		} {
+			for aud, known := range map[string]bool{"manacore": true, "mana": true, "other": false, r.URL(): false} {
+				err := r.verify(r.Token(authtest.IssuerName(iss), authtest.Audience(aud)))
+				if good && known && err != nil || !(good && known) && !errors.Is(err, client.ErrClaims) {
+					t.Errorf("iss %q, aud %q: %v", iss, aud, err)
+				}
+			}
+		}
+	}
+	r := newRig(t, func(c *client.Config) {
+		c.Issuers[0].Names, c.Issuers[0].Audiences = []string{"https://a"}, []string{"b"}
+	})
+	r.wantOK(r.Token(authtest.IssuerName("https://a"), authtest.Audience("b")))
+	r.want(r.Token(authtest.Audience("b")), client.ErrClaims)
+	r.want(r.Token(authtest.IssuerName(r.URL()), authtest.Audience("b")), client.ErrClaims)
+	r.want(r.Token(authtest.IssuerName("https://a")), client.ErrClaims)
+	r.want(r.Token(authtest.IssuerName("https://a"), authtest.Audience("mana")), client.ErrClaims)
+}
+
+func TestKeySetElsewhere(t *testing.T) {
+	t.Parallel()
+	elsewhere := authtest.NewIssuer(t)
+	var asked atomic.Value
+	relay := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		asked.Store(req.URL.Path)
+		req.URL.Path = "/api/v1/auth/jwks"
+		elsewhere.ServeHTTP(w, req)
+	}))
+	t.Cleanup(relay.Close)
+	r := newRig(t, func(c *client.Config) { c.Issuers[0].JWKSURL, c.Clock = relay.URL+"/keys/", nil })
+	r.wantOK(elsewhere.Token())
+	if asked.Load() != "/keys/" || r.JWKSRequests() != 0 {
+		t.Errorf("asked at %v, and %d times at the auth server", asked.Load(), r.JWKSRequests())
+	}
+}
+
+// S26: a setting that has no effect says so.
+func TestS26NoEffect(t *testing.T) {
+	t.Parallel()
+	for want, edit := range map[string]func(*client.Config){
+		"MANA_AUTH_FALLBACK": func(c *client.Config) { c.FallbackLocal = true },
+		"JWKS_URL":           func(c *client.Config) { c.Mode, c.Issuers[0].JWKSURL = client.Remote, "https://keys.example/jwks" },
+		"": func(c *client.Config) {
+			c.Mode, c.FallbackLocal, c.Issuers[0].JWKSURL = client.Remote, true, "https://keys.example/jwks"
+		},
+	} {
+		var log bytes.Buffer
+		config := client.Config{Issuers: []client.Issuer{{}}, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+		edit(&config)
+		auth, err := client.New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		auth.Close()
+		if (log.Len() > 0) != (want != "") || !strings.Contains(log.String(), want) {
+			t.Errorf("the log says %q, want %s", log.String(), want)
+		}
 	}
 }
 

@@ -16,8 +16,10 @@ import (
 //	                    default http://localhost:3001, required with NODE_ENV=production
 //	MANA_AUTH_MODE      local (default) or remote
 //	MANA_AUTH_FALLBACK  off (default), or local: remote mode verifies locally during an outage
-//	JWT_ISSUER          accepted issuers, comma-separated, default manacore
-//	JWT_AUDIENCE        accepted audiences, comma-separated, default manacore
+//	JWKS_URL            where the key set is, if not at MANA_AUTH_URL/api/v1/auth/jwks
+//	JWT_ISSUER          accepted iss, comma-separated, default manacore and MANA_AUTH_URL
+//	                    with and without a slash at its end
+//	JWT_AUDIENCE        accepted aud, comma-separated, default manacore and mana
 //	MANA_AUTH_PLAINTEXT_HOSTS, MANA_CREDITS_PLAINTEXT_HOSTS
 //	                    hosts that may be called over plain http, comma-separated
 //
@@ -38,6 +40,7 @@ func ConfigFromEnv() (Config, error) {
 		Mode: Mode(r.String("MANA_AUTH_MODE")),
 		Issuers: []Issuer{{
 			URL:       r.AuthURL(),
+			JWKSURL:   r.String("JWKS_URL"),
 			Names:     r.List("JWT_ISSUER"),
 			Audiences: r.List("JWT_AUDIENCE"),
 		}},
@@ -54,7 +57,6 @@ func ConfigFromEnv() (Config, error) {
 	if err := errors.Join(errs...); err != nil {
 		return Config{}, fmt.Errorf("client: %w", err)
 	}
-	// A deployment sets the fallback once for services of both modes.
-	config.FallbackLocal = fallback == string(Local) && config.Mode == Remote
+	config.FallbackLocal = fallback == string(Local)
 	return config, nil
 }

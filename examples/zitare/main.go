@@ -5,8 +5,8 @@
 //	MANA_AUTH_URL       the auth server, default http://localhost:3001
 //	MANA_AUTH_MODE      local (default) or remote
 //	MANA_AUTH_FALLBACK  local: remote mode verifies locally during an outage
-//	JWT_ISSUER          accepted issuers, default manacore
-//	JWT_AUDIENCE        accepted audiences, default manacore
+//	JWT_ISSUER          accepted issuers, default manacore and MANA_AUTH_URL
+//	JWT_AUDIENCE        accepted audiences, default manacore and mana
 //
 // On a developer's machine NODE_ENV=development and DEV_BYPASS_AUTH=true let
 // requests without a token pass: see package devbypass.

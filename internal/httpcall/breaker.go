@@ -1,7 +1,6 @@
 package httpcall
 
 import (
-	"context"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -16,17 +15,6 @@ const (
 	Ill                    // the server failed, answered nonsense, or let the client's own timeout pass
 	Unknown                // nothing is said about the server
 )
-
-// LostOutcome is what a call says that ended without an answer. caller is the
-// context that the caller of the SDK brought: where it has ended, the caller
-// gave up, and one caller's patience says nothing about the server. Only the
-// client's own timeout, and what the network says, does.
-func LostOutcome(caller context.Context) Outcome {
-	if caller.Err() != nil {
-		return Unknown
-	}
-	return Ill
-}
 
 // BreakerConfig of NewBreaker. Every field is set, but for OnChange.
 type BreakerConfig struct {

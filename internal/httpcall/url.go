@@ -19,45 +19,55 @@ var (
 	errHostPort = errors.New("must name a host, and a port from 1 to 65535 if any")
 )
 
-// ServerURL reads the URL of a server, to which paths are appended, and returns
-// it in its one spelling: lower-case scheme and host, no slash at the end. It
-// must be https, name this machine, or name one of the plaintext hosts, which
-// nobody else can listen to. The error continues a sentence that begins with
-// what holds the URL; it quotes of the text what can't be a password.
-// variable is what names more plaintext hosts.
-func ServerURL(text string, plaintext []string, variable string) (string, error) {
-	u, err := url.Parse(text)
-	switch {
-	case strings.Contains(text, "@"):
-		return "", errUser // also where the text does not parse
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Opaque != "":
-		return "", quoted(text, errURL)
-	case u.ForceQuery, u.RawQuery != "", strings.Contains(text, "#"):
-		return "", quoted(text[:strings.IndexAny(text, "?#")+1], errQuery) // behind it may be a secret
-	case !validHost(u):
-		return "", quoted(text, errHostPort)
-	case !plainPath(u):
-		return "", quoted(text, errPath)
-	}
-	host := strings.ToLower(u.Hostname())
-	if u.Scheme == "http" && !thisMachine(host) && !names(plaintext, host) {
-		return "", quoted(text, fmt.Errorf("is plain http to another machine, where anybody on the way can read tokens and replace keys: use https, or, where nobody else can listen, set %s=%s",
-			variable, strings.Join(append(slices.Clone(plaintext), host), ",")))
-	}
-	return u.Scheme + "://" + strings.ToLower(u.Host) + strings.TrimRight(u.EscapedPath(), "/"), nil
-}
-
-// BaseURL is ServerURL for the base URL of a server, to which the paths of the
-// contract are appended: it must not end with what they begin with.
+// BaseURL reads the base URL of a server, to which the paths of the contract
+// are appended, and returns it in its one spelling: lower-case scheme and host,
+// no slash at the end. It must be https, name this machine, or name one of the
+// plaintext hosts, which nobody else can listen to. The error continues a
+// sentence that begins with what holds the URL; it quotes of the text what can't
+// be a password. variable is what names more plaintext hosts.
 func BaseURL(text string, plaintext []string, variable string) (string, error) {
-	base, err := ServerURL(text, plaintext, variable)
+	u, err := parse(text, plaintext, variable)
 	if err != nil {
 		return "", err
 	}
+	base := origin(u) + strings.TrimRight(u.EscapedPath(), "/")
 	if before, _, found := strings.Cut(base+"/", "/api/v1/"); found {
 		return "", quoted(text, fmt.Errorf("must be the URL before the /api/v1, which is appended to it: %s", before))
 	}
 	return base, nil
+}
+
+// EndpointURL is BaseURL for a URL that is called as it is.
+func EndpointURL(text string, plaintext []string, variable string) (string, error) {
+	u, err := parse(text, plaintext, variable)
+	if err != nil {
+		return "", err
+	}
+	return origin(u) + u.EscapedPath(), nil
+}
+
+func origin(u *url.URL) string { return u.Scheme + "://" + strings.ToLower(u.Host) }
+
+func parse(text string, plaintext []string, variable string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case strings.Contains(text, "@"):
+		return nil, errUser // also where the text does not parse
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Opaque != "":
+		return nil, quoted(text, errURL)
+	case u.ForceQuery, u.RawQuery != "", strings.Contains(text, "#"):
+		return nil, quoted(text[:strings.IndexAny(text, "?#")+1], errQuery) // behind it may be a secret
+	case !validHost(u):
+		return nil, quoted(text, errHostPort)
+	case !plainPath(u):
+		return nil, quoted(text, errPath)
+	}
+	host := strings.ToLower(u.Hostname())
+	if u.Scheme == "http" && !thisMachine(host) && !names(plaintext, host) {
+		return nil, quoted(text, fmt.Errorf("is plain http to another machine, where anybody on the way can read tokens and replace keys: use https, or, where nobody else can listen, set %s=%s",
+			variable, strings.Join(append(slices.Clone(plaintext), host), ",")))
+	}
+	return u, nil
 }
 
 func quoted(text string, err error) error { return fmt.Errorf("is %q, and %w", text, err) }

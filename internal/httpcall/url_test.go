@@ -59,6 +59,16 @@ func TestBaseURL(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
+	for text, want := range map[string]string{
+		"https://Auth.Example/api/auth/jwks":     "https://auth.example/api/auth/jwks",
+		"https://auth.example/api/v1/auth/jwks/": "https://auth.example/api/v1/auth/jwks/",
+		"https://auth.example/jwks?x":            "",
+		"http://auth.example/jwks":               "",
+	} {
+		if got, err := EndpointURL(text, nil, "HOSTS"); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
+		}
+	}
 	_, err := BaseURL("http://auth:3001", []string{"a", "b"}, "HOSTS")
 	if err == nil || !strings.Contains(err.Error(), "HOSTS=a,b,auth") || !strings.Contains(err.Error(), `"http://auth:3001"`) {
 		t.Errorf("%v does not say what to set", err)
