@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -124,7 +123,7 @@ func (c *Client) repeat(ctx context.Context, op call, body []byte) error {
 			err = c.guarded(ctx, bounded, op, body)
 		}
 		if cause := context.Cause(ctx); err != nil && cause != nil {
-			return fmt.Errorf("%w: %w", ErrUnavailable, cause) // the caller gave up
+			return &callError{kind: ErrUnavailable, text: "the caller gave up: " + cause.Error(), cause: cause}
 		}
 		var failed *callError
 		if err == nil || !errors.As(err, &failed) || !failed.retry || n == c.config.Retries ||

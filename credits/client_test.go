@@ -2,6 +2,7 @@ package credits_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/manacore/manacore-go/authtest"
+	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/credits"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -19,21 +21,21 @@ func TestConsumeAndRefund(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	r.Grant(ada, 100)
-	receipt := must[credits.Receipt](t)(r.ledger.Consume(t.Context(), credits.Spend{
+	receipt := must[credits.Receipt](t)(r.ledger.Consume(t.Context(), credits.ConsumeParams{
 		UserID: ada, Amount: 200, Operation: "image", Metadata: map[string]any{"size": 512},
 	}))
 	if want := (credits.Receipt{TransactionID: receipt.TransactionID, Paid: 50}); receipt != want {
 		t.Errorf("receipt %+v, want %+v: free credits go first", receipt, want)
 	}
-	back := must[credits.Receipt](t)(r.ledger.Refund(t.Context(), credits.GiveBack{
+	back := must[credits.Receipt](t)(r.ledger.Refund(t.Context(), credits.RefundParams{
 		UserID: ada, Amount: 60, Operation: "half of it was black", TransactionID: receipt.TransactionID,
 	}))
 	if back.Paid != 100 || back.Free != 10 {
 		t.Errorf("receipt %+v, want 100 paid and 10 free", back)
 	}
-	_, err := r.ledger.Refund(t.Context(), credits.GiveBack{UserID: ada, Amount: 141, Operation: "more", TransactionID: receipt.TransactionID})
+	_, err := r.ledger.Refund(t.Context(), credits.RefundParams{UserID: ada, Amount: 141, Operation: "more", TransactionID: receipt.TransactionID})
 	r.fails(err, credits.ErrConflict)
-	_, err = r.ledger.Refund(t.Context(), credits.GiveBack{UserID: ada, Amount: 1, Operation: "what", TransactionID: "00000000-0000-8000-8000-ffffffffffff"})
+	_, err = r.ledger.Refund(t.Context(), credits.RefundParams{UserID: ada, Amount: 1, Operation: "what", TransactionID: "00000000-0000-8000-8000-ffffffffffff"})
 	r.fails(err, credits.ErrNotFound)
 	if diff := cmp.Diff([]int64{150, 100, -200, 60}, r.Charges(ada)); diff != "" {
 		t.Errorf("transactions (-want +got):\n%s", diff)
@@ -61,8 +63,8 @@ func TestBalanceAndCheck(t *testing.T) {
 func TestInsufficient(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	_, consumed := r.ledger.Consume(t.Context(), credits.Spend{UserID: ada, Amount: 151, Operation: "image"})
-	_, reserved := r.ledger.Reserve(t.Context(), credits.Hold{UserID: ada, Amount: 151, Operation: "image"})
+	_, consumed := r.ledger.Consume(t.Context(), credits.ConsumeParams{UserID: ada, Amount: 151, Operation: "image"})
+	_, reserved := r.ledger.Reserve(t.Context(), credits.ReserveParams{UserID: ada, Amount: 151, Operation: "image"})
 	for _, err := range []error{consumed, reserved} {
 		var short *credits.InsufficientError
 		if !errors.As(err, &short) || *short != (credits.InsufficientError{Required: 151, Available: 150, Operation: "image"}) {
@@ -75,17 +77,17 @@ func TestInsufficient(t *testing.T) {
 func TestReservation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	hold := credits.Hold{UserID: ada, Amount: 100, Operation: "video", For: time.Minute}
+	hold := credits.ReserveParams{UserID: ada, Amount: 100, Operation: "video", For: time.Minute}
 	first := must[credits.Reservation](t)(r.ledger.Reserve(t.Context(), hold))
 	if want := (credits.Reservation{ID: first.ID, Amount: 100, Available: 50, ExpiresAt: epoch.Add(time.Minute)}); first != want {
 		t.Errorf("reservation %+v, want %+v", first, want)
 	}
 	r.has(50, 100)
-	id := must[string](t)(r.ledger.Commit(t.Context(), credits.Settlement{ReservationID: first.ID, Amount: 30}))
-	if again := must[string](t)(r.ledger.Commit(t.Context(), credits.Settlement{ReservationID: first.ID, Amount: 30})); again != id {
+	id := must[string](t)(r.ledger.Commit(t.Context(), credits.CommitParams{ReservationID: first.ID, Amount: 30}))
+	if again := must[string](t)(r.ledger.Commit(t.Context(), credits.CommitParams{ReservationID: first.ID, Amount: 30})); again != id {
 		t.Errorf("a second commit is another transaction: %s, %s", id, again)
 	}
-	_, err := r.ledger.Commit(t.Context(), credits.Settlement{ReservationID: first.ID})
+	_, err := r.ledger.Commit(t.Context(), credits.CommitParams{ReservationID: first.ID})
 	r.fails(err, credits.ErrConflict)
 	r.fails(r.ledger.Release(t.Context(), first.ID), credits.ErrConflict)
 	r.has(120, 0)
@@ -98,7 +100,7 @@ func TestReservation(t *testing.T) {
 	}
 	third := must[credits.Reservation](t)(r.ledger.Reserve(t.Context(), hold))
 	r.clock.Advance(time.Minute)
-	_, err = r.ledger.Commit(t.Context(), credits.Settlement{ReservationID: third.ID})
+	_, err = r.ledger.Commit(t.Context(), credits.CommitParams{ReservationID: third.ID})
 	r.fails(err, credits.ErrConflict)
 	if err := r.ledger.Release(t.Context(), third.ID); err != nil {
 		t.Error(err)
@@ -110,7 +112,7 @@ func TestReservation(t *testing.T) {
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	spend := credits.Spend{UserID: ada, Amount: 10, Operation: "image", Key: "order-7"}
+	spend := credits.ConsumeParams{UserID: ada, Amount: 10, Operation: "image", Key: "order-7"}
 	first := must[credits.Receipt](t)(r.ledger.Consume(t.Context(), spend))
 	again := must[credits.Receipt](t)(r.ledger.Consume(t.Context(), spend))
 	if again.TransactionID != first.TransactionID || !again.Replayed || first.Replayed {
@@ -131,7 +133,7 @@ func TestParallelRetriesChargeOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 16 {
 		group.Go(func() {
-			if _, err := r.ledger.Consume(t.Context(), credits.Spend{UserID: ada, Amount: 10, Operation: "image", Key: "k"}); err != nil {
+			if _, err := r.ledger.Consume(t.Context(), credits.ConsumeParams{UserID: ada, Amount: 10, Operation: "image", Key: "k"}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -144,12 +146,12 @@ func TestTransactions(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	for n := range 5 {
-		must[credits.Receipt](t)(r.ledger.Consume(t.Context(), credits.Spend{UserID: ada, Amount: int64(n + 1), Operation: "image", Key: "key" + string(rune('a'+n))}))
+		must[credits.Receipt](t)(r.ledger.Consume(t.Context(), credits.ConsumeParams{UserID: ada, Amount: int64(n + 1), Operation: "image", Key: "key" + string(rune('a'+n))}))
 	}
 	var amounts []int64
-	page := credits.Page{Limit: 2}
+	page := credits.PageParams{UserID: ada, Limit: 2}
 	for {
-		list, next, err := r.ledger.Transactions(t.Context(), ada, page)
+		list, next, err := r.ledger.TransactionsPage(t.Context(), page)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,14 +169,95 @@ func TestTransactions(t *testing.T) {
 	if diff := cmp.Diff([]int64{-5, -4, -3, -2, -1}, amounts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	_, _, err := r.ledger.Transactions(t.Context(), ada, credits.Page{Cursor: "77"})
+	_, _, err := r.ledger.TransactionsPage(t.Context(), credits.PageParams{UserID: ada, Cursor: "77"})
 	r.fails(err, credits.ErrInvalid)
-	for _, p := range []credits.Page{{Limit: -1}, {Limit: 201}, {Cursor: "a b"}, {Cursor: strings.Repeat("x", 256)}} {
+	for _, p := range []credits.PageParams{{Limit: -1}, {Limit: 201}, {Cursor: "a b"}, {Cursor: strings.Repeat("x", 256)}} {
 		before := r.CreditRequests()
-		_, _, err := r.ledger.Transactions(t.Context(), ada, p)
+		p.UserID = ada
+		_, _, err := r.ledger.TransactionsPage(t.Context(), p)
 		if r.fails(err, credits.ErrInvalid); r.CreditRequests() != before {
 			t.Errorf("%+v was sent", p)
 		}
+	}
+}
+
+// The iterator asks for a page when it needs one, ends with an error, and does
+// not go round.
+func TestTransactionsOneByOne(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	const n = 450 // three pages
+	for i := range n {
+		must[credits.Receipt](t)(r.ledger.Consume(t.Context(), credits.ConsumeParams{
+			UserID: "bob", Amount: 1, Operation: "image", Metadata: map[string]any{"n": i},
+		}))
+		if i == 0 {
+			r.Grant("bob", n)
+		}
+	}
+	before := r.CreditRequests()
+	next := n - 1
+	for row, err := range r.ledger.Transactions(t.Context(), "bob") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(row.Metadata) != fmt.Sprintf(`{"n":%d}`, next) {
+			t.Fatalf("metadata %s, want n = %d", row.Metadata, next)
+		}
+		if asked, want := r.CreditRequests()-before, (n-1-next)/200+1; asked > want+1 {
+			t.Fatalf("%d pages asked for at transaction %d", asked, n-next)
+		}
+		next--
+	}
+	if next != -1 || r.CreditRequests()-before != 3 {
+		t.Errorf("%d left out, %d pages", next+1, r.CreditRequests()-before)
+	}
+	for range r.ledger.Transactions(t.Context(), "bob") {
+		break
+	}
+	if r.CreditRequests()-before != 4 {
+		t.Error("a loop that ends asks for more")
+	}
+	failures := 0
+	r.FaultCredits(func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Query().Get("cursor") != "" {
+			w.WriteHeader(500)
+			return
+		}
+		r.ServeCredits(w, req)
+	})
+	rows := 0
+	for row, err := range r.ledger.Transactions(t.Context(), "bob") {
+		if err == nil {
+			rows++
+			continue
+		}
+		failures++
+		r.fails(err, credits.ErrUnavailable)
+		if row.ID != "" {
+			t.Errorf("made up %+v", row)
+		}
+	}
+	if rows == 0 || failures != 1 {
+		t.Errorf("%d rows and %d errors", rows, failures)
+	}
+	r.FaultCredits(func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set(wire.NextCursorHeader, "round")
+		wire.Reply(w, req, 200, []int{})
+	})
+	for _, err := range r.ledger.Transactions(t.Context(), "bob") {
+		r.fails(err, credits.ErrUnavailable)
+	}
+	for _, err := range r.ledger.Transactions(t.Context(), "..") {
+		r.fails(err, credits.ErrInvalid)
+	}
+}
+
+// Errors of one name are one value.
+func TestErrorsOfClient(t *testing.T) {
+	t.Parallel()
+	if credits.ErrUnavailable != client.ErrUnavailable || credits.ErrForbidden != client.ErrForbidden {
+		t.Error("credits and client have errors of one name that are two values")
 	}
 }
 
@@ -206,7 +289,7 @@ func TestStandaloneService(t *testing.T) {
 	if b := must[credits.Balance](t)(r.ledger.Balance(t.Context(), ada)); b.Available() != 5 {
 		t.Errorf("balance %+v", b)
 	}
-	v := must[credits.Reservation](t)(r.ledger.Reserve(t.Context(), credits.Hold{UserID: ada, Amount: 3, Operation: "x"}))
+	v := must[credits.Reservation](t)(r.ledger.Reserve(t.Context(), credits.ReserveParams{UserID: ada, Amount: 3, Operation: "x"}))
 	if v.ID != "r1" || !v.ExpiresAt.IsZero() {
 		t.Errorf("reservation %+v", v)
 	}

@@ -21,6 +21,15 @@
 // key, and the settling of a reservation. Behind too many failures in a row a
 // circuit breaker answers ErrUnavailable at once.
 //
+// # Goroutines and Close
+//
+// A process has one Client, and closes it when its server has ended. Until then
+// the client keeps idle connections, up to 64, and the goroutines of net/http
+// that go with them, and it may look on a goroutine for a reservation whose
+// answer did not come (Reserve). After Close there is none of these, and every
+// call ends with ErrUnavailable. A client that nobody closes keeps its
+// connections until the ledger ends them.
+//
 // # The service key
 //
 // It goes to the configured URL alone, over TLS unless that is this machine or

@@ -5,20 +5,22 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/internal/httpcall"
 )
 
 // The kinds of failure. Every error of this package is at least one of them by
 // errors.Is, told by the status and the code of the answer and never by its
 // text. Error texts are fixed words for the operator's log: they hold no key
-// and nothing that a server or a caller sent.
+// and nothing that a server or a caller sent. ErrUnavailable and ErrForbidden
+// are those of package client, so that one test serves both.
 var (
 	// ErrInsufficient: the balance is too low. The error is an
 	// *InsufficientError, which has the figures.
 	ErrInsufficient = errors.New("insufficient credits")
 	// ErrUnavailable: the ledger gave no answer that can be trusted. Whether an
 	// operation took place is not known: try again with the same key.
-	ErrUnavailable = errors.New("credits unavailable")
+	ErrUnavailable = client.ErrUnavailable
 	// ErrConflict: the ledger holds something that speaks against the
 	// operation: another operation under the same key, one that is still
 	// running, or a reservation that was settled the other way or has expired.
@@ -38,7 +40,7 @@ var (
 	ErrNotFound = errors.New("not known to the credit ledger")
 	// ErrForbidden: the ledger does not take this service key, or not for this
 	// app or operation.
-	ErrForbidden = errors.New("refused by the credit ledger")
+	ErrForbidden = client.ErrForbidden
 	// ErrNotConfigured: the configuration lacks the app or the service key, or
 	// is not usable.
 	ErrNotConfigured = errors.New("credits are not configured")
@@ -62,14 +64,28 @@ func (e *InsufficientError) Is(target error) bool { return target == ErrInsuffic
 type callError struct {
 	kind    error
 	text    string
+	cause   error            // nil: none that is an error of its own
 	outcome httpcall.Outcome // what it says about the ledger's health
 	retry   bool             // another try may end better
 	after   time.Duration    // how long the ledger asked to wait; 0: it did not say
 }
 
-func (e *callError) Error() string { return e.kind.Error() + ": " + e.text }
+func (e *callError) Error() string {
+	switch e.kind {
+	case ErrUnavailable: // whose own text is about the auth server
+		return "credits unavailable: " + e.text
+	case ErrForbidden:
+		return "refused by the credit ledger: " + e.text
+	}
+	return e.kind.Error() + ": " + e.text
+}
 
-func (e *callError) Unwrap() error { return e.kind }
+func (e *callError) Unwrap() []error {
+	if e.cause == nil {
+		return []error{e.kind}
+	}
+	return []error{e.kind, e.cause}
+}
 
 func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrInvalid}, args...)...)

@@ -25,12 +25,12 @@ func Example() {
 	fmt.Println(balance.Available(), err)
 
 	// Reserve, work, commit what it came to.
-	reservation, err := ledger.Reserve(ctx, credits.Hold{UserID: "ada", Amount: 100, Operation: "image_generation"})
+	reservation, err := ledger.Reserve(ctx, credits.ReserveParams{UserID: "ada", Amount: 100, Operation: "image_generation"})
 	fmt.Println(reservation.Amount, reservation.Available, err)
-	_, err = ledger.Commit(ctx, credits.Settlement{ReservationID: reservation.ID, Amount: 80})
+	_, err = ledger.Commit(ctx, credits.CommitParams{ReservationID: reservation.ID, Amount: 80})
 	fmt.Println(err)
 
-	_, err = ledger.Consume(ctx, credits.Spend{UserID: "ada", Amount: 100, Operation: "image_generation"})
+	_, err = ledger.Consume(ctx, credits.ConsumeParams{UserID: "ada", Amount: 100, Operation: "image_generation"})
 	if short, ok := errors.AsType[*credits.InsufficientError](err); ok {
 		fmt.Println(short.Required, "required,", short.Available, "available")
 	}

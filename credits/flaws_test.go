@@ -41,24 +41,24 @@ func (r *rig) every(ledger *credits.Client) map[string]error {
 		r.t.Errorf("Balance made up %+v", b)
 	}
 	errs["Check"] = ledger.Check(ctx, ada, 1)
-	receipt, err := ledger.Consume(ctx, credits.Spend{UserID: ada, Amount: 1, Operation: "op"})
+	receipt, err := ledger.Consume(ctx, credits.ConsumeParams{UserID: ada, Amount: 1, Operation: "op"})
 	if errs["Consume"] = err; err != nil && receipt != (credits.Receipt{}) {
 		r.t.Errorf("Consume made up %+v", receipt)
 	}
-	receipt, err = ledger.Refund(ctx, credits.GiveBack{UserID: ada, Amount: 1, Operation: "op"})
+	receipt, err = ledger.Refund(ctx, credits.RefundParams{UserID: ada, Amount: 1, Operation: "op"})
 	if errs["Refund"] = err; err != nil && receipt != (credits.Receipt{}) {
 		r.t.Errorf("Refund made up %+v", receipt)
 	}
-	v, err := ledger.Reserve(ctx, credits.Hold{UserID: ada, Amount: 1, Operation: "op", Key: "every"}) // which is not asked for again
+	v, err := ledger.Reserve(ctx, credits.ReserveParams{UserID: ada, Amount: 1, Operation: "op", Key: "every"}) // which is not asked for again
 	if errs["Reserve"] = err; err != nil && v != (credits.Reservation{}) {
 		r.t.Errorf("Reserve made up %+v", v)
 	}
-	id, err := ledger.Commit(ctx, credits.Settlement{ReservationID: "r"})
+	id, err := ledger.Commit(ctx, credits.CommitParams{ReservationID: "r"})
 	if errs["Commit"] = err; err != nil && id != "" {
 		r.t.Errorf("Commit made up %q", id)
 	}
 	errs["Release"] = ledger.Release(ctx, "r")
-	list, next, err := ledger.Transactions(ctx, ada, credits.Page{})
+	list, next, err := ledger.TransactionsPage(ctx, credits.PageParams{UserID: ada})
 	if errs["Transactions"] = err; err != nil && (list != nil || next != "") {
 		r.t.Errorf("Transactions made up %v, %q", list, next)
 	}
@@ -142,10 +142,10 @@ func TestFlaw07LostAnswerIsNotASecondCharge(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	losing := func() *credits.Client { return r.losing(2) }
-	must[credits.Receipt](t)(losing().Consume(t.Context(), credits.Spend{UserID: ada, Amount: 10, Operation: "image"}))
-	must[credits.Receipt](t)(losing().Refund(t.Context(), credits.GiveBack{UserID: ada, Amount: 10, Operation: "image"}))
-	v := must[credits.Reservation](t)(losing().Reserve(t.Context(), credits.Hold{UserID: ada, Amount: 20, Operation: "image"}))
-	must[string](t)(losing().Commit(t.Context(), credits.Settlement{ReservationID: v.ID}))
+	must[credits.Receipt](t)(losing().Consume(t.Context(), credits.ConsumeParams{UserID: ada, Amount: 10, Operation: "image"}))
+	must[credits.Receipt](t)(losing().Refund(t.Context(), credits.RefundParams{UserID: ada, Amount: 10, Operation: "image"}))
+	v := must[credits.Reservation](t)(losing().Reserve(t.Context(), credits.ReserveParams{UserID: ada, Amount: 20, Operation: "image"}))
+	must[string](t)(losing().Commit(t.Context(), credits.CommitParams{ReservationID: v.ID}))
 	if diff := cmp.Diff([]int64{150, -10, 10, -20}, r.Charges(ada)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -154,7 +154,7 @@ func TestFlaw07LostAnswerIsNotASecondCharge(t *testing.T) {
 	}
 	// Two calls without a key are two operations.
 	for range 2 {
-		must[credits.Receipt](t)(r.ledger.Consume(t.Context(), credits.Spend{UserID: ada, Amount: 1, Operation: "image"}))
+		must[credits.Receipt](t)(r.ledger.Consume(t.Context(), credits.ConsumeParams{UserID: ada, Amount: 1, Operation: "image"}))
 	}
 	r.has(128, 0)
 }
@@ -185,9 +185,9 @@ func TestFlaw09UserIDStaysInItsPlace(t *testing.T) {
 	})
 	for _, id := range []string{"", ".", "..", "../x", "a/b", `a\b`, "a b", "a\x00", "a\n", "\xff", strings.Repeat("a", 256)} {
 		_, balance := r.ledger.Balance(t.Context(), id)
-		_, consume := r.ledger.Consume(t.Context(), credits.Spend{UserID: id, Amount: 1, Operation: "op"})
-		_, reserve := r.ledger.Reserve(t.Context(), credits.Hold{UserID: id, Amount: 1, Operation: "op"})
-		_, _, history := r.ledger.Transactions(t.Context(), id, credits.Page{})
+		_, consume := r.ledger.Consume(t.Context(), credits.ConsumeParams{UserID: id, Amount: 1, Operation: "op"})
+		_, reserve := r.ledger.Reserve(t.Context(), credits.ReserveParams{UserID: id, Amount: 1, Operation: "op"})
+		_, _, history := r.ledger.TransactionsPage(t.Context(), credits.PageParams{UserID: id})
 		for _, err := range []error{balance, consume, reserve, history} {
 			r.fails(err, credits.ErrInvalid)
 		}
@@ -209,22 +209,22 @@ func TestAmounts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	for _, amount := range []int64{0, -1, credits.MaxAmount + 1, -1 << 63} {
-		_, consume := r.ledger.Consume(t.Context(), credits.Spend{UserID: ada, Amount: amount, Operation: "op"})
-		_, refund := r.ledger.Refund(t.Context(), credits.GiveBack{UserID: ada, Amount: amount, Operation: "op"})
-		_, reserve := r.ledger.Reserve(t.Context(), credits.Hold{UserID: ada, Amount: amount, Operation: "op"})
+		_, consume := r.ledger.Consume(t.Context(), credits.ConsumeParams{UserID: ada, Amount: amount, Operation: "op"})
+		_, refund := r.ledger.Refund(t.Context(), credits.RefundParams{UserID: ada, Amount: amount, Operation: "op"})
+		_, reserve := r.ledger.Reserve(t.Context(), credits.ReserveParams{UserID: ada, Amount: amount, Operation: "op"})
 		for _, err := range []error{consume, refund, reserve, r.ledger.Check(t.Context(), ada, amount)} {
 			r.fails(err, credits.ErrInvalid)
 		}
 		if amount != 0 { // 0 takes all
-			_, err := r.ledger.Commit(t.Context(), credits.Settlement{ReservationID: "r", Amount: amount})
+			_, err := r.ledger.Commit(t.Context(), credits.CommitParams{ReservationID: "r", Amount: amount})
 			r.fails(err, credits.ErrInvalid)
 		}
 	}
-	_, err := r.ledger.Consume(t.Context(), credits.Spend{UserID: ada, Amount: 1, Operation: "op", Metadata: map[string]any{"x": strings.Repeat("x", 1<<20)}})
+	_, err := r.ledger.Consume(t.Context(), credits.ConsumeParams{UserID: ada, Amount: 1, Operation: "op", Metadata: map[string]any{"x": strings.Repeat("x", 1<<20)}})
 	r.fails(err, credits.ErrInvalid)
-	_, err = r.ledger.Consume(t.Context(), credits.Spend{UserID: ada, Amount: 1, Operation: "op", Key: "a b"})
+	_, err = r.ledger.Consume(t.Context(), credits.ConsumeParams{UserID: ada, Amount: 1, Operation: "op", Key: "a b"})
 	r.fails(err, credits.ErrInvalid)
-	_, err = r.ledger.Reserve(t.Context(), credits.Hold{UserID: ada, Amount: 1, Operation: "op", For: 1})
+	_, err = r.ledger.Reserve(t.Context(), credits.ReserveParams{UserID: ada, Amount: 1, Operation: "op", For: 1})
 	r.fails(err, credits.ErrInvalid)
 	if n := r.CreditRequests(); n != 0 {
 		t.Errorf("%d requests were sent", n)
@@ -235,11 +235,11 @@ func TestAmounts(t *testing.T) {
 func TestFlaw10ReservedIsOutOfReach(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	v := must[credits.Reservation](t)(r.ledger.Reserve(t.Context(), credits.Hold{UserID: ada, Amount: 150, Operation: "work"}))
-	_, err := r.ledger.Consume(t.Context(), credits.Spend{UserID: ada, Amount: 1, Operation: "other"})
+	v := must[credits.Reservation](t)(r.ledger.Reserve(t.Context(), credits.ReserveParams{UserID: ada, Amount: 150, Operation: "work"}))
+	_, err := r.ledger.Consume(t.Context(), credits.ConsumeParams{UserID: ada, Amount: 1, Operation: "other"})
 	r.fails(err, credits.ErrInsufficient)
 	r.fails(r.ledger.Check(t.Context(), ada, 1), credits.ErrInsufficient)
-	must[string](t)(r.ledger.Commit(t.Context(), credits.Settlement{ReservationID: v.ID}))
+	must[string](t)(r.ledger.Commit(t.Context(), credits.CommitParams{ReservationID: v.ID}))
 	r.has(0, 0)
 }
 

@@ -2,6 +2,8 @@ package credits
 
 import (
 	"context"
+	stdjson "encoding/json"
+	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -9,10 +11,12 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/manacore/manacore-go/internal/wire"
 )
+
+// maxLimit is the largest page, in transactions.
+const maxLimit = 200
 
 // Transaction is a row of a user's ledger.
 type Transaction struct {
@@ -23,26 +27,62 @@ type Transaction struct {
 	BalanceAfter  int64
 	AppID         string
 	Operation     string
-	Metadata      jsontext.Value // a JSON object; nil: none
+	Metadata      stdjson.RawMessage // a JSON object; nil: none
 	Key           string
 	CreatedAt     time.Time
 }
 
-// Page asks for a part of a user's transactions.
-type Page struct {
+// PageParams is what TransactionsPage takes.
+type PageParams struct {
+	UserID string
 	Limit  int    // 1 to 200. 0: 50
-	Cursor string // Next of the page before. "": the newest
+	Cursor string // next of the page before. "": the newest
 }
 
-// Transactions lists what this app did with a user's credits, newest first.
-// next is the cursor of the following page, empty after the last; a page may
-// have fewer than Limit, or none, before that. Our own server has the route,
-// the standalone service does not: there it is ErrNotFound.
-func (c *Client) Transactions(ctx context.Context, userID string, p Page) (list []Transaction, next string, err error) {
-	if err := checkUser(userID); err != nil {
+// Transactions are what this app did with a user's credits, newest first, asked
+// for a page at a time while the loop goes on:
+//
+//	for t, err := range ledger.Transactions(ctx, userID) {
+//		if err != nil {
+//			return err
+//		}
+//		...
+//	}
+//
+// An error is the last pair, with a zero Transaction. What is written during the
+// loop is not in it. Our own server has the route, the standalone service does
+// not: there the error is ErrNotFound.
+func (c *Client) Transactions(ctx context.Context, userID string) iter.Seq2[Transaction, error] {
+	return func(yield func(Transaction, error) bool) {
+		for p := (PageParams{UserID: userID, Limit: maxLimit}); ; {
+			list, next, err := c.TransactionsPage(ctx, p)
+			if err == nil && next != "" && next == p.Cursor {
+				err = errNonsense // it would go round for ever
+			}
+			if err != nil {
+				yield(Transaction{}, err)
+				return
+			}
+			for _, t := range list {
+				if !yield(t, nil) {
+					return
+				}
+			}
+			if p.Cursor = next; next == "" {
+				return
+			}
+		}
+	}
+}
+
+// TransactionsPage is one page of Transactions, for who shows them a page at a
+// time. next is the cursor of the following page, empty after the last; a page
+// may have fewer than Limit, or none, before that.
+func (c *Client) TransactionsPage(ctx context.Context, p PageParams) (list []Transaction, next string, err error) {
+	if err := checkUser(p.UserID); err != nil {
 		return nil, "", err
 	}
-	if p.Limit < 0 || p.Limit > 200 {
+	if p.Limit < 0 || p.Limit > maxLimit {
 		return nil, "", invalid("the limit of a page is 1 to 200")
 	}
 	if len(p.Cursor) > maxText || strings.IndexFunc(p.Cursor, notVisible) >= 0 {
@@ -55,7 +95,7 @@ func (c *Client) Transactions(ctx context.Context, userID string, p Page) (list 
 	if p.Cursor != "" {
 		query.Set("cursor", p.Cursor)
 	}
-	path := "/transactions/" + url.PathEscape(userID)
+	path := "/transactions/" + url.PathEscape(p.UserID)
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
@@ -64,7 +104,7 @@ func (c *Client) Transactions(ctx context.Context, userID string, p Page) (list 
 		path:   path,
 		limit:  maxPage,
 		read: func(a *answer) error {
-			list, err = readPage(a.body, userID)
+			list, err = readPage(a.body, p.UserID)
 			next = a.header.Get(wire.NextCursorHeader)
 			return err
 		},
@@ -92,7 +132,7 @@ func readPage(doc []byte, userID string) ([]Transaction, error) {
 			AppID: row.AppID, Operation: row.Description, CreatedAt: at,
 		}
 		if row.Metadata.Kind() == '{' {
-			t.Metadata = row.Metadata
+			t.Metadata = stdjson.RawMessage(row.Metadata)
 		}
 		if row.IdempotencyKey != nil {
 			t.Key = *row.IdempotencyKey

@@ -38,22 +38,22 @@ var methods = []method{
 		return nil, l.Check(ctx, ada, 100)
 	}, nil, 100, 20},
 	{"Consume", func(ctx context.Context, l *credits.Client, _, _ string) (any, error) {
-		return l.Consume(ctx, credits.Spend{UserID: ada, Amount: 7, Operation: "op", Key: "consume"})
+		return l.Consume(ctx, credits.ConsumeParams{UserID: ada, Amount: 7, Operation: "op", Key: "consume"})
 	}, []int64{-7}, 93, 20},
 	{"Refund", func(ctx context.Context, l *credits.Client, _, transaction string) (any, error) {
-		return l.Refund(ctx, credits.GiveBack{UserID: ada, Amount: 7, Operation: "op", TransactionID: transaction, Key: "refund"})
+		return l.Refund(ctx, credits.RefundParams{UserID: ada, Amount: 7, Operation: "op", TransactionID: transaction, Key: "refund"})
 	}, []int64{7}, 107, 20},
 	{"Reserve", func(ctx context.Context, l *credits.Client, _, _ string) (any, error) {
-		return l.Reserve(ctx, credits.Hold{UserID: ada, Amount: 7, Operation: "op", Key: "reserve"})
+		return l.Reserve(ctx, credits.ReserveParams{UserID: ada, Amount: 7, Operation: "op", Key: "reserve"})
 	}, nil, 93, 27},
 	{"Commit", func(ctx context.Context, l *credits.Client, reservation, _ string) (any, error) {
-		return l.Commit(ctx, credits.Settlement{ReservationID: reservation, Amount: 7})
+		return l.Commit(ctx, credits.CommitParams{ReservationID: reservation, Amount: 7})
 	}, []int64{-7}, 113, 0},
 	{"Release", func(ctx context.Context, l *credits.Client, reservation, _ string) (any, error) {
 		return nil, l.Release(ctx, reservation)
 	}, nil, 120, 0},
 	{"Transactions", func(ctx context.Context, l *credits.Client, _, _ string) (any, error) {
-		list, _, err := l.Transactions(ctx, ada, credits.Page{})
+		list, _, err := l.TransactionsPage(ctx, credits.PageParams{UserID: ada})
 		if list == nil {
 			return nil, err
 		}
@@ -84,8 +84,8 @@ func (m method) outage(t *testing.T, fault authtest.Fault) {
 	issuer := authtest.NewIssuer(t, options...)
 	r := &rig{Issuer: issuer, t: t}
 	r.ledger = r.newClient(nil)
-	receipt := must[credits.Receipt](t)(r.ledger.Consume(t.Context(), credits.Spend{UserID: ada, Amount: 30, Operation: "before"}))
-	v := must[credits.Reservation](t)(r.ledger.Reserve(t.Context(), credits.Hold{UserID: ada, Amount: 20, Operation: "before"}))
+	receipt := must[credits.Receipt](t)(r.ledger.Consume(t.Context(), credits.ConsumeParams{UserID: ada, Amount: 30, Operation: "before"}))
+	v := must[credits.Reservation](t)(r.ledger.Reserve(t.Context(), credits.ReserveParams{UserID: ada, Amount: 20, Operation: "before"}))
 	during := r.newClient(func(c *credits.Config) {
 		if fault == authtest.TimedOut || fault == authtest.SlowDrip {
 			c.Timeout, c.Attempt = 300*time.Millisecond, 100*time.Millisecond
@@ -183,7 +183,7 @@ func TestRepetitions(t *testing.T) {
 				requests := 0
 				ledger := bubbled(t, func(r *http.Request) (*http.Response, error) { requests++; return c.answer(r) }, c.edit)
 				start := time.Now()
-				_, err := ledger.Consume(t.Context(), credits.Spend{UserID: ada, Amount: 1, Operation: "op"})
+				_, err := ledger.Consume(t.Context(), credits.ConsumeParams{UserID: ada, Amount: 1, Operation: "op"})
 				took := time.Since(start)
 				if !errors.Is(err, credits.ErrUnavailable) {
 					t.Errorf("error %v", err)

@@ -9,8 +9,8 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// Hold is what Reserve sets aside.
-type Hold struct {
+// ReserveParams is what Reserve takes.
+type ReserveParams struct {
 	UserID    string
 	Amount    int64  // 1 to MaxAmount
 	Operation string // what for; the ledger's reason
@@ -18,7 +18,7 @@ type Hold struct {
 	// the credits then return by themselves. 0: as the ledger has it, 15
 	// minutes with ours.
 	For time.Duration
-	Key string // as Spend's
+	Key string // as that of ConsumeParams
 	// ReleaseIfUnknown is for a caller who has a Key and will not ask again
 	// under it: a call that ends with ErrUnavailable then leaves nothing set
 	// aside, as one without a Key does.
@@ -33,8 +33,8 @@ type Reservation struct {
 	ExpiresAt time.Time // zero where the ledger does not say
 }
 
-// Settlement is what Commit takes.
-type Settlement struct {
+// CommitParams is what Commit takes.
+type CommitParams struct {
 	ReservationID string
 	Amount        int64  // at most what was reserved; the rest returns. 0: all of it
 	Operation     string // the transaction's description. "": that of the reservation
@@ -48,14 +48,14 @@ type Settlement struct {
 // client does: on a goroutine of its own it asks under the same key, twenty
 // times at most, until the ledger answers, and releases what there is. The
 // ledger has to know keys of reservations, as ours does.
-func (c *Client) Reserve(ctx context.Context, h Hold) (Reservation, error) {
-	if _, err := checkSpend(h.UserID, h.Amount, h.Operation, nil); err != nil {
+func (c *Client) Reserve(ctx context.Context, p ReserveParams) (Reservation, error) {
+	if _, err := checkSpend(p.UserID, p.Amount, p.Operation, nil); err != nil {
 		return Reservation{}, err
 	}
-	if h.For < 0 || h.For%time.Second != 0 {
+	if p.For < 0 || p.For%time.Second != 0 {
 		return Reservation{}, invalid("the time of a reservation is in whole seconds")
 	}
-	key, err := keyOr(h.Key)
+	key, err := keyOr(p.Key)
 	if err != nil {
 		return Reservation{}, err
 	}
@@ -63,11 +63,11 @@ func (c *Client) Reserve(ctx context.Context, h Hold) (Reservation, error) {
 		r    Reservation
 		sent bool
 	)
-	op := c.reserve(h, key, &r)
+	op := c.reserve(p, key, &r)
 	op.sent = &sent
 	if err := c.do(ctx, op); err != nil {
-		if sent && errors.Is(err, ErrUnavailable) && (h.Key == "" || h.ReleaseIfUnknown) {
-			c.releaseUnknown(ctx, h, key)
+		if sent && errors.Is(err, ErrUnavailable) && (p.Key == "" || p.ReleaseIfUnknown) {
+			c.releaseUnknown(ctx, p, key)
 		}
 		return Reservation{}, err
 	}
@@ -75,21 +75,21 @@ func (c *Client) Reserve(ctx context.Context, h Hold) (Reservation, error) {
 }
 
 // reserve is the call that sets aside, with its result in r.
-func (c *Client) reserve(h Hold, key string, r *Reservation) call {
+func (c *Client) reserve(p ReserveParams, key string, r *Reservation) call {
 	return call{
 		method: http.MethodPost,
 		path:   "/reserve",
 		body: wire.CreditReserveRequest{
-			UserID: h.UserID, Amount: h.Amount, Reason: h.Operation, IdempotencyKey: key, ExpiresIn: int64(h.For / time.Second),
+			UserID: p.UserID, Amount: p.Amount, Reason: p.Operation, IdempotencyKey: key, ExpiresIn: int64(p.For / time.Second),
 		},
-		required: h.Amount, operation: h.Operation,
+		required: p.Amount, operation: p.Operation,
 		conflictPasses: true,
 		read: func(a *answer) error {
 			var body wire.CreditReserveResponse
 			if err := a.into(&body, "reservationId", "balance"); err != nil {
 				return err
 			}
-			*r = Reservation{ID: body.ReservationID, Amount: h.Amount, Available: body.Balance}
+			*r = Reservation{ID: body.ReservationID, Amount: p.Amount, Available: body.Balance}
 			if !isID(r.ID) {
 				return errAnswer
 			}
@@ -108,16 +108,16 @@ func (c *Client) reserve(h Hold, key string, r *Reservation) call {
 // transaction. Doing it again has the same result. A reservation that was
 // released, has expired, or was committed with another amount is an
 // ErrConflict.
-func (c *Client) Commit(ctx context.Context, s Settlement) (string, error) {
-	if err := checkID(s.ReservationID); err != nil {
+func (c *Client) Commit(ctx context.Context, p CommitParams) (string, error) {
+	if err := checkID(p.ReservationID); err != nil {
 		return "", err
 	}
-	request := wire.CreditCommitRequest{ReservationID: s.ReservationID, Description: s.Operation}
-	if s.Amount != 0 {
-		if err := checkAmount(s.Amount); err != nil {
+	request := wire.CreditCommitRequest{ReservationID: p.ReservationID, Description: p.Operation}
+	if p.Amount != 0 {
+		if err := checkAmount(p.Amount); err != nil {
 			return "", err
 		}
-		request.Amount = &s.Amount
+		request.Amount = &p.Amount
 	}
 	var id string
 	err := c.do(ctx, call{

@@ -10,8 +10,8 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// Spend is what Consume takes.
-type Spend struct {
+// ConsumeParams is what Consume takes.
+type ConsumeParams struct {
 	UserID    string
 	Amount    int64          // 1 to MaxAmount
 	Operation string         // what for; the transaction's description
@@ -23,8 +23,8 @@ type Spend struct {
 	Key string
 }
 
-// GiveBack is what Refund returns.
-type GiveBack struct {
+// RefundParams is what Refund takes.
+type RefundParams struct {
 	UserID    string
 	Amount    int64  // 1 to MaxAmount
 	Operation string // why; the transaction's description
@@ -32,7 +32,7 @@ type GiveBack struct {
 	// ledger takes the newest spending of this app that covers it.
 	TransactionID string
 	Metadata      map[string]any // nil: none
-	Key           string         // as Spend's
+	Key           string         // as that of ConsumeParams
 }
 
 // Receipt is a transaction that took place, by this call or an earlier one
@@ -44,49 +44,50 @@ type Receipt struct {
 }
 
 // Consume takes credits at once. Where something can fail afterwards, Reserve
-// is right.
-func (c *Client) Consume(ctx context.Context, s Spend) (Receipt, error) {
-	metadata, err := checkSpend(s.UserID, s.Amount, s.Operation, s.Metadata)
+// is right. A call that ends with ErrUnavailable may have taken them, and only
+// the same call with the same Key tells: without a Key nobody can ask.
+func (c *Client) Consume(ctx context.Context, p ConsumeParams) (Receipt, error) {
+	metadata, err := checkSpend(p.UserID, p.Amount, p.Operation, p.Metadata)
 	if err != nil {
 		return Receipt{}, err
 	}
-	key, err := keyOr(s.Key)
+	key, err := keyOr(p.Key)
 	if err != nil {
 		return Receipt{}, err
 	}
-	return c.transact(ctx, -s.Amount, s.UserID, key, call{
+	return c.transact(ctx, -p.Amount, p.UserID, key, call{
 		method: http.MethodPost,
 		path:   "/use",
 		body: wire.CreditUseRequest{
-			UserID: s.UserID, Amount: s.Amount, AppID: c.config.AppID, Description: s.Operation,
+			UserID: p.UserID, Amount: p.Amount, AppID: c.config.AppID, Description: p.Operation,
 			IdempotencyKey: key, Metadata: metadata,
 		},
-		required: s.Amount, operation: s.Operation,
+		required: p.Amount, operation: p.Operation,
 		conflictPasses: true,
 	})
 }
 
 // Refund gives credits back that were taken by this app.
-func (c *Client) Refund(ctx context.Context, g GiveBack) (Receipt, error) {
-	metadata, err := checkSpend(g.UserID, g.Amount, g.Operation, g.Metadata)
+func (c *Client) Refund(ctx context.Context, p RefundParams) (Receipt, error) {
+	metadata, err := checkSpend(p.UserID, p.Amount, p.Operation, p.Metadata)
 	if err != nil {
 		return Receipt{}, err
 	}
-	if g.TransactionID != "" {
-		if err := checkID(g.TransactionID); err != nil {
+	if p.TransactionID != "" {
+		if err := checkID(p.TransactionID); err != nil {
 			return Receipt{}, err
 		}
 	}
-	key, err := keyOr(g.Key)
+	key, err := keyOr(p.Key)
 	if err != nil {
 		return Receipt{}, err
 	}
-	return c.transact(ctx, g.Amount, g.UserID, key, call{
+	return c.transact(ctx, p.Amount, p.UserID, key, call{
 		method: http.MethodPost,
 		path:   "/refund",
 		body: wire.CreditRefundRequest{
-			UserID: g.UserID, Amount: g.Amount, AppID: c.config.AppID, Description: g.Operation,
-			TransactionID: g.TransactionID, IdempotencyKey: key, Metadata: metadata,
+			UserID: p.UserID, Amount: p.Amount, AppID: c.config.AppID, Description: p.Operation,
+			TransactionID: p.TransactionID, IdempotencyKey: key, Metadata: metadata,
 		},
 		conflictPasses: true,
 	})

@@ -51,12 +51,12 @@ func (u *unknown) close() {
 
 // releaseUnknown asks once more for a reservation whose answer did not come, on
 // a context that outlives the caller's, and releases what there is.
-func (c *Client) releaseUnknown(ctx context.Context, h Hold, key string) {
+func (c *Client) releaseUnknown(ctx context.Context, p ReserveParams, key string) {
 	ctx = context.WithoutCancel(ctx)
 	started := c.unknown.run(func() {
 		var err error
 		for n := range maxAsks {
-			if err = c.releaseOnce(ctx, h, key); !errors.Is(err, ErrUnavailable) {
+			if err = c.releaseOnce(ctx, p, key); !errors.Is(err, ErrUnavailable) {
 				return // it is released, or the ledger knows of none
 			}
 			if !c.waitOpen(ctx, n) {
@@ -72,9 +72,9 @@ func (c *Client) releaseUnknown(ctx context.Context, h Hold, key string) {
 
 // releaseOnce asks for the reservation under its key, which makes it where the
 // first request did not arrive, and releases it.
-func (c *Client) releaseOnce(ctx context.Context, h Hold, key string) error {
+func (c *Client) releaseOnce(ctx context.Context, p ReserveParams, key string) error {
 	var r Reservation
-	if err := c.run(ctx, c.reserve(h, key, &r)); err != nil {
+	if err := c.run(ctx, c.reserve(p, key, &r)); err != nil {
 		return err
 	}
 	return c.run(ctx, release(r.ID))

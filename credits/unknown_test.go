@@ -73,7 +73,7 @@ func TestS05UnknownReservationIsReleased(t *testing.T) {
 				server.lose.Store(&c.lose)
 				ctx, cancel := context.WithTimeout(t.Context(), c.patience)
 				defer cancel()
-				params := credits.Hold{UserID: ada, Amount: 100, Operation: "op", Key: c.key, ReleaseIfUnknown: c.release}
+				params := credits.ReserveParams{UserID: ada, Amount: 100, Operation: "op", Key: c.key, ReleaseIfUnknown: c.release}
 				v, err := ledger.Reserve(ctx, params)
 				if !errors.Is(err, credits.ErrUnavailable) || v != (credits.Reservation{}) {
 					t.Fatalf("%+v, %v", v, err)
@@ -93,7 +93,7 @@ func TestS05UnknownReservationIsReleased(t *testing.T) {
 func TestS05NothingToRelease(t *testing.T) {
 	t.Parallel()
 	reserve := func(ctx context.Context, ledger *credits.Client, amount int64) error {
-		_, err := ledger.Reserve(ctx, credits.Hold{UserID: ada, Amount: amount, Operation: "op"})
+		_, err := ledger.Reserve(ctx, credits.ReserveParams{UserID: ada, Amount: amount, Operation: "op"})
 		return err
 	}
 	for _, c := range []struct {
@@ -159,7 +159,7 @@ func TestS05GivesUp(t *testing.T) {
 		requests := 0
 		ledger := bubbled(t, func(r *http.Request) (*http.Response, error) { requests++; return status(r, 500, nil), nil },
 			func(c *credits.Config) { c.Retries, c.Breaker.Failures = -1, 2 })
-		if _, err := ledger.Reserve(t.Context(), credits.Hold{UserID: ada, Amount: 1, Operation: "op"}); !errors.Is(err, credits.ErrUnavailable) {
+		if _, err := ledger.Reserve(t.Context(), credits.ReserveParams{UserID: ada, Amount: 1, Operation: "op"}); !errors.Is(err, credits.ErrUnavailable) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)

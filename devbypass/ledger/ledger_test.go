@@ -48,11 +48,11 @@ func TestStandIn(t *testing.T) {
 	if !strings.Contains(log.String(), "CREDITS ARE NOT REAL") {
 		t.Errorf("log: %s", &log)
 	}
-	v, err := client.Reserve(t.Context(), credits.Hold{UserID: ada, Amount: 60, Operation: "op", For: time.Hour})
+	v, err := client.Reserve(t.Context(), credits.ReserveParams{UserID: ada, Amount: 60, Operation: "op", For: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Commit(t.Context(), credits.Settlement{ReservationID: v.ID, Amount: 50}); err != nil {
+	if _, err := client.Commit(t.Context(), credits.CommitParams{ReservationID: v.ID, Amount: 50}); err != nil {
 		t.Fatal(err)
 	}
 	if b, err := client.Balance(t.Context(), ada); err != nil || b.Available() != 55 {

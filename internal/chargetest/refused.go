@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/manacore/manacore-go/authtest"
+	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/credits"
 	"github.com/manacore/manacore-go/middleware"
 	"github.com/manacore/manacore-go/middleware/charge"
@@ -69,6 +70,9 @@ func runRefused(t *testing.T, suite Suite) {
 			r.refused(got, 400, envelope(400, "INVALID_REQUEST", "The request asks for nothing that has a cost"), "")
 		}},
 		{"the cost can't be told", priced(0, errHandler), func(r *rig, got answer) {
+			r.refused(got, 503, envelope(503, "SERVICE_UNAVAILABLE", unavailable), "2")
+		}},
+		{"the cost is not for this user", priced(0, client.ErrForbidden), func(r *rig, got answer) {
 			r.refused(got, 503, envelope(503, "SERVICE_UNAVAILABLE", unavailable), "2")
 		}},
 		{"a negative cost", priced(-1, nil), func(r *rig, got answer) {

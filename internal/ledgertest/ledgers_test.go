@@ -188,7 +188,7 @@ func story(t *testing.T, p place) string {
 		tell(what, fmt.Sprint(r.Paid, r.Free, r.Replayed), err)
 		return r.TransactionID
 	}
-	reserve := func(what string, h credits.Hold) credits.Reservation {
+	reserve := func(what string, h credits.ReserveParams) credits.Reservation {
 		h.UserID = p.userID
 		v, err := p.ledger.Reserve(t.Context(), h)
 		state := "held"
@@ -198,61 +198,61 @@ func story(t *testing.T, p place) string {
 		tell(what, fmt.Sprint(state, v.Available, v.ExpiresAt), err)
 		return v
 	}
-	commit := func(what string, s credits.Settlement) string {
+	commit := func(what string, s credits.CommitParams) string {
 		id, err := p.ledger.Commit(t.Context(), s)
 		tell(what, id != "", err)
 		return id
 	}
 	release := func(what, id string) { tell(what, "", p.ledger.Release(t.Context(), id)) }
-	spend := func(what string, s credits.Spend) string {
+	spend := func(what string, s credits.ConsumeParams) string {
 		s.UserID, s.Operation = p.userID, "op"
 		r, err := p.ledger.Consume(t.Context(), s)
 		return receipt(what, r, err)
 	}
-	back := func(what string, g credits.GiveBack) {
+	back := func(what string, g credits.RefundParams) {
 		g.UserID, g.Operation = p.userID, "op"
 		r, err := p.ledger.Refund(t.Context(), g)
 		receipt(what, r, err)
 	}
 
-	first := spend("use", credits.Spend{Amount: 30, Key: "a", Metadata: map[string]any{"n": 1}})
-	again := spend("use again", credits.Spend{Amount: 30, Key: "a", Metadata: map[string]any{"n": 1}})
+	first := spend("use", credits.ConsumeParams{Amount: 30, Key: "a", Metadata: map[string]any{"n": 1}})
+	again := spend("use again", credits.ConsumeParams{Amount: 30, Key: "a", Metadata: map[string]any{"n": 1}})
 	tell("the same", first == again, nil)
-	spend("use of another amount", credits.Spend{Amount: 31, Key: "a"})
-	spend("use of too much", credits.Spend{Amount: 500})
-	back("refund", credits.GiveBack{Amount: 10, TransactionID: first, Key: "b"})
-	back("refund again", credits.GiveBack{Amount: 10, TransactionID: first, Key: "b"})
-	back("refund of too much", credits.GiveBack{Amount: 21, TransactionID: first})
-	back("refund of nothing known", credits.GiveBack{Amount: 1, TransactionID: "00000000-0000-8000-8000-ffffffffffff"})
-	back("refund of the newest", credits.GiveBack{Amount: 5})
+	spend("use of another amount", credits.ConsumeParams{Amount: 31, Key: "a"})
+	spend("use of too much", credits.ConsumeParams{Amount: 500})
+	back("refund", credits.RefundParams{Amount: 10, TransactionID: first, Key: "b"})
+	back("refund again", credits.RefundParams{Amount: 10, TransactionID: first, Key: "b"})
+	back("refund of too much", credits.RefundParams{Amount: 21, TransactionID: first})
+	back("refund of nothing known", credits.RefundParams{Amount: 1, TransactionID: "00000000-0000-8000-8000-ffffffffffff"})
+	back("refund of the newest", credits.RefundParams{Amount: 5})
 
-	v := reserve("reserve", credits.Hold{Amount: 40, Operation: "op", Key: "c", For: time.Minute})
-	tell("reserve again", reserve("same", credits.Hold{Amount: 40, Operation: "op", Key: "c", For: time.Minute}).ID == v.ID, nil)
-	reserve("reserve another", credits.Hold{Amount: 41, Operation: "op", Key: "c", For: time.Minute})
-	reserve("reserve too much", credits.Hold{Amount: 500, Operation: "op"})
-	commit("commit too much", credits.Settlement{ReservationID: v.ID, Amount: 41})
-	id := commit("commit a part", credits.Settlement{ReservationID: v.ID, Amount: 15})
-	fmt.Fprintf(&told, "commit again: same %v\n", commit("commit", credits.Settlement{ReservationID: v.ID, Amount: 15}) == id)
-	commit("commit another amount", credits.Settlement{ReservationID: v.ID, Amount: 16})
+	v := reserve("reserve", credits.ReserveParams{Amount: 40, Operation: "op", Key: "c", For: time.Minute})
+	tell("reserve again", reserve("same", credits.ReserveParams{Amount: 40, Operation: "op", Key: "c", For: time.Minute}).ID == v.ID, nil)
+	reserve("reserve another", credits.ReserveParams{Amount: 41, Operation: "op", Key: "c", For: time.Minute})
+	reserve("reserve too much", credits.ReserveParams{Amount: 500, Operation: "op"})
+	commit("commit too much", credits.CommitParams{ReservationID: v.ID, Amount: 41})
+	id := commit("commit a part", credits.CommitParams{ReservationID: v.ID, Amount: 15})
+	fmt.Fprintf(&told, "commit again: same %v\n", commit("commit", credits.CommitParams{ReservationID: v.ID, Amount: 15}) == id)
+	commit("commit another amount", credits.CommitParams{ReservationID: v.ID, Amount: 16})
 	release("release the committed", v.ID)
-	w := reserve("reserve", credits.Hold{Amount: 20, Operation: "op"})
+	w := reserve("reserve", credits.ReserveParams{Amount: 20, Operation: "op"})
 	release("release", w.ID)
 	release("release again", w.ID)
-	commit("commit the released", credits.Settlement{ReservationID: w.ID})
-	x := reserve("reserve for a minute", credits.Hold{Amount: 20, Operation: "op", Key: "d", For: time.Minute})
+	commit("commit the released", credits.CommitParams{ReservationID: w.ID})
+	x := reserve("reserve for a minute", credits.ReserveParams{Amount: 20, Operation: "op", Key: "d", For: time.Minute})
 	p.clock.Advance(time.Minute)
-	commit("commit the expired", credits.Settlement{ReservationID: x.ID})
+	commit("commit the expired", credits.CommitParams{ReservationID: x.ID})
 	release("release the expired", x.ID)
-	commit("commit nothing known", credits.Settlement{ReservationID: "00000000-0000-8000-8000-ffffffffffff"})
+	commit("commit nothing known", credits.CommitParams{ReservationID: "00000000-0000-8000-8000-ffffffffffff"})
 
 	guarded(t, p, &told)
-	list, next, err := p.ledger.Transactions(t.Context(), p.userID, credits.Page{Limit: 200})
+	list, next, err := p.ledger.TransactionsPage(t.Context(), credits.PageParams{UserID: p.userID, Limit: 200})
 	for _, row := range list {
 		key := row.Key
 		if strings.HasPrefix(key, "go-") {
 			key = "one of the client's"
 		}
-		fmt.Fprintln(&told, row.Type, row.Amount, row.BalanceBefore, row.BalanceAfter, row.AppID, row.Operation, row.Metadata, key)
+		fmt.Fprintln(&told, row.Type, row.Amount, row.BalanceBefore, row.BalanceAfter, row.AppID, row.Operation, string(row.Metadata), key)
 	}
 	fmt.Fprintln(&told, next, err)
 	return told.String()

@@ -111,7 +111,7 @@ func (c *Charge) settle(out *writer, failed bool) {
 		info.Err = c.guard.ledger.Release(ctx, c.reservation.ID)
 	} else {
 		info.Outcome, info.Charged = Committed, cost
-		info.TransactionID, info.Err = c.guard.ledger.Commit(ctx, credits.Settlement{
+		info.TransactionID, info.Err = c.guard.ledger.Commit(ctx, credits.CommitParams{
 			ReservationID: c.reservation.ID, Amount: cost, Operation: c.guard.operation,
 		})
 	}

@@ -20,15 +20,22 @@ type Config struct {
 	// got nothing pays nothing.
 	Durable bool
 	// FailOpen is how many requests a minute may run without a charge while the
-	// ledger gives no answer (credits.ErrUnavailable), all users together. It
-	// covers that alone: too few credits, a copy of a request and a service key
-	// that is not taken are refused as ever, and so is a caller who went
-	// meanwhile. Each is told to OnCharge as Uncharged, and a warning is logged
-	// once a minute. 0: none, they get a 503.
+	// ledger gives no answer (credits.ErrUnavailable), all users of this Guard
+	// together. It covers that alone: too few credits, a copy of a request and a
+	// service key that is not taken are refused as ever, and so is a caller who
+	// went meanwhile. Each is told to OnCharge as Uncharged, and a warning is
+	// logged once a minute. 0: none, they get a 503.
 	//
-	// It is what a service gives away: one user who sends enough requests can
-	// use all of it, and whoever can bring the ledger down has that much for
-	// free. The requests beyond it get a 503.
+	// It is a bucket that is full at the start, holds FailOpen requests and fills
+	// evenly within a minute: twice as many can pass in the first minute of an
+	// outage. Each process has one for each Guard, so three replicas give away
+	// three times as much.
+	//
+	// A flood finds the bucket as everybody does. One user who sends enough
+	// requests uses all of it, and the other users get a 503; a flood that brings
+	// the ledger down has FailOpen requests a minute for free as long as it
+	// lasts. Set it to what one replica may lose in a minute, and limit requests
+	// by user in front of the Guard.
 	FailOpen int
 	// OnCharge is called once for each request, when it is refused, passes
 	// without a charge or is settled: for metrics. nil: nothing is.

@@ -16,7 +16,7 @@ import (
 const retryAfter = 2 * time.Second
 
 var (
-	errCost     = errors.New("charge: the cost function returned a cost that is none")
+	errCost     = errors.New("charge: the cost of a request can't be told")
 	errUnpriced = errors.New("charge: the request has no cost")
 	errKey      = fmt.Errorf("charge: one %s of 1 to 255 visible characters is accepted", KeyHeader)
 	errBody     = errors.New("charge: the request's body can't be read")
@@ -65,7 +65,7 @@ func (g *Guard) denial(err error, keySent bool) middleware.Denial {
 		code, message = wire.InvalidRequest, "The request body could not be read"
 	case errors.Is(err, credits.ErrConflict) && keySent:
 		code, message = wire.Conflict, "A request with this "+KeyHeader+" is running or was charged"
-	case errors.Is(err, credits.ErrForbidden):
+	case errors.Is(err, credits.ErrForbidden) && !errors.Is(err, errCost):
 		code, message = wire.Internal, "Request failed: this service can't charge for it"
 	}
 	d := middleware.Denial{Status: code.Status(), Code: string(code), Message: message, Body: body, Err: err, DenyWith: g.config.DenyWith}

@@ -41,12 +41,12 @@ const (
 )
 
 // Ledger is what a Guard needs of a ledger. *credits.Client is one. Reserve has
-// to do as Hold.ReleaseIfUnknown says: what it may have set aside for a request
+// to do as credits.ReserveParams.ReleaseIfUnknown says: what it may have set aside for a request
 // that the guard then refuses would else be out of the user's reach until it
 // expires.
 type Ledger interface {
-	Reserve(context.Context, credits.Hold) (credits.Reservation, error)
-	Commit(context.Context, credits.Settlement) (transactionID string, err error)
+	Reserve(context.Context, credits.ReserveParams) (credits.Reservation, error)
+	Commit(context.Context, credits.CommitParams) (transactionID string, err error)
 	Release(ctx context.Context, reservationID string) error
 }
 
@@ -114,9 +114,9 @@ func (g *Guard) Admit(r *http.Request) (*Charge, *middleware.Denial) {
 	case errors.Is(err, credits.ErrInvalid):
 		return nil, g.refuse(r, user, 0, fmt.Errorf("%w: %w", errUnpriced, err), false)
 	case err != nil:
-		return nil, g.refuse(r, user, 0, err, false)
+		return nil, g.refuse(r, user, 0, fmt.Errorf("%w: %w", errCost, err), false)
 	case cost < 0 || cost > credits.MaxAmount:
-		return nil, g.refuse(r, user, 0, errCost, false)
+		return nil, g.refuse(r, user, 0, fmt.Errorf("%w: the function returned %d", errCost, cost), false)
 	case cost == 0:
 		return g.uncharged(r, user, nil), nil
 	}

@@ -73,23 +73,23 @@ type rest struct {
 // ledger then answers this one's repetitions and no copy. A copy of what came
 // to nothing goes on to the next key.
 func (g *Guard) reserve(r *http.Request, user client.User, cost int64, id string, sent bool) (credits.Reservation, error) {
-	hold := credits.Hold{
+	params := credits.ReserveParams{
 		UserID: user.ID, Amount: cost, Operation: g.operation, For: g.config.HoldFor,
 		ReleaseIfUnknown: true, // no request asks again under another one's key
 	}
 	if !sent {
-		return g.ledger.Reserve(r.Context(), hold)
+		return g.ledger.Reserve(r.Context(), params)
 	}
-	hold.Operation = g.operation + " " + rand.Text()
-	return g.reserveOnce(r.Context(), hold, id)
+	params.Operation = g.operation + " " + rand.Text()
+	return g.reserveOnce(r.Context(), params, id)
 }
 
-func (g *Guard) reserveOnce(ctx context.Context, hold credits.Hold, id string) (credits.Reservation, error) {
+func (g *Guard) reserveOnce(ctx context.Context, params credits.ReserveParams, id string) (credits.Reservation, error) {
 	var err error
 	for try := range maxTries {
-		hold.Key = "charge-" + id + string(rune('0'+try))
+		params.Key = "charge-" + id + string(rune('0'+try))
 		var reservation credits.Reservation
-		reservation, err = g.ledger.Reserve(ctx, hold)
+		reservation, err = g.ledger.Reserve(ctx, params)
 		if !errors.Is(err, credits.ErrKeyLapsed) {
 			return reservation, err
 		}

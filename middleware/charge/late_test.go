@@ -24,12 +24,12 @@ type expiring struct {
 	released  bool
 }
 
-func (l *expiring) Reserve(_ context.Context, h credits.Hold) (credits.Reservation, error) {
+func (l *expiring) Reserve(_ context.Context, h credits.ReserveParams) (credits.Reservation, error) {
 	l.expiry = time.Now().Add(h.For)
 	return credits.Reservation{ID: "r", Amount: h.Amount, ExpiresAt: l.expiry}, nil
 }
 
-func (l *expiring) Commit(_ context.Context, s credits.Settlement) (string, error) {
+func (l *expiring) Commit(_ context.Context, s credits.CommitParams) (string, error) {
 	if !time.Now().Before(l.expiry) {
 		return "", credits.ErrConflict
 	}
