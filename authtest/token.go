@@ -23,8 +23,9 @@ type draft struct {
 	now        time.Time
 	header     map[string]any
 	claims     map[string]any
-	rawHeader  []byte // in place of header, where not nil
-	rawPayload []byte // in place of claims, where not nil
+	exp        *time.Time // what ExpiresAt and ExpiresIn set
+	rawHeader  []byte     // in place of header, where not nil
+	rawPayload []byte     // in place of claims, where not nil
 	key        *key
 	sign       func(input string) []byte // nil signs with key
 	editSigned func(signature []byte) []byte
@@ -37,6 +38,7 @@ func (i *Issuer) Token(claims ...Claim) string {
 	for _, c := range claims {
 		c(d)
 	}
+	d.ageWithExp()
 	header, payload := d.rawHeader, d.rawPayload
 	if header == nil {
 		header = i.encode("header", d.header)
@@ -85,11 +87,22 @@ func (i *Issuer) draft() *draft {
 			"email": DefaultEmail,
 			"role":  DefaultRole,
 			"sid":   DefaultSessionID,
-			"iat":   now.Unix(),
+			"iat":   issuedNow(now.Unix()),
 			"exp":   now.Add(TokenLife).Unix(),
 			"iss":   i.name,
 			"aud":   i.audience,
 		},
+	}
+}
+
+// issuedNow is the iat of a token that was told nothing about it.
+type issuedNow int64
+
+// ageWithExp keeps a token that expired before now from having been issued
+// after its end, which would be another fault than its age.
+func (d *draft) ageWithExp() {
+	if iat, ok := d.claims["iat"].(issuedNow); ok && d.exp != nil && d.exp.Unix() < int64(iat) {
+		d.claims["iat"] = d.exp.Add(-TokenLife).Unix()
 	}
 }
 
@@ -145,21 +158,22 @@ func IssuedAt(t time.Time) Claim { return Set("iat", t.Unix()) }
 // NotBefore sets nbf.
 func NotBefore(t time.Time) Claim { return Set("nbf", t.Unix()) }
 
-// ExpiresAt sets exp.
-func ExpiresAt(t time.Time) Claim { return Set("exp", t.Unix()) }
+// ExpiresAt sets exp. Where that is before the issuer's now and nothing sets
+// iat, the token was issued TokenLife before it.
+func ExpiresAt(t time.Time) Claim {
+	return func(d *draft) {
+		d.exp = &t
+		d.claims["exp"] = t.Unix()
+	}
+}
 
-// ExpiresIn sets exp to d from the issuer's now; a negative d is past.
+// ExpiresIn is ExpiresAt for d from the issuer's now; a negative d is past.
 func ExpiresIn(d time.Duration) Claim {
-	return func(d2 *draft) { d2.claims["exp"] = d2.now.Add(d).Unix() }
+	return func(d2 *draft) { ExpiresAt(d2.now.Add(d))(d2) }
 }
 
 // Expired makes a token that was good until an hour ago: past any leeway.
-func Expired() Claim {
-	return func(d *draft) {
-		d.claims["exp"] = d.now.Add(-time.Hour).Unix()
-		d.claims["iat"] = d.now.Add(-time.Hour - TokenLife).Unix()
-	}
-}
+func Expired() Claim { return ExpiresIn(-time.Hour) }
 
 // NotYetValid makes a token that is good an hour from now.
 func NotYetValid() Claim {

@@ -45,6 +45,14 @@ func TestAccepted(t *testing.T) {
 		{"aud array", authtest.Audience("other", "manacore"), plain},
 		{"aud array of one", set("aud", `["manacore"]`), plain},
 		{"iat absent", authtest.Without("iat"), like(func(u *client.User) { u.IssuedAt = time.Time{} })},
+		{"S20 null in sid", set("sid", "null"), like(func(u *client.User) { u.SessionID = "" })},
+		{"S20 null in sessionId", set("sessionId", "null"), plain},
+		{"S20 null in iat", set("iat", "null"), like(func(u *client.User) { u.IssuedAt = time.Time{} })},
+		{"S20 null in what other tokens have", authtest.All(set("nonce", "null"), set("client_id", "null"), set("azp", "null"), set("token_use", "null"), set("events", "null"), set("jti", "null")), plain},
+		{"S19 iat at exp", authtest.All(authtest.ExpiresIn(time.Second), authtest.IssuedAt(epoch.Add(time.Second))), like(func(u *client.User) {
+			u.IssuedAt = epoch.Add(time.Second)
+			u.ExpiresAt = u.IssuedAt
+		})},
 		{"sid empty", authtest.SessionID(""), like(func(u *client.User) { u.SessionID = "" })},
 		{"sid absent", authtest.Without("sid"), like(func(u *client.User) { u.SessionID = "" })},
 		{"role admin", authtest.Role("admin"), like(func(u *client.User) { u.Role = "admin" })},
@@ -52,7 +60,10 @@ func TestAccepted(t *testing.T) {
 		{"sub of 512 bytes", authtest.Subject(strings.Repeat("s", 512)), like(func(u *client.User) { u.ID = strings.Repeat("s", 512) })},
 		{"sub beyond ASCII", authtest.Subject("zo\u00eb \u65e5\u672c \U0001f600"), like(func(u *client.User) { u.ID = "zo\u00eb \u65e5\u672c \U0001f600" })},
 		{"sub with quotes", authtest.Subject(`a"b\c/d`), like(func(u *client.User) { u.ID = `a"b\c/d` })},
-		{"D84 expired within the leeway", authtest.ExpiresIn(-9 * time.Second), like(func(u *client.User) { u.ExpiresAt = epoch.Add(-9 * time.Second) })},
+		{"D84 expired within the leeway", authtest.ExpiresIn(-9 * time.Second), like(func(u *client.User) {
+			u.ExpiresAt = epoch.Add(-9 * time.Second)
+			u.IssuedAt = u.ExpiresAt.Add(-authtest.TokenLife)
+		})},
 		{"D85 the longest life", authtest.ExpiresIn(24 * time.Hour), like(func(u *client.User) { u.ExpiresAt = epoch.Add(24 * time.Hour) })},
 		{"D86 nbf now", authtest.NotBefore(epoch), plain},
 		{"D87 iat within the leeway", authtest.IssuedAt(epoch.Add(10 * time.Second)), like(func(u *client.User) { u.IssuedAt = epoch.Add(10 * time.Second) })},

@@ -119,9 +119,12 @@ func TestAnyValidClaims(t *testing.T) {
 		second := func(name string, from, to time.Duration) time.Time {
 			return epoch.Add(time.Duration(rapid.Int64Range(int64(from/time.Second), int64(to/time.Second)).Draw(rt, name)) * time.Second)
 		}
+		expires := second("exp", -9*time.Second, 24*time.Hour)
+		// No token was issued after its end, or may be used only from then on (S19).
+		latest := min(10*time.Second, expires.Sub(epoch)-time.Second)
 		want := client.User{
 			ID: text.Draw(rt, "sub"), Email: text.Draw(rt, "email"), Role: text.Draw(rt, "role"), SessionID: rapid.OneOf(text, rapid.Just("")).Draw(rt, "sid"),
-			IssuedAt: second("iat", -1000*time.Hour, 10*time.Second), ExpiresAt: second("exp", -9*time.Second, 24*time.Hour),
+			IssuedAt: second("iat", -1000*time.Hour, min(10*time.Second, latest+time.Second)), ExpiresAt: expires,
 		}
 		claims := []authtest.Claim{
 			authtest.Subject(want.ID), authtest.Email(want.Email), authtest.Role(want.Role), authtest.SessionID(want.SessionID),
@@ -129,7 +132,7 @@ func TestAnyValidClaims(t *testing.T) {
 		}
 		claims = maybe(rt, "aud is an array", claims, authtest.Audience(append(rapid.SliceOfN(text, 0, 5).Draw(rt, "aud"), "manacore")...))
 		claims = maybe(rt, "with typ", claims, authtest.Header("typ", rapid.SampledFrom([]string{"JWT", "at+jwt", "application/at+jwt"}).Draw(rt, "typ")))
-		claims = maybe(rt, "with nbf", claims, authtest.NotBefore(second("nbf", -1000*time.Hour, 10*time.Second)))
+		claims = maybe(rt, "with nbf", claims, authtest.NotBefore(second("nbf", -1000*time.Hour, latest)))
 		claims = maybe(rt, "with another claim", claims, authtest.Set("x-"+text.Draw(rt, "name"), map[string]any{"sub": text.Draw(rt, "value")}))
 		token := r.Token(claims...)
 		for range 2 {

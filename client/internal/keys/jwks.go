@@ -73,7 +73,7 @@ func parse(data []byte) (document, error) {
 }
 
 // jwk holds the members that decide whether a key is usable here. Those for
-// private or symmetric material only count by being there.
+// private or symmetric material only count by being there and not being null.
 type jwk struct {
 	Kty    string         `json:"kty"`
 	Crv    string         `json:"crv"`
@@ -93,7 +93,7 @@ func parseKey(raw jsontext.Value) (kid string, key ed25519.PublicKey, private bo
 	if err := json.Unmarshal(raw, &k); err != nil {
 		return "", nil, false
 	}
-	if k.D != nil || k.K != nil || k.P != nil {
+	if material(k.D) || material(k.K) || material(k.P) {
 		return "", nil, true
 	}
 	// RFC 8037 section 2, RFC 7517 sections 4.2 to 4.5.
@@ -110,6 +110,10 @@ func parseKey(raw jsontext.Value) (kid string, key ed25519.PublicKey, private bo
 	}
 	return k.Kid, key, false
 }
+
+// material tells a member that is there and holds something, be it of the wrong
+// type.
+func material(member jsontext.Value) bool { return member != nil && member.Kind() != 'n' }
 
 // parsePoint decodes x and refuses the public keys that crypto/ed25519 lets
 // through: encodings that are not canonical (RFC 8032 section 5.1.3) and

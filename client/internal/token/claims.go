@@ -85,6 +85,10 @@ func (c *Claims) names() []string { return claimNames }
 func (c *Claims) refusal() error  { return errPayload }
 
 func (c *Claims) member(r *reader, i int) (err error) {
+	if r.PeekKind() == 'n' && nullable(i) {
+		_, err = r.ReadToken()
+		return err
+	}
 	switch i {
 	case claimIss:
 		c.Issuer, err = r.text(ErrIssuer)
@@ -112,6 +116,18 @@ func (c *Claims) member(r *reader, i int) (err error) {
 		err = c.readKind(r, i)
 	}
 	return err
+}
+
+// nullable tells the claims of which null says that they are absent, as some
+// issuers write it. Whether one that is absent is missed is Policy's business.
+// What every token must have is none of them, nor is nbf, whose null could mean
+// that the token is not to be used yet (attack 86).
+func nullable(claim int) bool {
+	switch claim {
+	case claimIss, claimSub, claimAud, claimExp, claimNbf:
+		return false
+	}
+	return true
 }
 
 // Session is the id of the session: sid, or sessionId, the other name under

@@ -20,7 +20,9 @@ type Policy struct {
 }
 
 // Check holds claims to the policy and to the audiences of their issuer. That
-// the token is expired is said only of one that is good in everything else.
+// the token is expired is said only of one that is good in everything else, but
+// for times that contradict each other: one that ended before it was issued has
+// ended.
 func (p *Policy) Check(c *Claims, audiences []string, now time.Time) error {
 	switch {
 	case !validSubject(c.Subject):
@@ -46,6 +48,13 @@ func (p *Policy) Check(c *Claims, audiences []string, now time.Time) error {
 	// "On or after" exp (RFC 7519 section 4.1.4).
 	if !now.Before(c.Expires.Add(p.Leeway)) {
 		return fault.ErrExpired
+	}
+	// Times that contradict each other do so whatever the leeway (attack 88).
+	switch {
+	case c.IssuedAt.After(c.Expires):
+		return errIat
+	case !c.NotBefore.Before(c.Expires):
+		return errNbf
 	}
 	return nil
 }
