@@ -64,10 +64,10 @@ func TestCheck(t *testing.T) {
 			}
 		}, want: "configuration", failed: "database", says: "restore a backup"},
 		{name: "newer", change: func(t *testing.T, c *Config) {
-			execute(t, c.SQLitePath, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`)
+			execute(t, c.SQLitePath, `INSERT INTO manacore_migrations (name, applied_at) VALUES ('99999_future.sql', 1)`)
 		}, want: "configuration database", failed: "schema", says: "run the newer program"},
 		{name: "older", change: func(t *testing.T, c *Config) {
-			execute(t, c.SQLitePath, `DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`)
+			execute(t, c.SQLitePath, `DELETE FROM manacore_migrations WHERE name = (SELECT max(name) FROM manacore_migrations)`)
 		}, want: "configuration database schema", says: "1 migrations to run"},
 		{name: "a damaged page", change: func(t *testing.T, c *Config) {
 			content, err := os.ReadFile(c.SQLitePath)

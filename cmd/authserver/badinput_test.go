@@ -72,7 +72,7 @@ func TestBadSQLite(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer db.Close()
-			if _, err := db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`); err != nil {
+			if _, err := db.Exec(`INSERT INTO manacore_migrations (name, applied_at) VALUES ('99999_future.sql', 1)`); err != nil {
 				t.Fatal(err)
 			}
 		}, want: "run the newer program", backup: true},
@@ -176,7 +176,7 @@ func TestBadPostgreSQL(t *testing.T) {
 	keyed, future := pgtest.New(t), pgtest.New(t)
 	dir := t.TempDir()
 	execute(t, dir, "", []string{"DATABASE_URL=" + future, kekVariable(0)}, "migrate").is(0)
-	pgtest.Exec(t, future, "UPDATE auth.manacore_schema SET version = 99999")
+	pgtest.Exec(t, future, "INSERT INTO auth.manacore_migrations (name) VALUES ('99999_future.sql')")
 	p := run(t, dir, "PORT=0", "DATABASE_URL="+keyed, kekVariable(0)).started()
 	p.kill()
 

@@ -77,7 +77,6 @@ var confined = map[string][]string{
 	"github.com/gin-gonic/gin":    {"middleware/gin", "middleware/charge/gin", "examples/picture"},
 	"github.com/jackc/pgx":        {"authserver/internal/...", "internal/pgtest"},
 	"modernc.org/sqlite":          {"authserver/internal/..."},
-	"github.com/pressly/goose":    {"authserver/internal/..."},
 	"github.com/lestrrat-go/jwx":  {"authserver/...", "authtest"},
 	"github.com/prometheus":       {"authserver/..."},
 	"github.com/sony/gobreaker":   {"client/internal/...", "credits", "internal/httpcall"},

@@ -28,7 +28,7 @@ var Guard = guard.%s
 func TestConsumerGetsOneFramework(t *testing.T) {
 	t.Parallel()
 	frameworks := []string{"github.com/labstack/echo", "github.com/gin-gonic/gin"}
-	never := []string{"github.com/jackc/pgx", "modernc.org/sqlite", "github.com/pressly/goose", "github.com/prometheus/", "github.com/lestrrat-go/"}
+	never := []string{"github.com/jackc/pgx", "modernc.org/sqlite", "github.com/prometheus/", "github.com/lestrrat-go/"}
 	for _, tt := range []struct{ adapter, name, framework string }{
 		{"nethttp", "Guard", ""},
 		{"echo", "Guard", "github.com/labstack/echo"},

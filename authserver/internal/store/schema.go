@@ -1,12 +1,19 @@
 package store
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // NewerSchema is the error of opening a database whose schema is newer than
 // the program. The database is left as it is.
-type NewerSchema struct{ Version, Known int64 }
+type NewerSchema struct {
+	// Names are those of the migrations that ran on the database and that the
+	// program does not know.
+	Names []string
+}
 
 func (e *NewerSchema) Error() string {
-	return fmt.Sprintf("schema version %d is from a newer program: this one knows versions up to %d; "+
-		"the database was left as it is, run the newer program or restore a backup from before it", e.Version, e.Known)
+	return fmt.Sprintf("the schema is from a newer program: this one does not know %s, which ran on it; "+
+		"the database was left as it is, run the newer program or restore a backup from before it", strings.Join(e.Names, ", "))
 }

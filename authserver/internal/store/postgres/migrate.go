@@ -3,46 +3,23 @@ package postgres
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/store/migrate"
 )
 
-// migrations take the schema from one version to the next: the first file, in
-// the order of names, makes version 1. A file is not changed once released.
-//
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the schema up to date. The row of auth.manacore_schema holds
-// its version and is the lock: who has locked the row migrates, and who waited
-// for it finds that done. The lock ends with the transaction, so that it needs
-// no session of its own and none that died can keep it.
-func migrate(ctx context.Context, pool *pgxpool.Pool) error {
-	steps, version, err := pending(ctx, pool)
-	if err != nil || version == len(steps) {
-		return err
-	}
-	if version == 0 {
-		if err := makeLockRow(ctx, pool); err != nil {
-			return err
-		}
-	}
-	return retry(ctx, func() error {
-		return inTx(ctx, pool, func(tx pgx.Tx) error { return migrateIn(ctx, tx, steps) })
-	})
-}
+func steps() ([]migrate.Step, error) { return migrate.Steps(migrations, "migrations") }
 
 // Pending lists the migrations that Open would run on the database at
 // databaseURL, in their order, and changes nothing. One that Open refuses is an
 // error.
-func Pending(ctx context.Context, databaseURL string) (names []string, err error) {
+func Pending(ctx context.Context, databaseURL string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
 	pool, err := connect(ctx, databaseURL)
@@ -50,51 +27,105 @@ func Pending(ctx context.Context, databaseURL string) (names []string, err error
 		return nil, err
 	}
 	defer pool.Close()
-	steps, version, err := pending(ctx, pool)
+	all, err := steps()
+	if err != nil {
+		return nil, err
+	}
+	found, err := look(ctx, pool)
 	if err != nil {
 		return nil, explain(err)
 	}
-	for _, step := range steps[version:] {
-		names = append(names, path.Base(step))
+	pending, err := migrate.Pending(all, found.applied)
+	if err != nil {
+		return nil, explain(err)
 	}
-	return names, nil
+	return migrate.Names(pending), nil
 }
 
-// pending are the names of all migrations, and how many of them were run.
-func pending(ctx context.Context, pool *pgxpool.Pool) (steps []string, version int, err error) {
-	if steps, err = fs.Glob(migrations, "migrations/*.sql"); err != nil { // sorted
-		return nil, 0, err
-	}
-	if version, err = currentVersion(ctx, pool); err != nil {
-		return nil, 0, err
-	}
-	return steps, version, checkVersion(version, steps)
+// upgrade brings the schema up to date.
+func upgrade(ctx context.Context, pool *pgxpool.Pool) error {
+	return upgradeAs(ctx, pool, migrating{pool})
 }
 
-func checkVersion(version int, steps []string) error {
-	if version > len(steps) {
-		return &store.NewerSchema{Version: int64(version), Known: int64(len(steps))}
+func upgradeAs(ctx context.Context, pool *pgxpool.Pool, db migrate.Database) error {
+	all, err := steps()
+	if err != nil {
+		return err
 	}
-	return nil
+	found, err := look(ctx, pool)
+	if err != nil {
+		return err
+	}
+	pending, err := migrate.Pending(all, found.applied)
+	if err != nil || found.locked && len(pending) == 0 {
+		return err
+	}
+	if err := makeLockRow(ctx, pool, found.recorded); err != nil {
+		return err
+	}
+	return migrate.Run(ctx, db, all)
 }
 
-// currentVersion is 0 where there is no lock row yet.
-func currentVersion(ctx context.Context, pool *pgxpool.Pool) (version int, err error) {
-	var there bool
-	if err := pool.QueryRow(ctx, `SELECT to_regclass('auth.manacore_schema') IS NOT NULL`).Scan(&there); err != nil || !there {
-		return 0, err
+// found is what there is in a database.
+type found struct {
+	applied  []string // the names of the migrations that ran
+	recorded bool     // they are those of the record
+	locked   bool     // the lock row is there
+}
+
+// look reads which migrations ran. One statement reads what the answer depends
+// on, because another process may be migrating.
+func look(ctx context.Context, db querier) (f found, err error) {
+	var (
+		version = `NULL::integer`
+		there   bool
+		lockRow *int
+		made    []bool
+	)
+	if err := db.QueryRow(ctx, `SELECT to_regclass('auth.manacore_schema') IS NOT NULL`).Scan(&there); err != nil {
+		return found{}, err
 	}
-	err = pool.QueryRow(ctx, `SELECT version FROM auth.manacore_schema`).Scan(&version)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, nil
+	if there {
+		version = `(SELECT version FROM auth.manacore_schema)`
 	}
-	return version, err
+	if err := db.QueryRow(ctx, `SELECT `+version+`, `+hasColumn("manacore_migrations", "name")+`, `+madeBySteps()).
+		Scan(&lockRow, &f.recorded, &made); err != nil {
+		return found{}, err
+	}
+	f.locked = lockRow != nil
+	switch {
+	case f.recorded:
+		f.applied, err = recordedNames(ctx, db)
+	case f.locked:
+		f.applied, err = numberedNames(*lockRow, made)
+	}
+	return f, err
+}
+
+func recordedNames(ctx context.Context, db querier) ([]string, error) {
+	rows, err := db.Query(ctx, `SELECT name FROM auth.manacore_migrations`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// hasColumn is an expression that says whether a table of the schema auth has a
+// column. Unlike to_regclass it sees what the statement sees that it is part of.
+func hasColumn(table, column string) string {
+	return fmt.Sprintf(`EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = 'auth' AND c.relname = '%s' AND a.attname = '%s' AND NOT a.attisdropped)`, table, column)
 }
 
 // makeLockRow makes the lock row, its table and its schema where there are
 // none. IF NOT EXISTS does not keep two sessions from making one thing at
-// once: the second gets an error and finds it made when it looks again.
-func makeLockRow(ctx context.Context, pool *pgxpool.Pool) error {
+// once: the second gets an error and finds it made when it tries again. Where
+// there is a record of names the row has been lost, and is made as it was.
+func makeLockRow(ctx context.Context, pool *pgxpool.Pool, recorded bool) error {
+	version := 0
+	if recorded {
+		version = superseded
+	}
 	for _, step := range []struct{ missing, make string }{
 		{`SELECT to_regnamespace('auth') IS NULL`, `CREATE SCHEMA IF NOT EXISTS auth`},
 		{`SELECT to_regclass('auth.manacore_schema') IS NULL`, `CREATE TABLE IF NOT EXISTS auth.manacore_schema (
@@ -102,7 +133,7 @@ func makeLockRow(ctx context.Context, pool *pgxpool.Pool) error {
 			version integer NOT NULL
 		)`},
 		{`SELECT NOT EXISTS (SELECT 1 FROM auth.manacore_schema)`,
-			`INSERT INTO auth.manacore_schema (version) VALUES (0) ON CONFLICT DO NOTHING`},
+			fmt.Sprintf(`INSERT INTO auth.manacore_schema (version) VALUES (%d) ON CONFLICT DO NOTHING`, version)},
 	} {
 		err := retry(ctx, func() error {
 			var missing bool
@@ -119,34 +150,55 @@ func makeLockRow(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
-func migrateIn(ctx context.Context, tx pgx.Tx, steps []string) error {
-	var version int
-	if err := tx.QueryRow(ctx, `SELECT version FROM auth.manacore_schema FOR UPDATE`).Scan(&version); err != nil {
-		return err
-	}
-	if err := checkVersion(version, steps); err != nil {
-		return err
-	}
-	if version == len(steps) {
-		return nil
-	}
-	// A service that is at work on the tables goes first. Waiting longer for
-	// it would make everybody else wait behind us.
-	if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '10s'`); err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, idleLimit(2*callTime)); err != nil {
-		return err
-	}
-	for _, name := range steps[version:] {
-		statements, err := migrations.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, string(statements)); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	_, err := tx.Exec(ctx, `UPDATE auth.manacore_schema SET version = $1`, len(steps))
+// migrating is a database as a migrate.Database.
+type migrating struct{ pool *pgxpool.Pool }
+
+// InTx implements migrate.Database. The one row of auth.manacore_schema is the
+// lock. A lock of a row ends with the transaction, so that it needs no session
+// of its own, and no process that died keeps it.
+func (m migrating) InTx(ctx context.Context, f func(migrate.Tx) error) error {
+	return retry(ctx, func() error {
+		return inTx(ctx, m.pool, func(tx pgx.Tx) error {
+			var one bool
+			if err := tx.QueryRow(ctx, `SELECT one FROM auth.manacore_schema FOR UPDATE`).Scan(&one); err != nil {
+				return err
+			}
+			// A service that is at work on the tables goes first. Waiting longer
+			// for it would make everybody else wait behind us.
+			if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '10s'`); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, idleLimit(2*callTime)); err != nil {
+				return err
+			}
+			return f(migration{tx})
+		})
+	})
+}
+
+// migration is a transaction as a migrate.Tx.
+type migration struct{ tx pgx.Tx }
+
+// Applied implements migrate.Tx.
+func (m migration) Applied(ctx context.Context) ([]string, error) {
+	f, err := look(ctx, m.tx)
+	return f.applied, err
+}
+
+// Exec implements migrate.Tx.
+func (m migration) Exec(ctx context.Context, statements string) error {
+	_, err := m.tx.Exec(ctx, statements)
+	return err
+}
+
+// Add implements migrate.Tx.
+func (m migration) Add(ctx context.Context, name string) error {
+	_, err := m.tx.Exec(ctx, `INSERT INTO auth.manacore_migrations (name) VALUES ($1)`, name)
+	return err
+}
+
+// Supersede implements migrate.Tx.
+func (m migration) Supersede(ctx context.Context) error {
+	_, err := m.tx.Exec(ctx, `UPDATE auth.manacore_schema SET version = $1`, superseded)
 	return err
 }

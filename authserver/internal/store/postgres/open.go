@@ -57,7 +57,7 @@ func Open(ctx context.Context, databaseURL string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, pool); err != nil {
+	if err := upgrade(ctx, pool); err != nil {
 		pool.Close()
 		return nil, explain(err)
 	}

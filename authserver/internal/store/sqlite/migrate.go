@@ -10,34 +10,43 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/store/migrate"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+func steps() ([]migrate.Step, error) { return migrate.Steps(migrations, "migrations") }
+
 // Pending lists the migrations that Open would run on the file at path, in
 // their order, and changes nothing. A file that is not there needs them all.
 // One that Open refuses is an error.
-func Pending(ctx context.Context, path string) (names []string, err error) {
-	db, err := existing(path, "_pragma=query_only(1)")
+func Pending(ctx context.Context, path string) ([]string, error) {
+	pending, err := pending(ctx, path)
+	return migrate.Names(pending), err
+}
+
+func pending(ctx context.Context, path string) (pending []migrate.Step, err error) {
+	all, err := steps()
 	if err != nil {
 		return nil, err
 	}
-	if db == nil {
-		return pending(nil)
+	db, err := existing(path, "_pragma=query_only(1)")
+	if err != nil || db == nil {
+		return all, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	applied, err := applied(ctx, db)
+	names, err := appliedTo(ctx, db)
 	if err == nil {
-		names, err = pending(applied)
+		pending, err = migrate.Pending(all, names)
 	}
 	if err != nil {
 		return nil, explain(path, err)
 	}
-	return names, nil
+	return pending, nil
 }
 
 // existing opens the file at path with options and leaves alone what rests in
@@ -62,76 +71,104 @@ func existing(path, options string) (*sql.DB, error) {
 	return pool(abs, 1, "mode=rw&_pragma=busy_timeout(5000)&"+options)
 }
 
-// applied are the versions of the migrations that were run on a database.
-func applied(ctx context.Context, db *sql.DB) (versions map[int64]bool, err error) {
-	var tables, versioned int
-	err = db.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name = ?) FROM sqlite_master WHERE type = 'table'`,
-		goose.DefaultTablename).Scan(&tables, &versioned)
+// appliedTo reads the names of the migrations that ran on db. What it reads is
+// of one moment, because another process may be migrating.
+func appliedTo(ctx context.Context, db *sql.DB) (names []string, err error) {
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}
-	if versioned == 0 {
-		if tables > 0 {
-			return nil, errors.New("it holds the tables of another program and was left as it is; name another file")
-		}
-		return nil, nil
-	}
-	rows, err := db.QueryContext(ctx, `SELECT version_id FROM `+goose.DefaultTablename+` WHERE is_applied`)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	versions = map[int64]bool{}
-	for rows.Next() {
-		var version int64
-		if err := rows.Scan(&version); err != nil {
-			return nil, err
-		}
-		versions[version] = true
-	}
-	return versions, rows.Err()
-}
-
-// pending are the names of the migrations that are not applied. A version that
-// this program does not know is an error.
-func pending(applied map[int64]bool) (names []string, err error) {
-	files, err := fs.Glob(migrations, "migrations/*.sql") // sorted
-	if err != nil {
-		return nil, err
-	}
-	var newest int64
-	for _, file := range files {
-		if newest, err = goose.NumericComponent(file); err != nil {
-			return nil, err
-		}
-		if !applied[newest] {
-			names = append(names, filepath.Base(file))
-		}
-	}
-	for version := range applied {
-		if version > newest {
-			return nil, &store.NewerSchema{Version: version, Known: newest}
-		}
-	}
-	return names, nil
+	defer func() { err = errors.Join(err, tx.Rollback()) }()
+	return migration{tx}.Applied(ctx)
 }
 
 // migrate brings the schema up to date.
 func (s *Store) migrate(ctx context.Context) error {
-	dir, err := fs.Sub(migrations, "migrations")
+	all, err := steps()
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, s.write, dir, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	// Another process may be migrating too. Whoever comes second to a step
-	// fails on it and finds it done when it looks again.
-	for range len(provider.ListSources()) + 2 {
-		if _, err = provider.Up(ctx); err == nil {
-			return nil
+	return migrate.Run(ctx, migrating{s}, all)
+}
+
+// migrating is a Store as a migrate.Database.
+type migrating struct{ *Store }
+
+// migrationWaits is how many busy timeouts of five seconds a process waits for
+// the migrations of another one.
+const migrationWaits = 12
+
+// InTx implements migrate.Database.
+func (m migrating) InTx(ctx context.Context, f func(migrate.Tx) error) error {
+	for n := 1; ; n++ {
+		err := m.inTx(ctx, func(tx *sql.Tx) error { return f(migration{tx}) })
+		if n == migrationWaits || !busy(err) {
+			return err
 		}
 	}
+}
+
+// busy: another process had the write lock all the time.
+func busy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
+// migration is a transaction as a migrate.Tx.
+type migration struct{ tx *sql.Tx }
+
+// errForeign: what is in the file is another program's.
+var errForeign = errors.New("it holds the tables of another program and was left as it is; name another file")
+
+// Applied implements migrate.Tx. A database that is not empty and has no record
+// is another program's.
+func (m migration) Applied(ctx context.Context) ([]string, error) {
+	var recorded, numbered, filled bool
+	err := m.tx.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE name = 'manacore_migrations') > 0,
+		count(*) FILTER (WHERE name = 'goose_db_version') > 0, count(*) FILTER (WHERE name <> 'goose_db_version') > 0
+		FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`).Scan(&recorded, &numbered, &filled)
+	if err != nil {
+		return nil, err
+	}
+	if recorded {
+		return column[string](ctx, m.tx, `SELECT name FROM manacore_migrations`)
+	}
+	var names []string
+	if numbered {
+		names, err = m.numbered(ctx)
+	}
+	if err == nil && filled && len(names) == 0 {
+		err = errForeign
+	}
+	return names, err
+}
+
+// Exec implements migrate.Tx.
+func (m migration) Exec(ctx context.Context, statements string) error {
+	_, err := m.tx.ExecContext(ctx, statements)
 	return err
+}
+
+// Add implements migrate.Tx.
+func (m migration) Add(ctx context.Context, name string) error {
+	_, err := m.tx.ExecContext(ctx, `INSERT INTO manacore_migrations (name, applied_at)
+		VALUES (?, CAST(unixepoch('subsec') * 1000 AS INTEGER))`, name)
+	return err
+}
+
+// column is what a query for one column finds.
+func column[T any](ctx context.Context, tx *sql.Tx, query string) (values []T, err error) {
+	rows, err := tx.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var value T
+		if err := rows.Scan(&value); err != nil {
+			return nil, err
+		}
+		values = append(values, value)
+	}
+	return values, rows.Err()
 }

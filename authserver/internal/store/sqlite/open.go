@@ -39,7 +39,7 @@ var _ store.Store = (*Store)(nil)
 // program's data or has a schema newer than this program is an error and is
 // left as it is.
 func Open(ctx context.Context, path string) (*Store, error) {
-	pending, err := Pending(ctx, path)
+	pending, err := pending(ctx, path)
 	if err != nil {
 		return nil, err
 	}

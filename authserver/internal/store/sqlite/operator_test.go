@@ -51,12 +51,12 @@ func TestPending(t *testing.T) {
 		t.Errorf("files were made: %v, %v", entries, err)
 	}
 	s := open(t, path)
-	if _, err := s.write.Exec(`DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`); err != nil {
+	if _, err := s.write.Exec(`DELETE FROM manacore_migrations WHERE name = (SELECT max(name) FROM manacore_migrations)`); err != nil {
 		t.Fatal(err)
 	}
 	// While another process has the file open.
 	if diff := cmp.Diff(all[len(all)-1:], pending()); diff != "" {
-		t.Errorf("one version behind (-want +got):\n%s", diff)
+		t.Errorf("one migration behind (-want +got):\n%s", diff)
 	}
 }
 

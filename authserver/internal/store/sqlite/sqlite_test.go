@@ -132,10 +132,10 @@ func TestOpenRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer db.Close()
-			if _, err := db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`); err != nil {
+			if _, err := db.Exec(`INSERT INTO manacore_migrations (name, applied_at) VALUES ('99999_future.sql', 1)`); err != nil {
 				t.Fatal(err)
 			}
-		}, "schema version 99999 is from a newer program"},
+		}, "from a newer program: this one does not know 99999_future.sql"},
 		{"a directory", func(t *testing.T, path string) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)

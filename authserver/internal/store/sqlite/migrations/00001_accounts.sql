@@ -1,7 +1,6 @@
 -- Table and column names are those of the existing service's schema "auth".
 -- Instants are milliseconds since the Unix epoch, UTC.
 
--- +goose Up
 CREATE TABLE users (
     id             TEXT PRIMARY KEY,
     name           TEXT NOT NULL,
@@ -78,11 +77,3 @@ CREATE TABLE security_events (
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX security_events_user_id_idx ON security_events (user_id, created_at);
-
--- +goose Down
-DROP TABLE security_events;
-DROP TABLE jwks;
-DROP TABLE refresh_tokens;
-DROP TABLE sessions;
-DROP TABLE accounts;
-DROP TABLE users;

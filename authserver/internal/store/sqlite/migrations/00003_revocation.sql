@@ -2,7 +2,6 @@
 -- their time, for servers that remember verdicts. Rows are dropped when nobody
 -- remembers anything that old.
 
--- +goose Up
 ALTER TABLE users ADD COLUMN disabled_at INTEGER;
 
 CREATE TABLE session_revocations (
@@ -10,7 +9,3 @@ CREATE TABLE session_revocations (
     session_id TEXT NOT NULL,
     at         INTEGER NOT NULL
 ) STRICT;
-
--- +goose Down
-DROP TABLE session_revocations;
-ALTER TABLE users DROP COLUMN disabled_at;

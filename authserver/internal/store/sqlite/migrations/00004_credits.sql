@@ -1,7 +1,6 @@
 -- The ledger of credits. It names users and does not reference them: it
 -- outlives their deletion. Days are counted from 1970-01-01, UTC.
 
--- +goose Up
 CREATE TABLE credit_accounts (
     user_id    TEXT PRIMARY KEY,
     paid       INTEGER NOT NULL CHECK (paid >= 0),
@@ -51,17 +50,12 @@ CREATE UNIQUE INDEX credit_transactions_reference_idx ON credit_transactions (ap
 CREATE UNIQUE INDEX credit_transactions_reservation_idx ON credit_transactions (reservation_id) WHERE reservation_id IS NOT NULL;
 CREATE INDEX credit_transactions_refund_idx ON credit_transactions (refund_of) WHERE refund_of IS NOT NULL;
 
--- +goose StatementBegin
 CREATE TRIGGER credit_transactions_no_update BEFORE UPDATE ON credit_transactions
 BEGIN SELECT RAISE(ABORT, 'credit_transactions is append-only'); END;
--- +goose StatementEnd
--- +goose StatementBegin
 CREATE TRIGGER credit_transactions_no_delete BEFORE DELETE ON credit_transactions
 BEGIN SELECT RAISE(ABORT, 'credit_transactions is append-only'); END;
--- +goose StatementEnd
 -- REPLACE removes the row in its way and fires no trigger for that. The index
 -- that finds such a row is one of these.
--- +goose StatementBegin
 CREATE TRIGGER credit_transactions_no_replace BEFORE INSERT ON credit_transactions
 WHEN EXISTS (SELECT 1 FROM credit_transactions t WHERE t.rowid = NEW.rowid)
     OR EXISTS (SELECT 1 FROM credit_transactions t WHERE t.id = NEW.id)
@@ -71,7 +65,6 @@ WHEN EXISTS (SELECT 1 FROM credit_transactions t WHERE t.rowid = NEW.rowid)
     OR EXISTS (SELECT 1 FROM credit_transactions t WHERE t.app_id = NEW.app_id AND t.reference_id = NEW.reference_id)
     OR EXISTS (SELECT 1 FROM credit_transactions t WHERE t.reservation_id = NEW.reservation_id)
 BEGIN SELECT RAISE(ABORT, 'credit_transactions is append-only'); END;
--- +goose StatementEnd
 
 CREATE TABLE credit_reservations (
     id              TEXT PRIMARY KEY,
@@ -121,10 +114,3 @@ CREATE TABLE service_keys (
     expires_at INTEGER,
     revoked_at INTEGER
 ) STRICT;
-
--- +goose Down
-DROP TABLE service_keys;
-DROP TABLE credit_usage;
-DROP TABLE credit_reservations;
-DROP TABLE credit_transactions;
-DROP TABLE credit_accounts;
