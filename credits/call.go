@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -52,9 +53,24 @@ type call struct {
 	// own: nobody waits for the call, and so its failures don't open the breaker
 	// for those who do.
 	own bool
+	// settles: the call ends a reservation.
+	settles bool
+	// names is what the call is about, by its id: a reservation or a transaction.
+	// "": neither.
+	names string
+	// userID is whose credits an operation takes. A ledger that does not know the
+	// user may open the account when its balance is asked for, as the standalone
+	// service does. "": the call opens none.
+	userID string
 	// conflictPasses: a conflict may be that of an operation which is still
 	// running, so that another try may end better.
 	conflictPasses bool
+}
+
+// route is the path without the id that stands in it.
+func (op call) route() string {
+	path, _, _ := strings.Cut(op.path[1:], "/")
+	return "/" + path
 }
 
 // answer is a whole answer of the ledger.
@@ -71,6 +87,11 @@ func (c *Client) do(ctx context.Context, op call) error {
 	}
 	c.calls.Add(1)
 	err = c.repeat(ctx, op, body)
+	if op.userID != "" && errors.Is(err, ErrNotFound) {
+		if _, opened := c.Balance(ctx, op.userID); opened == nil {
+			err = c.repeat(ctx, op, body)
+		}
+	}
 	if errors.Is(err, ErrUnavailable) && !c.gaveUp(ctx) {
 		c.unavailable.Add(1)
 		c.warn.Do(func() {
@@ -163,8 +184,8 @@ func (c *Client) wait(ctx context.Context, pause time.Duration) bool {
 func (c *Client) guarded(caller, ctx context.Context, op call, body []byte) error {
 	_, err := c.breaker.Execute(func() (*answer, error) {
 		a, err := c.exchange(caller, ctx, op, body)
-		if err == nil && op.read(a) != nil {
-			err = errNonsense
+		if err == nil {
+			err = judged(op.read(a))
 		}
 		var failed *callError
 		if op.own && errors.As(err, &failed) && failed.outcome == httpcall.Ill {
@@ -178,6 +199,15 @@ func (c *Client) guarded(caller, ctx context.Context, op call, body []byte) erro
 		return errOpen
 	}
 	return err
+}
+
+// judged is what the reading of a successful answer came to: a verdict, or an
+// answer to another question.
+func judged(err error) error {
+	if err == nil || errors.Is(err, ErrKeyReused) {
+		return err
+	}
+	return errNonsense
 }
 
 // judge says what a request's error tells of the ledger's health.
@@ -230,7 +260,7 @@ func (c *Client) exchange(caller, ctx context.Context, op call, body []byte) (*a
 	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusCreated {
 		return &answer{resp.Header, doc}, nil
 	}
-	return nil, refusal(op, resp, doc)
+	return nil, c.refusal(op, resp, doc)
 }
 
 // onTheWay is a request that got lost. Where the client's own timeout ended it

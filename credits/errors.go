@@ -11,8 +11,9 @@ import (
 
 // The kinds of failure. Every error of this package is at least one of them by
 // errors.Is, told by the status and the code of the answer and never by its
-// text. Error texts are fixed words for the operator's log: they hold no key
-// and nothing that a server or a caller sent. ErrUnavailable and ErrForbidden
+// text. Error texts are for the operator's log: they are fixed words and what
+// the configuration holds, without the service key, and nothing that a server or
+// a caller sent. ErrUnavailable and ErrForbidden
 // are those of package client, so that one test serves both.
 var (
 	// ErrInsufficient: the balance is too low. The error is an
@@ -35,11 +36,11 @@ var (
 	// ErrInvalid: the operation itself is not good, here or in the ledger's
 	// eyes. Nothing took place.
 	ErrInvalid = errors.New("invalid credits operation")
-	// ErrNotFound: the ledger knows no such reservation or transaction, or no
-	// such route: a URL or a Prefix that is wrong looks the same.
+	// ErrNotFound: the ledger knows no such user, reservation or transaction, or
+	// no such route: a URL or a Prefix that is wrong looks the same.
 	ErrNotFound = errors.New("not known to the credit ledger")
 	// ErrForbidden: the ledger does not take this service key, or not for this
-	// app or operation.
+	// app or operation. It is no outage: retrying does not help.
 	ErrForbidden = client.ErrForbidden
 	// ErrNotConfigured: the configuration lacks the app or the service key, or
 	// is not usable.

@@ -85,13 +85,12 @@ func TestFlaw02StatusesAreErrors(t *testing.T) {
 		{429, wire.RateLimited, credits.ErrUnavailable},
 		{500, wire.Internal, credits.ErrUnavailable},
 		{503, wire.ServiceUnavailable, credits.ErrUnavailable},
-		// The status and the code have to agree: else it is somebody else's.
+		// A code that belongs to another status: it is somebody else's.
 		{400, wire.InsufficientCredits, credits.ErrUnavailable},
-		{401, "", credits.ErrUnavailable},
-		{402, "", credits.ErrUnavailable},
-		{402, wire.InsufficientCredits, credits.ErrUnavailable}, // without figures
-		{404, "", credits.ErrUnavailable},
 		{409, wire.NotFound, credits.ErrUnavailable},
+		{402, wire.InsufficientCredits, credits.ErrUnavailable}, // without figures
+		{402, "", credits.ErrUnavailable},
+		{422, "", credits.ErrUnavailable},
 		{204, "", credits.ErrUnavailable},
 		{302, "", credits.ErrUnavailable},
 		{418, "TEAPOT", credits.ErrUnavailable},

@@ -82,6 +82,7 @@ func (c *Client) reserve(p ReserveParams, key string, r *Reservation) call {
 		body: wire.CreditReserveRequest{
 			UserID: p.UserID, Amount: p.Amount, Reason: p.Operation, IdempotencyKey: key, ExpiresIn: int64(p.For / time.Second),
 		},
+		userID:   p.UserID,
 		required: p.Amount, operation: p.Operation,
 		conflictPasses: true,
 		read: func(a *answer) error {
@@ -121,9 +122,11 @@ func (c *Client) Commit(ctx context.Context, p CommitParams) (string, error) {
 	}
 	var id string
 	err := c.do(ctx, call{
-		method: http.MethodPost,
-		path:   "/commit",
-		body:   request,
+		method:  http.MethodPost,
+		path:    "/commit",
+		settles: true,
+		names:   "reservation",
+		body:    request,
 		read: func(a *answer) error {
 			var body wire.CreditCommitResponse
 			if err := a.into(&body, "success", "transactionId"); err != nil {
@@ -153,9 +156,11 @@ func (c *Client) Release(ctx context.Context, reservationID string) error {
 // release is the call that returns a reservation.
 func release(id string) call {
 	return call{
-		method: http.MethodPost,
-		path:   "/refund-reservation",
-		body:   wire.CreditReleaseRequest{ReservationID: id},
+		method:  http.MethodPost,
+		path:    "/refund-reservation",
+		settles: true,
+		names:   "reservation",
+		body:    wire.CreditReleaseRequest{ReservationID: id},
 		read: func(a *answer) error {
 			var body wire.CreditReleaseResponse
 			if err := a.into(&body, "success", "balance"); err != nil {

@@ -62,6 +62,7 @@ func (c *Client) Consume(ctx context.Context, p ConsumeParams) (Receipt, error) 
 			UserID: p.UserID, Amount: p.Amount, AppID: c.config.AppID, Description: p.Operation,
 			IdempotencyKey: key, Metadata: metadata,
 		},
+		userID:   p.UserID,
 		required: p.Amount, operation: p.Operation,
 		conflictPasses: true,
 	})
@@ -73,7 +74,9 @@ func (c *Client) Refund(ctx context.Context, p RefundParams) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
+	names := ""
 	if p.TransactionID != "" {
+		names = "transaction"
 		if err := checkID(p.TransactionID); err != nil {
 			return Receipt{}, err
 		}
@@ -89,6 +92,7 @@ func (c *Client) Refund(ctx context.Context, p RefundParams) (Receipt, error) {
 			UserID: p.UserID, Amount: p.Amount, AppID: c.config.AppID, Description: p.Operation,
 			TransactionID: p.TransactionID, IdempotencyKey: key, Metadata: metadata,
 		},
+		names:          names,
 		conflictPasses: true,
 	})
 }
@@ -97,16 +101,32 @@ func (c *Client) Refund(ctx context.Context, p RefundParams) (Receipt, error) {
 func (c *Client) transact(ctx context.Context, change int64, userID, key string, op call) (Receipt, error) {
 	var r Receipt
 	op.read = func(a *answer) error {
-		var body wire.CreditUseResponse
-		if err := a.into(&body, "success", "transaction", "newBalance"); err != nil {
+		var body struct {
+			wire.CreditUseResponse
+			NewBalance *wire.CreditNewBalance `json:"newBalance"`
+		}
+		if err := a.into(&body, "success", "transaction"); err != nil {
 			return err
 		}
-		t := body.Transaction
-		if !body.Success || !isID(t.ID) || t.UserID != userID || t.AppID != c.config.AppID || t.Amount != change ||
-			t.IdempotencyKey != nil && *t.IdempotencyKey != key {
+		t, replayed := body.Transaction, body.Message == wire.CreditReplayed
+		if !body.Success || !isID(t.ID) || t.IdempotencyKey != nil && *t.IdempotencyKey != key {
 			return errAnswer
 		}
-		r = Receipt{t.ID, body.NewBalance.Balance, body.NewBalance.FreeCreditsRemaining, body.Message == wire.CreditReplayed}
+		if t.UserID != userID || t.AppID != c.config.AppID || t.Amount != change {
+			if replayed && t.IdempotencyKey != nil {
+				return ErrKeyReused // the standalone service answers with what has the key
+			}
+			return errAnswer
+		}
+		r = Receipt{TransactionID: t.ID, Replayed: replayed}
+		switch {
+		case body.NewBalance != nil:
+			r.Paid, r.Free = body.NewBalance.Balance, body.NewBalance.FreeCreditsRemaining
+		case replayed: // there the standalone service has none, and no free credits
+			r.Paid = t.BalanceAfter
+		default:
+			return errAnswer
+		}
 		return sane(r.Paid, r.Free, r.Paid+r.Free, t.BalanceBefore, t.BalanceAfter)
 	}
 	if err := c.do(ctx, op); err != nil {

@@ -1,15 +1,20 @@
 package chargetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"regexp"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/manacore/manacore-go/authtest"
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/internal/wire"
 	"github.com/manacore/manacore-go/middleware"
 	"github.com/manacore/manacore-go/middleware/charge"
 )
@@ -33,6 +38,24 @@ func (r *rig) refused(got answer, status int, body, retryAfter string) {
 	if n := r.ran.Load(); n != 0 {
 		r.t.Errorf("the handler ran %d times", n)
 	}
+}
+
+// syncBuffer is a log that a test reads while others may write.
+type syncBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 const unavailable = "Request failed: credits are unavailable, retry later"
@@ -84,6 +107,30 @@ func runRefused(t *testing.T, suite Suite) {
 			r := newRig(t, suite, done, c.cost)
 			c.want(r, r.send("POST", "ada", ""))
 			r.became("ada", charge.Refused, 0)
+		})
+	}
+	// Retrying does not help against a key that is not taken, and FailOpen is for
+	// outages.
+	for _, status := range []int{401, 403} {
+		t.Run(fmt.Sprintf("S35 the service key is refused with %d", status), func(t *testing.T) {
+			t.Parallel()
+			var log syncBuffer
+			r := newRig(t, suite, done, func(r *Route) {
+				r.Config.FailOpen = 10
+				r.Config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			})
+			r.FaultCredits(func(w http.ResponseWriter, req *http.Request) {
+				wire.Reply(w, req, status, map[string]any{"statusCode": status, "message": "Unauthorized"})
+			})
+			r.refused(r.send("POST", "ada", ""), 500, envelope(500, "INTERNAL", "Request failed: this service can't charge for it"), "")
+			if info := r.became("ada", charge.Refused, 0); !errors.Is(info.Err, credits.ErrForbidden) {
+				t.Errorf("info %+v", info)
+			}
+			for _, word := range []string{"level=ERROR", "MANA_SERVICE_KEY", "APP_ID"} {
+				if text := log.String(); !strings.Contains(text, word) || strings.Contains(text, authtest.ServiceKey) {
+					t.Errorf("the log does not say %q: %s", word, text)
+				}
+			}
 		})
 	}
 	t.Run("a cost of nothing", func(t *testing.T) {

@@ -6,6 +6,7 @@ package ledgertest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -35,6 +36,8 @@ var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // place is a ledger in which ada has 150 free credits.
 type place struct {
 	ledger *credits.Client
+	url    string
+	http   *http.Client
 	userID string
 	clock  *authtest.Clock
 }
@@ -58,7 +61,10 @@ func fakePlace(t *testing.T) place {
 	t.Helper()
 	clock := authtest.NewClock(epoch)
 	issuer := authtest.NewIssuer(t, authtest.WithClock(clock))
-	return place{newClient(t, issuer.URL(), issuer.HTTPClient()), "ada", clock}
+	return place{
+		ledger: newClient(t, issuer.URL(), issuer.HTTPClient()), url: issuer.URL(), http: issuer.HTTPClient(),
+		userID: "ada", clock: clock,
+	}
 }
 
 func newClient(t *testing.T, url string, http *http.Client) *credits.Client {
@@ -79,7 +85,10 @@ func realPlace(t *testing.T) place {
 	t.Helper()
 	clock := authtest.NewClock(epoch)
 	server := start(t, filepath.Join(t.TempDir(), "manacore.db"), clock)
-	return place{newClient(t, server.URL, server.Client()), register(t, server), clock}
+	return place{
+		ledger: newClient(t, server.URL, server.Client()), url: server.URL, http: server.Client(),
+		userID: register(t, server), clock: clock,
+	}
 }
 
 // running is an auth server behind a socket.
@@ -180,7 +189,10 @@ func story(t *testing.T, p place) string {
 	t.Helper()
 	var told strings.Builder
 	tell := func(what string, result any, err error) {
-		fmt.Fprintf(&told, "%s: %+v %v\n", what, result, err)
+		fmt.Fprintf(&told, "%s: %+v %s\n", what, result, kindOf(err))
+		if short, ok := errors.AsType[*credits.InsufficientError](err); ok {
+			fmt.Fprintf(&told, "  %+v\n", *short)
+		}
 		b, err := p.ledger.Balance(t.Context(), p.userID)
 		fmt.Fprintf(&told, "  %d paid, %d free, %d earned, %d spent %v\n", b.Paid, b.Free, b.Earned, b.Spent, err)
 	}
