@@ -111,8 +111,10 @@ func runRefused(t *testing.T, suite Suite) {
 	}
 	// Retrying does not help against a key that is not taken, and FailOpen is for
 	// outages.
-	for _, status := range []int{401, 403} {
-		t.Run(fmt.Sprintf("S35 the service key is refused with %d", status), func(t *testing.T) {
+	for name, status := range map[string]int{
+		"S35 the service key is not taken": 401, "S35 the service key does not allow it": 403,
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log syncBuffer
 			r := newRig(t, suite, done, func(r *Route) {
