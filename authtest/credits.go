@@ -4,7 +4,7 @@ import "net/http"
 
 const (
 	// ServiceKey is the key that the issuer's credit ledger takes, of any app:
-	// credits.Config.ServiceKey or MANA_CORE_SERVICE_KEY.
+	// credits.Config.ServiceKey or MANA_SERVICE_KEY.
 	ServiceKey = "authtest-service-key"
 	// SignupBonus is what every user begins with, in free credits.
 	SignupBonus = 150

@@ -98,29 +98,43 @@ func (c Config) withDefaults() (Config, error) {
 // wrong.
 func (c Config) checked() (Config, error) {
 	var errs []error
-	reject := func(bad bool, text string) {
+	reject := func(bad bool, format string, args ...any) {
 		if bad {
-			errs = append(errs, fmt.Errorf("%w: %s", ErrNotConfigured, text))
+			errs = append(errs, fmt.Errorf("%w: "+format, append([]any{ErrNotConfigured}, args...)...))
 		}
 	}
-	reject(c.AppID == "", "AppID (APP_ID) is missing")
-	reject(c.AppID != "" && !isAppID(c.AppID), "AppID (APP_ID) may hold letters, digits, \".\", \"_\" and \"-\", at most 64")
-	reject(c.ServiceKey == "", "ServiceKey (MANA_CORE_SERVICE_KEY) is missing")
-	reject(strings.IndexFunc(c.ServiceKey, notVisible) >= 0, "ServiceKey (MANA_CORE_SERVICE_KEY) holds a character that a header can't carry")
+	reject(c.AppID == "", "AppID (APP_ID) is not set: it is the name of the app that the service key was made for")
+	reject(c.AppID != "" && !isAppID(c.AppID), "AppID (APP_ID) is %q, and must be at most 64 letters, digits, \".\", \"_\" and \"-\"", c.AppID)
+	reject(c.ServiceKey == "", "ServiceKey (%s) is not set: authserver service-keys create %s prints one", keyVariables, cmp.Or(c.AppID, "APP_ID"))
+	if at := strings.IndexFunc(c.ServiceKey, notVisible); at >= 0 {
+		reject(true, "ServiceKey (%s) is of %d bytes, of which the one at %d is a blank, a control character or none of ASCII: a header can't carry it",
+			keyVariables, len(c.ServiceKey), at+1)
+	}
 	if err := httpcall.CheckHosts(c.PlaintextHosts); err != nil {
-		reject(true, "PlaintextHosts ("+env.PlaintextVariable+") "+err.Error())
+		reject(true, "PlaintextHosts (%s) %w", env.PlaintextVariable, err)
 	}
 	base, err := httpcall.BaseURL(c.URL, c.PlaintextHosts, env.PlaintextVariable)
 	if err != nil {
-		reject(true, "URL (MANA_CREDITS_URL, or else MANA_AUTH_URL) "+err.Error())
+		reject(true, "URL (MANA_CREDITS_URL, or else MANA_AUTH_URL) %w", err)
 	}
 	c.URL = base
-	reject(!strings.HasPrefix(c.Prefix, "/") || strings.ContainsAny(c.Prefix, "?#%"), "Prefix is no path")
-	reject(c.Timeout < 0, "Timeout is negative")
-	reject(c.Attempt < 0, "Attempt is negative")
-	reject(c.Backoff < 0, "Backoff is negative")
-	reject(c.Breaker.OpenFor < 0, "Breaker.OpenFor is negative")
+	reject(!isPrefix(c.Prefix), "Prefix is %q, and must be a path such as %s", c.Prefix, InternalPrefix)
+	for name, d := range map[string]time.Duration{
+		"Timeout": c.Timeout, "Attempt": c.Attempt, "Backoff": c.Backoff, "Breaker.OpenFor": c.Breaker.OpenFor,
+	} {
+		reject(d < 0, "%s is %v, and must not be negative", name, d)
+	}
 	return c, errors.Join(errs...)
+}
+
+// keyVariables are the names of the service key in the environment.
+const keyVariables = "MANA_SERVICE_KEY, SERVICE_KEY or MANA_CORE_SERVICE_KEY"
+
+// isPrefix tells whether a text is a path that can stand between the URL and a
+// route.
+func isPrefix(text string) bool {
+	return strings.HasPrefix(text, "/") && !strings.ContainsAny(text, "?#%\\;") && !strings.Contains(text, "//") &&
+		!strings.Contains(text+"/", "/../") && !strings.Contains(text+"/", "/./") && strings.IndexFunc(text, notVisible) < 0
 }
 
 func isAppID(id string) bool {

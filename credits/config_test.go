@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -23,6 +24,9 @@ func TestConfigErrors(t *testing.T) {
 		"timeout":            func(c *credits.Config) { c.Timeout = -1 },
 		"attempt":            func(c *credits.Config) { c.Attempt = -1 },
 		"backoff":            func(c *credits.Config) { c.Backoff = -1 },
+		"prefix with ..":     func(c *credits.Config) { c.Prefix = "/api/../x" },
+		"prefix of a blank":  func(c *credits.Config) { c.Prefix = "/a b" },
+		"prefix of a host":   func(c *credits.Config) { c.Prefix = "//elsewhere" },
 		"breaker":            func(c *credits.Config) { c.Breaker = client.BreakerConfig{OpenFor: -1} },
 		"query":              func(c *credits.Config) { c.URL = "https://x.example.com?a" },
 	} {
@@ -32,6 +36,41 @@ func TestConfigErrors(t *testing.T) {
 		if !errors.Is(err, credits.ErrNotConfigured) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Every mistake of a newcomer is named with its field, its variable, what it
+// holds and what it should, but for the key, which is a secret.
+func TestS35ConfigErrorsSayWhatToSet(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		edit func(*credits.Config)
+		says []string
+	}{
+		{"S35 no app", func(c *credits.Config) { c.AppID = "" }, []string{"AppID", "APP_ID", "not set"}},
+		{"S35 an app that is none", func(c *credits.Config) { c.AppID = "my app" }, []string{"AppID", "APP_ID", `"my app"`, "letters"}},
+		{"S35 no key", func(c *credits.Config) { c.ServiceKey = "" }, []string{"ServiceKey", "MANA_SERVICE_KEY", "SERVICE_KEY", "MANA_CORE_SERVICE_KEY", "service-keys create chat"}},
+		{"S35 a key of two lines", func(c *credits.Config) { c.ServiceKey = "secret\n" }, []string{"ServiceKey", "MANA_SERVICE_KEY", "7 bytes", "at 7"}},
+		{"S35 a prefix", func(c *credits.Config) { c.Prefix = "credits" }, []string{"Prefix", `"credits"`, credits.InternalPrefix}},
+		{"S35 a URL with the prefix", func(c *credits.Config) { c.URL = "https://a.example/api/v1" }, []string{"MANA_CREDITS_URL", "MANA_AUTH_URL", "https://a.example/api/v1"}},
+		{"S35 plain http", func(c *credits.Config) { c.URL = "http://mana-core-auth:3001" }, []string{"MANA_CREDITS_URL", "MANA_AUTH_PLAINTEXT_HOSTS=mana-core-auth"}},
+		{"S35 a timeout", func(c *credits.Config) { c.Timeout = -time.Second }, []string{"Timeout", "-1s"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			config := credits.Config{AppID: "chat", ServiceKey: "secret"}
+			c.edit(&config)
+			_, err := credits.New(config)
+			if !errors.Is(err, credits.ErrNotConfigured) || strings.Contains(err.Error(), "secret") {
+				t.Fatal(err)
+			}
+			for _, word := range c.says {
+				if !strings.Contains(err.Error(), word) {
+					t.Errorf("%v\ndoes not say %q", err, word)
+				}
+			}
+		})
 	}
 }
 

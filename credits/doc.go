@@ -1,7 +1,7 @@
 // Package credits charges users of a backend: Path B. It is the client of the
 // credit ledger, which is part of the auth server, or a service of its own.
 //
-//	ledger, err := credits.FromEnv() // APP_ID, MANA_CORE_SERVICE_KEY
+//	ledger, err := credits.FromEnv() // APP_ID, MANA_SERVICE_KEY
 //	...
 //	mux.Handle("POST /images", chargehttp.Charge(ledger, "image_generation", 10)(handler))
 //
