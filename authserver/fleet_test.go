@@ -96,7 +96,9 @@ func (f *fleet) start(around ...func(store.Store) store.Store) *replica {
 
 // lose takes a server out of the fleet, as one that was killed.
 func (f *fleet) lose(dead *replica) {
-	dead.Server.end()
+	if err := dead.work.Close(); err != nil {
+		f.Errorf("Close: %v", err)
+	}
 	for i, r := range f.servers {
 		if r == dead {
 			f.servers = append(f.servers[:i:i], f.servers[i+1:]...)

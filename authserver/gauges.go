@@ -4,11 +4,11 @@ import (
 	"context"
 	"log/slog"
 	"math"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/manacore/manacore-go/authserver/internal/background"
 	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/store"
@@ -45,37 +45,21 @@ func (m *metrics) watchHashing(h *password.Hasher) {
 
 // watchSessions shows how many sessions are live.
 func (m *metrics) watchSessions(clock Clock, log *slog.Logger, sessions store.Statistics) {
-	c := &sessionCount{clock: clock, log: log, metrics: m, sessions: sessions}
-	m.gauge("sessions_live", "Sessions that are neither revoked nor expired, counted once a minute at most; NaN: the database did not answer.", c.read)
-}
-
-// sessionCount remembers a count of the live sessions, and that there was none.
-type sessionCount struct {
-	clock    Clock
-	log      *slog.Logger
-	metrics  *metrics
-	sessions store.Statistics
-
-	lock  sync.Mutex // held while counting: others wait for the one count
-	at    time.Time
-	count float64
-}
-
-func (c *sessionCount) read() float64 {
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	now := c.clock.Now()
-	if !c.at.IsZero() && now.Sub(c.at) < countFresh {
-		return c.count
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), countTime)
-	defer cancel()
-	count, err := c.sessions.CountLiveSessions(ctx, now)
-	c.at, c.count = now, float64(count)
-	if err != nil {
-		c.count = math.NaN()
-		c.metrics.StoreError(partSessions)
-		c.log.Error("live sessions could not be counted", "error", err)
-	}
-	return c.count
+	live := background.NewRemembered(background.RememberedConfig{
+		Clock: clock, Fresh: countFresh, Retry: countFresh, Timeout: countTime, Logger: log,
+	}, func(ctx context.Context) (int64, error) {
+		count, err := sessions.CountLiveSessions(ctx, clock.Now())
+		if err != nil {
+			m.StoreError(partSessions)
+			log.ErrorContext(ctx, "live sessions could not be counted", "error", err)
+		}
+		return count, err
+	})
+	m.gauge("sessions_live", "Sessions that are neither revoked nor expired, counted once a minute at most; NaN: the database did not answer.", func() float64 {
+		count, err := live.Get(context.Background())
+		if err != nil {
+			return math.NaN()
+		}
+		return float64(count)
+	})
 }

@@ -134,7 +134,7 @@ func (k *keyring) read(ctx context.Context) error {
 
 // look is one of the looks at the keys that the server takes by itself. The
 // log hears of a fault when it begins and when it is over.
-func (k *keyring) look(ctx context.Context) {
+func (k *keyring) look(ctx context.Context) error {
 	err := k.read(ctx)
 	if err != nil && ctx.Err() == nil {
 		k.metrics.StoreError(partKeys)
@@ -148,6 +148,7 @@ func (k *keyring) look(ctx context.Context) {
 		k.failing = false
 		k.log.InfoContext(ctx, "signing keys can be read again")
 	}
+	return err
 }
 
 // replace puts a new set in the place of the old one and logs what differs.

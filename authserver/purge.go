@@ -29,18 +29,9 @@ type purge struct {
 	keep     time.Duration
 }
 
-// start purges again and again until end. Where sessions are kept for ever
-// it does nothing.
-func (p purge) start() (end func()) {
-	if p.keep < 0 {
-		return func() {}
-	}
-	return every(p.clock, purgeEvery, p.run)
-}
-
 // run goes through all sessions. Those that cannot be deleted do not save those
 // behind them.
-func (p purge) run(ctx context.Context) {
+func (p purge) run(ctx context.Context) error {
 	before := p.clock.Now().Add(-p.keep)
 	var failed error
 	for after := ""; ; {
@@ -58,4 +49,5 @@ func (p purge) run(ctx context.Context) {
 		p.metrics.StoreError(partRetention)
 		p.log.ErrorContext(ctx, "ended sessions could not be deleted", "error", failed)
 	}
+	return failed
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/manacore/manacore-go/authserver/internal/background"
 	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/pgtest"
@@ -109,8 +110,11 @@ func TestPurgeFails(t *testing.T) {
 		"f": {"", 3, nil},
 	}}
 	counted := newMetrics()
-	end := purge{source, clock, slog.New(slog.NewTextHandler(log, nil)), counted, 30 * day}.start()
-	defer end()
+	work := background.New(background.Config{Clock: clock})
+	defer work.Close()
+	work.Every("purge sessions", purgeEvery, purge{
+		sessions: source, clock: clock, log: slog.New(slog.NewTextHandler(log, nil)), metrics: counted, keep: 30 * day,
+	}.run)
 	for round := range 2 {
 		clock.Advance(purgeEvery)
 		if want := slices.Repeat([]string{"", "b", "d", "f"}, round+1); !slices.Equal(source.asked, want) {

@@ -124,21 +124,10 @@ func (r *revocations) learn(ids []string) {
 }
 
 // forget drops from the database what no server needs any more.
-func (r *revocations) forget(ctx context.Context) {
-	if err := r.source.ForgetRevocations(ctx, r.clock.Now().Add(-keepRevocations)); err != nil && ctx.Err() == nil {
+func (r *revocations) forget(ctx context.Context) error {
+	err := r.source.ForgetRevocations(ctx, r.clock.Now().Add(-keepRevocations))
+	if err != nil && ctx.Err() == nil {
 		r.log.ErrorContext(ctx, "old revocations cannot be dropped", "error", err)
 	}
-}
-
-// start looks for the first time, and again and again until end.
-func (r *revocations) start(ctx context.Context) (end func(), err error) {
-	if err := r.look(ctx); err != nil {
-		return nil, err
-	}
-	endLooks := every(r.clock, pollInterval, func(ctx context.Context) { _ = r.look(ctx) }) // it has logged the error
-	endForgetting := every(r.clock, time.Minute, r.forget)
-	return func() {
-		endLooks()
-		endForgetting()
-	}, nil
+	return err
 }

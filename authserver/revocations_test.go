@@ -239,14 +239,18 @@ func TestLateCommits(t *testing.T) {
 	t.Parallel()
 	clock, source := clocktest.New(begin), &feed{}
 	r := newRevocations(source, clock, slog.New(slog.DiscardHandler))
-	end, err := r.start(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	poll := func() {
+		t.Helper()
+		if err := r.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	defer end()
+	poll()
 	step := func(d time.Duration) {
+		t.Helper()
 		for range d / pollInterval {
 			clock.Advance(pollInterval)
+			poll()
 		}
 	}
 	has := func(session string, want bool) {

@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"context"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -32,8 +33,8 @@ func TestRotationTime(t *testing.T) {
 	t.Parallel()
 	clock := clocktest.New(begin)
 	slow := &slowSessions{arrived: make(chan struct{}), pass: make(chan struct{})}
-	r := openRotations(Config{Clock: clock}, slow)
-	defer r.close()
+	r := newRotations(rotationsConfig{sessions: slow, clock: clock, log: slog.New(slog.DiscardHandler), lanes: 1})
+	defer r.group.Close()
 	ended := make(chan error)
 	ask := func() {
 		_, err := r.rotate(t.Context(), store.Rotation{})

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/background"
 	"github.com/manacore/manacore-go/authserver/internal/creditsapi"
 	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
+	"github.com/manacore/manacore-go/authserver/internal/ledger"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/servicekey"
 	"github.com/manacore/manacore-go/authserver/internal/store"
@@ -24,8 +27,7 @@ type Server struct {
 	handler http.Handler
 	metrics *metrics
 	keys    *keyring
-	end     func() // of what the server does by itself
-	drain   func() // what waits to be committed; nothing is taken any more
+	work    *background.Group // what the server does by itself
 }
 
 // Open opens the database, makes one where there is none, and loads the
@@ -76,11 +78,17 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		Busy: []error{password.ErrBusy, groupcommit.ErrBusy},
 	}
 	who := guard{out: out, sessions: db, access: access}
-	books, rotations := openBooks(cfg, db), openRotations(cfg, db)
-	drain := func() { books.close(); rotations.close() }
+	work := background.New(background.Config{Clock: cfg.Clock, Logger: cfg.Logger})
+	rotations := newRotations(rotationsConfig{sessions: db, clock: cfg.Clock, log: cfg.Logger, lanes: lanes(cfg)})
+	work.OnClose("refreshes", rotations.close)
+	books := ledger.New(ledger.Config{
+		Store: db.Ledger(), Policy: ledgerPolicy(cfg.Credits),
+		Now: cfg.Clock.Now, Random: cfg.Random, Log: cfg.Logger, Lanes: lanes(cfg),
+	})
+	work.OnClose("ledger", func() error { books.Close(); return nil })
 	serviceKeys := &knownKeys{clock: cfg.Clock, source: db}
 	credits := creditsapi.New(creditsapi.Config{
-		Out: out, Ledger: books.Ledger, DailyFree: cfg.Credits.DailyFree, Users: who.users(textInvalidToken),
+		Out: out, Ledger: books, DailyFree: cfg.Credits.DailyFree, Users: who.users(textInvalidToken),
 		Keys: servicekey.NewChecker(servicekey.CheckerConfig{Now: cfg.Clock.Now, Known: serviceKeys.list, Single: cfg.ServiceKey}),
 	})
 	handler, err := web.Handler(web.Config{
@@ -106,20 +114,21 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		}.routes(),
 	})
 	if err != nil {
-		drain()
-		return nil, err
+		return nil, errors.Join(err, work.Close())
 	}
-	endLooks, err := revoked.start(ctx)
-	if err != nil {
-		drain()
-		return nil, fmt.Errorf("revocations: %w", err)
+	if err := revoked.look(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("revocations: %w", err), work.Close())
 	}
-	endKeys := every(cfg.Clock, keyInterval, keys.look)
-	endPurge := purge{db, cfg.Clock, cfg.Logger, counted, cfg.SessionRetention}.start()
-	return &Server{
-		store: db, handler: handler, metrics: counted,
-		keys: keys, end: func() { endLooks(); endKeys(); endPurge() }, drain: drain,
-	}, nil
+	work.Every("poll revocations", pollInterval, revoked.look)
+	work.Every("forget revocations", time.Minute, revoked.forget)
+	work.Every("poll signing keys", keyInterval, keys.look)
+	work.Every("sweep reservations", sweepEvery, sweeper{ledger: books, log: cfg.Logger}.run)
+	if cfg.SessionRetention >= 0 {
+		work.Every("purge sessions", purgeEvery, purge{
+			sessions: db, clock: cfg.Clock, log: cfg.Logger, metrics: counted, keep: cfg.SessionRetention,
+		}.run)
+	}
+	return &Server{store: db, handler: handler, metrics: counted, keys: keys, work: work}, nil
 }
 
 // Handler answers the server's routes. It is the same one at every call.
@@ -134,9 +143,7 @@ func (s *Server) Metrics() http.Handler { return s.metrics.handler() }
 // the HTTP server down first: requests under way are answered with 503 from
 // here on.
 func (s *Server) Close() error {
-	s.end()
-	s.drain()
-	return s.store.Close()
+	return errors.Join(s.work.Close(), s.store.Close())
 }
 
 var _ io.Closer = (*Server)(nil)

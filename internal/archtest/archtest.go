@@ -54,6 +54,7 @@ var rules = []rule{
 	{"devbypass", []string{"client", "internal/isnil"}},
 	{"authtest", []string{"internal/memledger", "internal/wire"}},
 	{"authserver/internal/clock/...", nil},
+	{"authserver/internal/background", []string{"authserver/internal/clock"}},
 	{"authserver/internal/limit", nil},
 	{"authserver/internal/secret", nil},
 	{"authserver/internal/durable", nil},
