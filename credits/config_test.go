@@ -28,7 +28,11 @@ func TestConfigErrors(t *testing.T) {
 		"prefix of a blank":  func(c *credits.Config) { c.Prefix = "/a b" },
 		"prefix of a host":   func(c *credits.Config) { c.Prefix = "//elsewhere" },
 		"breaker":            func(c *credits.Config) { c.Breaker = client.BreakerConfig{OpenFor: -1} },
-		"query":              func(c *credits.Config) { c.URL = "https://x.example.com?a" },
+		"S6 a query":         func(c *credits.Config) { c.URL = "https://x.example.com?a" },
+		"S6 an empty query":  func(c *credits.Config) { c.URL = "https://x.example.com?" },
+		"S6 a fragment":      func(c *credits.Config) { c.URL = "https://x.example.com#" },
+		"S6 the prefix":      func(c *credits.Config) { c.URL = "https://x.example.com/api/v1/" },
+		"S6 a password":      func(c *credits.Config) { c.URL = "https://x:secret@x.example.com" },
 	} {
 		config := credits.Config{AppID: "chat", ServiceKey: "secret"}
 		edit(&config)
