@@ -6,10 +6,9 @@ import (
 	"math"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/manacore/manacore-go/authserver/internal/background"
 	"github.com/manacore/manacore-go/authserver/internal/keys"
+	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
@@ -23,8 +22,8 @@ const (
 )
 
 // watchKeys shows for how long the key that signs has done so.
-func (m *metrics) watchKeys(clock Clock, ring func() *keys.Ring) {
-	m.gauge("signing_key_age_seconds", "Time for which the key that signs has done so; NaN: none may.", func() float64 {
+func watchKeys(m *meter.Meter, clock Clock, ring func() *keys.Ring) {
+	m.Gauge("signing_key_age_seconds", "Time for which the key that signs has done so; NaN: none may.", func() float64 {
 		now := clock.Now()
 		key, err := ring().Signing(now)
 		if err != nil {
@@ -35,27 +34,25 @@ func (m *metrics) watchKeys(clock Clock, ring func() *keys.Ring) {
 }
 
 // watchHashing shows the work on passwords.
-func (m *metrics) watchHashing(h *password.Hasher) {
-	m.gauge("hashing_working", "Passwords being hashed.", func() float64 { return float64(h.Load().Working) })
-	m.gauge("hashing_waiting", "Requests that wait for their turn to hash a password.", func() float64 { return float64(h.Load().Waiting) })
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Namespace: metricsNamespace, Name: "hashing_refused_total", Help: "Requests refused with 503 because the queue was full.",
-	}, func() float64 { return float64(h.Load().Refused) }))
+func watchHashing(m *meter.Meter, h *password.Hasher) {
+	m.Gauge("hashing_working", "Passwords being hashed.", func() float64 { return float64(h.Load().Working) })
+	m.Gauge("hashing_waiting", "Requests that wait for their turn to hash a password.", func() float64 { return float64(h.Load().Waiting) })
+	m.Counter("hashing_refused_total", "Requests refused with 503 because the queue was full.", func() float64 { return float64(h.Load().Refused) })
 }
 
 // watchSessions shows how many sessions are live.
-func (m *metrics) watchSessions(clock Clock, log *slog.Logger, sessions store.Statistics) {
+func watchSessions(m *meter.Meter, clock Clock, log *slog.Logger, sessions store.Statistics) {
 	live := background.NewRemembered(background.RememberedConfig{
 		Clock: clock, Fresh: countFresh, Retry: countFresh, Timeout: countTime, Logger: log,
 	}, func(ctx context.Context) (int64, error) {
 		count, err := sessions.CountLiveSessions(ctx, clock.Now())
 		if err != nil {
-			m.StoreError(partSessions)
+			m.StoreError(meter.PartSessions)
 			log.ErrorContext(ctx, "live sessions could not be counted", "error", err)
 		}
 		return count, err
 	})
-	m.gauge("sessions_live", "Sessions that are neither revoked nor expired, counted once a minute at most; NaN: the database did not answer.", func() float64 {
+	m.Gauge("sessions_live", "Sessions that are neither revoked nor expired, counted once a minute at most; NaN: the database did not answer.", func() float64 {
 		count, err := live.Get(context.Background())
 		if err != nil {
 			return math.NaN()

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/manacore/manacore-go/authserver/internal/keys"
+	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -101,9 +102,9 @@ func (h health) ready(w http.ResponseWriter, r *http.Request) error {
 // often, it asks the database one question at a time and two a second: probes
 // do not pile up on one that is in trouble.
 type lookout struct {
-	out     *web.Responder
-	metrics *metrics
-	ping    func(context.Context) error // asks the database
+	out   *web.Responder
+	meter *meter.Meter
+	ping  func(context.Context) error // asks the database
 
 	looking singleflight.Group
 	lock    sync.Mutex
@@ -124,7 +125,7 @@ func (l *lookout) look(ctx context.Context) error {
 		defer cancel()
 		err := l.ping(ctx)
 		if err != nil {
-			l.metrics.StoreError(partHealth)
+			l.meter.StoreError(meter.PartHealth)
 			l.out.Log.ErrorContext(ctx, "not ready: the database does not answer", "error", err)
 		}
 		l.lock.Lock()

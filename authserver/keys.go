@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/keys"
+	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
@@ -29,9 +30,9 @@ type keyring struct {
 	log   *slog.Logger
 	kek   []byte
 	rules keys.Rules
-	// metrics is set before the first look. Nil: nothing is counted.
-	metrics *metrics
-	ring    atomic.Pointer[keys.Ring]
+	// meter is set before the first look. Nil: nothing is counted.
+	meter *meter.Meter
+	ring  atomic.Pointer[keys.Ring]
 
 	// Of look, which is not called twice at a time.
 	signing string // kid of the key that signed at the last look
@@ -137,7 +138,7 @@ func (k *keyring) read(ctx context.Context) error {
 func (k *keyring) look(ctx context.Context) error {
 	err := k.read(ctx)
 	if err != nil && ctx.Err() == nil {
-		k.metrics.StoreError(partKeys)
+		k.meter.StoreError(meter.PartKeys)
 	}
 	switch {
 	case ctx.Err() != nil: // the server ends

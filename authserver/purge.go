@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
@@ -25,7 +26,7 @@ type purge struct {
 	sessions store.Retention
 	clock    Clock
 	log      *slog.Logger
-	metrics  *metrics
+	meter    *meter.Meter
 	keep     time.Duration
 }
 
@@ -36,7 +37,7 @@ func (p purge) run(ctx context.Context) error {
 	var failed error
 	for after := ""; ; {
 		next, purged, err := p.sessions.PurgeSessions(ctx, before, after, purgeRows)
-		p.metrics.sessionsPurged(purged)
+		p.meter.SessionsPurged(purged)
 		if failed == nil {
 			failed = err
 		}
@@ -46,7 +47,7 @@ func (p purge) run(ctx context.Context) error {
 		after = next
 	}
 	if failed != nil && ctx.Err() == nil {
-		p.metrics.StoreError(partRetention)
+		p.meter.StoreError(meter.PartRetention)
 		p.log.ErrorContext(ctx, "ended sessions could not be deleted", "error", failed)
 	}
 	return failed

@@ -13,6 +13,7 @@ import (
 
 	"github.com/manacore/manacore-go/authserver/internal/background"
 	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
+	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
@@ -109,11 +110,11 @@ func TestPurgeFails(t *testing.T) {
 		"d": {"f", 0, errors.New("second fault")},
 		"f": {"", 3, nil},
 	}}
-	counted := newMetrics()
+	counted := meter.New(nil)
 	work := background.New(background.Config{Clock: clock})
 	defer work.Close()
 	work.Every("purge sessions", purgeEvery, purge{
-		sessions: source, clock: clock, log: slog.New(slog.NewTextHandler(log, nil)), metrics: counted, keep: 30 * day,
+		sessions: source, clock: clock, log: slog.New(slog.NewTextHandler(log, nil)), meter: counted, keep: 30 * day,
 	}.run)
 	for round := range 2 {
 		clock.Advance(purgeEvery)
@@ -127,6 +128,6 @@ func TestPurgeFails(t *testing.T) {
 	if n := strings.Count(log.String(), "first fault"); n != 2 || strings.Contains(log.String(), "second fault") {
 		t.Errorf("the log:\n%s", log)
 	}
-	h := &harness{T: t, server: &Server{metrics: counted}}
+	h := &harness{T: t, server: &Server{meter: counted}}
 	h.sampled(map[string]string{`authserver_sessions_purged_total`: "12", `authserver_store_errors_total{part="retention"}`: "2"})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/form"
+	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/web"
@@ -18,7 +19,7 @@ type refresh struct {
 	issuer    issuer
 	grace     time.Duration
 	revoked   *revocations
-	metrics   *metrics
+	meter     *meter.Meter
 }
 
 // refreshForm is the body of a refresh.
@@ -89,7 +90,7 @@ func (h refresh) refused(r *http.Request, rotated store.Rotated) error {
 	case store.Expired:
 		return web.Fail(wire.TokenExpired, "Refresh token expired")
 	case store.Reused:
-		h.metrics.event(store.EventRefreshReuse)
+		h.meter.Event(store.EventRefreshReuse)
 		h.revoked.note([]string{rotated.Session.ID})
 		h.out.Log.WarnContext(r.Context(), "spent refresh token presented again: session revoked",
 			"session", rotated.Session.ID, "user", rotated.User.ID, "ip", h.out.Addr(r).String())

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
@@ -35,8 +36,8 @@ type revocations struct {
 	source store.Revocations
 	clock  Clock
 	log    *slog.Logger
-	// metrics is set before the first look. Nil: nothing is counted.
-	metrics *metrics
+	// meter is set before the first look. Nil: nothing is counted.
+	meter *meter.Meter
 
 	looking sync.Mutex // guards marks and failing
 	marks   []mark     // the first is where the next look begins
@@ -78,7 +79,7 @@ func (r *revocations) look(ctx context.Context) error {
 	list, err := r.source.Revocations(ctx, r.marks[0].seq)
 	if err != nil {
 		if ctx.Err() == nil {
-			r.metrics.StoreError(partRevocations)
+			r.meter.StoreError(meter.PartRevocations)
 		}
 		if !r.failing && ctx.Err() == nil {
 			r.log.ErrorContext(ctx, "revocations cannot be read: every validation asks the database", "error", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/creditsapi"
 	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
+	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/servicekey"
 	"github.com/manacore/manacore-go/authserver/internal/store"
@@ -25,7 +26,7 @@ import (
 type Server struct {
 	store   store.Store
 	handler http.Handler
-	metrics *metrics
+	meter   *meter.Meter
 	keys    *keyring
 	work    *background.Group // what the server does by itself
 }
@@ -66,13 +67,13 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		accessTTL: cfg.AccessTokenTTL,
 		lifetimes: store.Lifetimes{Idle: cfg.RefreshTokenTTL, Remembered: cfg.RememberMeTTL, Absolute: cfg.SessionTTL},
 	}
-	counted := newMetrics()
-	counted.watchKeys(cfg.Clock, access.Ring)
-	counted.watchHashing(hasher)
-	counted.watchSessions(cfg.Clock, cfg.Logger, db)
-	keys.metrics = counted
+	counted := meter.New(cfg.Logger)
+	watchKeys(counted, cfg.Clock, access.Ring)
+	watchHashing(counted, hasher)
+	watchSessions(counted, cfg.Clock, cfg.Logger, db)
+	keys.meter = counted
 	revoked := newRevocations(db, cfg.Clock, cfg.Logger)
-	revoked.metrics = counted
+	revoked.meter = counted
 	out := &web.Responder{
 		Log: cfg.Logger, Clock: cfg.Clock, Trusted: cfg.TrustedProxies, Meter: counted,
 		Busy: []error{password.ErrBusy, groupcommit.ErrBusy},
@@ -97,7 +98,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 			register: register{out: out, users: db, hasher: hasher, issuer: tokens, shortestPassword: cfg.PasswordMinLength},
 			login:    login{out: out, users: db, sessions: db, hasher: hasher, issuer: tokens},
 			refresh: refresh{
-				out: out, rotations: rotations, issuer: tokens, grace: cfg.RefreshGrace, revoked: revoked, metrics: counted,
+				out: out, rotations: rotations, issuer: tokens, grace: cfg.RefreshGrace, revoked: revoked, meter: counted,
 			},
 			logout:   logout{out: out, sessions: db, access: access, issuer: tokens, revoked: revoked},
 			session:  session{out: out, guard: who},
@@ -107,9 +108,9 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 				out: out, accounts: db, events: db, hasher: hasher, issuer: tokens, revoked: revoked,
 				shortestPassword: cfg.PasswordMinLength,
 			},
-			validate: validate{out: out, verdicts: newVerdicts(access, db, cfg.Clock, revoked), metrics: counted},
+			validate: validate{out: out, verdicts: newVerdicts(access, db, cfg.Clock, revoked), meter: counted},
 			jwks:     jwks{ring: access.Ring},
-			health:   health{out: out, database: &lookout{out: out, metrics: counted, ping: db.Ping}, ring: access.Ring},
+			health:   health{out: out, database: &lookout{out: out, meter: counted, ping: db.Ping}, ring: access.Ring},
 			credits:  credits.Routes(),
 		}.routes(),
 	})
@@ -125,10 +126,10 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	work.Every("sweep reservations", sweepEvery, sweeper{ledger: books, log: cfg.Logger}.run)
 	if cfg.SessionRetention >= 0 {
 		work.Every("purge sessions", purgeEvery, purge{
-			sessions: db, clock: cfg.Clock, log: cfg.Logger, metrics: counted, keep: cfg.SessionRetention,
+			sessions: db, clock: cfg.Clock, log: cfg.Logger, meter: counted, keep: cfg.SessionRetention,
 		}.run)
 	}
-	return &Server{store: db, handler: handler, metrics: counted, keys: keys, work: work}, nil
+	return &Server{store: db, handler: handler, meter: counted, keys: keys, work: work}, nil
 }
 
 // Handler answers the server's routes. It is the same one at every call.
@@ -137,7 +138,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // Metrics answers any request with the server's metrics in the exposition
 // format of Prometheus. Handler has no route to it: what it tells is for an
 // operator and not for whoever reaches the server.
-func (s *Server) Metrics() http.Handler { return s.metrics.handler() }
+func (s *Server) Metrics() http.Handler { return web.Secure(s.meter.Handler()) }
 
 // Close ends what the server does by itself and releases the database. Shut
 // the HTTP server down first: requests under way are answered with 503 from

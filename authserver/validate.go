@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/manacore/manacore-go/authserver/internal/form"
+	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -12,7 +13,7 @@ import (
 type validate struct {
 	out      *web.Responder
 	verdicts *verdicts
-	metrics  *metrics
+	meter    *meter.Meter
 }
 
 // validateForm is the body of a validation.
@@ -34,7 +35,7 @@ func (h validate) serve(w http.ResponseWriter, r *http.Request, f validateForm) 
 	if err != nil {
 		return err
 	}
-	h.metrics.verdict(kind)
+	h.meter.Verdict(kind)
 	h.out.Send(w, r, http.StatusOK, answer)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/token"
 	"github.com/manacore/manacore-go/internal/lru"
@@ -71,10 +72,10 @@ func (v *verdicts) of(ctx context.Context, text string) (answer []byte, kind str
 	header, _, _ := strings.Cut(text, ".")
 	fresh := verdict{header: strings.Clone(header), sid: claims.Sid, exp: claims.Exp, asked: now}
 	if live {
-		fresh.kind = verdictValid
+		fresh.kind = meter.VerdictValid
 		fresh.answer, err = json.Marshal(wire.ValidateResponse{Valid: true, Payload: payload(claims, user)})
 	} else {
-		fresh.kind = verdictInvalid
+		fresh.kind = meter.VerdictInvalid
 		fresh.answer, err = refusal(textEnded)
 		fresh.final = !session.RevokedAt.IsZero() || user.Deleted()
 	}
@@ -129,7 +130,7 @@ func verdictText(reason error) string {
 // verdictOf is the label of a refusal in the metrics.
 func verdictOf(reason error) string {
 	if errors.Is(reason, token.ErrExpired) {
-		return verdictExpired
+		return meter.VerdictExpired
 	}
-	return verdictInvalid
+	return meter.VerdictInvalid
 }
