@@ -95,7 +95,7 @@ func (c *Client) do(ctx context.Context, op call) error {
 	if errors.Is(err, ErrUnavailable) && !c.gaveUp(ctx) {
 		c.unavailable.Add(1)
 		c.warn.Do(func() {
-			c.config.Logger.Warn("the credit ledger gave no answer", "url", c.config.URL, "error", err)
+			c.logger().Warn("the credit ledger gave no answer", "url", c.config.URL, "error", err)
 		})
 	}
 	return err

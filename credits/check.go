@@ -9,12 +9,10 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // MaxAmount is the largest amount of an operation, in credits.
-const MaxAmount = wire.MaxCredits
+const MaxAmount = 1<<53 - 1
 
 const (
 	maxText = 255 // of a user id, a key and other ids, in bytes

@@ -1,7 +1,9 @@
 package credits
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -48,11 +50,15 @@ func New(config Config) (*Client, error) {
 		OpenFor:  config.Breaker.OpenFor,
 		Judge:    c.judge,
 		OnChange: func(from, to string) {
-			config.Logger.Warn("the circuit breaker of the credit ledger changed", "url", config.URL, "from", from, "to", to)
+			c.logger().Warn("the circuit breaker of the credit ledger changed", "url", config.URL, "from", from, "to", to)
 		},
 	})
 	return c, nil
 }
+
+// logger is asked for each time: a program may set slog.Default once its clients
+// are made.
+func (c *Client) logger() *slog.Logger { return cmp.Or(c.config.Logger, slog.Default()) }
 
 // Close ends the calls under way, with ErrUnavailable, and refuses every other
 // one. Once it returns, no goroutine of the client runs any more; what Reserve

@@ -253,6 +253,14 @@ func TestTransactionsOneByOne(t *testing.T) {
 	}
 }
 
+// The constants of the API are those of the contract.
+func TestConstants(t *testing.T) {
+	t.Parallel()
+	if credits.MaxAmount != wire.MaxCredits || credits.InternalPrefix != wire.InternalCreditsPath || credits.LegacyPrefix != wire.CreditsPath {
+		t.Error("a constant is not the contract's")
+	}
+}
+
 // Errors of one name are one value.
 func TestErrorsOfClient(t *testing.T) {
 	t.Parallel()

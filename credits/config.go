@@ -12,15 +12,14 @@ import (
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/internal/env"
 	"github.com/manacore/manacore-go/internal/httpcall"
-	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // The prefixes under which ledgers have the routes of services.
 const (
 	// InternalPrefix: our auth server and the standalone credits service.
-	InternalPrefix = wire.InternalCreditsPath
+	InternalPrefix = "/api/v1/internal/credits"
 	// LegacyPrefix: our auth server, as older packages call it.
-	LegacyPrefix = wire.CreditsPath
+	LegacyPrefix = "/api/v1/credits"
 )
 
 // Config of a Client. AppID and ServiceKey are required, outside of a
@@ -56,6 +55,8 @@ type Config struct {
 	// below it; it doubles each time, up to 1 s. A ledger that asks for more
 	// gets it, within Timeout. 0: 100 ms.
 	Backoff time.Duration
+	// Breaker is when calls end with ErrUnavailable without being made: after
+	// so many failures of the ledger in a row, for so long.
 	Breaker client.BreakerConfig
 
 	// HTTPClient is copied for the calls, and so is its Transport where that is
@@ -64,7 +65,7 @@ type Config struct {
 	HTTPClient *http.Client
 	// Clock times the waits between repetitions. nil: the system's.
 	Clock client.Clock
-	// Logger hears of outages, never of keys. nil: slog.Default.
+	// Logger hears of outages, never of keys. nil: slog.Default, at each line.
 	Logger *slog.Logger
 }
 
@@ -87,9 +88,6 @@ func (c Config) withDefaults() (Config, error) {
 	c.Breaker.OpenFor = cmp.Or(c.Breaker.OpenFor, 2*time.Second)
 	if c.Clock == nil {
 		c.Clock = systemClock{}
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
 	}
 	return c.checked()
 }

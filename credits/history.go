@@ -2,15 +2,13 @@ package credits
 
 import (
 	"context"
-	stdjson "encoding/json"
+	"encoding/json"
 	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -27,7 +25,7 @@ type Transaction struct {
 	BalanceAfter  int64
 	AppID         string
 	Operation     string
-	Metadata      stdjson.RawMessage // a JSON object; nil: none
+	Metadata      json.RawMessage // a JSON object; nil: none
 	Key           string
 	CreatedAt     time.Time
 }
@@ -113,31 +111,4 @@ func (c *Client) TransactionsPage(ctx context.Context, p PageParams) (list []Tra
 		return nil, "", err
 	}
 	return list, next, nil
-}
-
-func readPage(doc []byte, userID string) ([]Transaction, error) {
-	var rows []wire.CreditTransaction
-	if err := json.Unmarshal(doc, &rows); err != nil || rows == nil {
-		return nil, errAnswer
-	}
-	list := make([]Transaction, 0, len(rows))
-	for _, row := range rows {
-		at, err := time.Parse(time.RFC3339, row.CreatedAt)
-		if err != nil || !isID(row.ID) || row.UserID != userID || row.Amount == 0 || row.Type == "" ||
-			sane(row.BalanceBefore, row.BalanceAfter, max(row.Amount, -row.Amount)) != nil {
-			return nil, errAnswer
-		}
-		t := Transaction{
-			ID: row.ID, Type: row.Type, Amount: row.Amount, BalanceBefore: row.BalanceBefore, BalanceAfter: row.BalanceAfter,
-			AppID: row.AppID, Operation: row.Description, CreatedAt: at,
-		}
-		if row.Metadata.Kind() == '{' {
-			t.Metadata = stdjson.RawMessage(row.Metadata)
-		}
-		if row.IdempotencyKey != nil {
-			t.Key = *row.IdempotencyKey
-		}
-		list = append(list, t)
-	}
-	return list, nil
 }

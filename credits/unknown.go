@@ -91,6 +91,6 @@ func (c *Client) waitOpen(ctx context.Context, n int) bool {
 
 func (c *Client) leftToExpire(err error) {
 	c.warn.Do(func() {
-		c.config.Logger.Warn("a reservation may have been made that nobody uses, and is left to expire", "url", c.config.URL, "error", err)
+		c.logger().Warn("a reservation may have been made that nobody uses, and is left to expire", "url", c.config.URL, "error", err)
 	})
 }

@@ -27,7 +27,10 @@ func runAbandoned(t *testing.T, suite Suite) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, suite, done, func(route *Route) { route.Cost = charge.Fixed(100) })
+			r := newRig(t, suite, done, func(route *Route) {
+				route.Cost = charge.Fixed(100)
+				route.Config.FailOpen = 10 // which is not for callers who are gone
+			})
 			reserved, released := make(chan struct{}), make(chan struct{})
 			var first atomic.Bool
 			r.FaultCredits(func(w http.ResponseWriter, req *http.Request) {

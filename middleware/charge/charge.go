@@ -116,7 +116,7 @@ func (c *Charge) settle(out *writer, failed bool) {
 		})
 	}
 	if info.Err != nil {
-		c.guard.config.Logger.LogAttrs(ctx, slog.LevelError, "a reservation could not be settled and is left to expire",
+		c.guard.logger().LogAttrs(ctx, slog.LevelError, "a reservation could not be settled and is left to expire",
 			slog.String("operation", info.Operation), slog.String("reservation", info.ReservationID),
 			slog.String("wanted", string(info.Outcome)), slog.Int64("credits", cost), slog.Any("error", info.Err))
 		info.Outcome, info.Charged = Unsettled, 0

@@ -44,7 +44,7 @@ type Config struct {
 	// the route does, which is middleware.Denial.Write unless that has a
 	// DenyWith. The OnDenial of that guard hears of these denials as well.
 	DenyWith func(http.ResponseWriter, *http.Request, *middleware.Denial)
-	// Logger hears of what can't be charged. nil: slog.Default.
+	// Logger hears of what can't be charged. nil: slog.Default, at each line.
 	Logger *slog.Logger
 }
 

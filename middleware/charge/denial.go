@@ -29,12 +29,12 @@ func (g *Guard) refuse(r *http.Request, user client.User, cost int64, err error,
 	switch denial.Status {
 	case http.StatusServiceUnavailable:
 		g.warn.Do(func() {
-			g.config.Logger.LogAttrs(r.Context(), slog.LevelWarn, "requests are refused: their charge can't be made",
+			g.logger().LogAttrs(r.Context(), slog.LevelWarn, "requests are refused: their charge can't be made",
 				slog.String("operation", g.operation), slog.Any("error", err))
 		})
 	case http.StatusInternalServerError:
 		g.warn.Do(func() {
-			g.config.Logger.LogAttrs(r.Context(), slog.LevelError, "requests are refused: this service may not charge, and retrying does not help",
+			g.logger().LogAttrs(r.Context(), slog.LevelError, "requests are refused: this service may not charge, and retrying does not help",
 				slog.String("operation", g.operation), slog.Any("error", err))
 		})
 	}

@@ -90,7 +90,6 @@ func New(ledger Ledger, operation string, cost CostFunc, config Config) *Guard {
 	}
 	config.validate()
 	config.HoldFor = cmp.Or(config.HoldFor, 15*time.Minute)
-	config.Logger = cmp.Or(config.Logger, slog.Default())
 	g := &Guard{
 		ledger: ledger, operation: operation, cost: cost, config: config,
 		warn: &rate.Sometimes{First: 1, Interval: time.Minute},
@@ -131,7 +130,7 @@ func (g *Guard) Admit(r *http.Request) (*Charge, *middleware.Denial) {
 		return newCharge(g, r, user, reservation, asked), nil
 	case errors.Is(err, credits.ErrUnavailable) && r.Context().Err() == nil && g.failOpen != nil && g.failOpen.Allow():
 		g.warn.Do(func() {
-			g.config.Logger.Warn("requests pass without a charge: the credit ledger gives no answer", "operation", g.operation, "error", err)
+			g.logger().Warn("requests pass without a charge: the credit ledger gives no answer", "operation", g.operation, "error", err)
 		})
 		return g.uncharged(r, user, err), nil
 	}
@@ -142,6 +141,10 @@ func (g *Guard) uncharged(r *http.Request, user client.User, err error) *Charge 
 	g.tell(Info{Operation: g.operation, UserID: user.ID, Outcome: Uncharged, Err: err})
 	return newUncharged(r)
 }
+
+// logger is asked for each time: a program may set slog.Default once its guards
+// are made.
+func (g *Guard) logger() *slog.Logger { return cmp.Or(g.config.Logger, slog.Default()) }
 
 func (g *Guard) tell(info Info) {
 	if g.config.OnCharge != nil {
