@@ -108,7 +108,9 @@ func (c *Client) reserve(p ReserveParams, key string, r *Reservation) call {
 // Commit takes what was reserved, or a part of it, and returns the id of the
 // transaction. Doing it again has the same result. A reservation that was
 // released, has expired, or was committed with another amount is an
-// ErrConflict.
+// ErrConflict. ctx should not end with the request that it is about: whoever
+// has served a caller that went wants to be paid all the same
+// (context.WithoutCancel).
 func (c *Client) Commit(ctx context.Context, p CommitParams) (string, error) {
 	if err := checkID(p.ReservationID); err != nil {
 		return "", err
@@ -145,7 +147,9 @@ func (c *Client) Commit(ctx context.Context, p CommitParams) (string, error) {
 }
 
 // Release returns what was reserved. Doing it again changes nothing, as it
-// does after the reservation has expired; after Commit it is an ErrConflict.
+// does after the reservation has expired; after Commit it is an ErrConflict. With
+// a ctx that has ended it does nothing, and the credits stay out of reach until
+// they expire: give it one that outlives the request (context.WithoutCancel).
 func (c *Client) Release(ctx context.Context, reservationID string) error {
 	if err := checkID(reservationID); err != nil {
 		return err

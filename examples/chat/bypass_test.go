@@ -84,7 +84,7 @@ func TestRun(t *testing.T) {
 		{"production", "production", "", "key", nil},
 		{"production without a service key", "production", "", "", credits.ErrNotConfigured},
 		{"G143 bypass in production", "production", "true", "key", devbypass.ErrNotDevelopment},
-		{"bypass in development, with a stub", "development", "true", "", nil},
+		{"bypass in development, with the stand-in", "development", "true", "", nil},
 		{"bypass in development, with a key", "development", "true", "key", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,7 +2,7 @@
 // charged for what it writes. The environment configures it: PORT (default
 // 3002; 0 takes a free one), the variables of client.FromEnv and of
 // credits.FromEnv, and on a developer's machine those of package devbypass,
-// where a stub stands in for the ledger.
+// where a ledger of the process stands in.
 //
 // GET /health is public, GET /api/v1/me needs a user, GET /api/v1/models
 // offers a user more than a stranger, GET /api/v1/admin/stats is for admins,
