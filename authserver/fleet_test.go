@@ -83,7 +83,7 @@ func (f *fleet) start(around ...func(store.Store) store.Store) *replica {
 		f.Fatal(err)
 	}
 	r := &replica{Server: server}
-	r.access = token.Access{Ring: server.keys.now, Issuer: cfg.Issuer, Audience: cfg.Audience}
+	r.access = token.Access{Ring: server.keys.Ring, Issuer: cfg.Issuer, Audience: cfg.Audience}
 	f.servers = append(f.servers, r)
 	f.Cleanup(func() {
 		if err := server.Close(); err != nil {

@@ -80,7 +80,7 @@ func TestOneRotationAPeriod(t *testing.T) {
 			if want := period + 2; len(f.kids) != want {
 				f.Fatalf("%d keys after period %d, want %d", len(f.kids), period, want)
 			}
-			key, err := f.servers[0].keys.now().Signing(f.clock.Now())
+			key, err := f.servers[0].keys.Ring().Signing(f.clock.Now())
 			if err != nil {
 				f.Fatal(err)
 			}
@@ -227,7 +227,7 @@ func TestRetireKey(t *testing.T) {
 		if err := admin.RetireKey(f.Context(), "other"); !errors.Is(err, ErrUnknownKey) {
 			f.Errorf("an unknown key: %v", err)
 		}
-		f.advance(keyInterval, keyInterval)
+		f.advance(keys.PollInterval, keys.PollInterval)
 		for i, r := range []*replica{a, b} {
 			if set := r.keySet(f.T); len(set) != 1 || set[kid] != nil {
 				f.Errorf("server %d publishes %d keys, the retired one among them: %t", i, len(set), set[kid] != nil)
@@ -237,7 +237,7 @@ func TestRetireKey(t *testing.T) {
 		if a := h.refresh(tokens.RefreshToken); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
 			f.Errorf("a refresh while no key signs: %d %v", a.status, a.header)
 		}
-		f.advance(40*time.Second, keyInterval) // longer than the grace: the token was not spent
+		f.advance(40*time.Second, keys.PollInterval) // longer than the grace: the token was not spent
 		next := h.refreshed(tokens.RefreshToken)
 		h.valid(next.AccessToken, "")
 		list, err := admin.Keys(f.Context())

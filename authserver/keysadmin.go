@@ -2,11 +2,11 @@ package authserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/keys"
+	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
@@ -29,15 +29,27 @@ type SigningKey struct {
 	PublishedUntil time.Time `json:"publishedUntil,omitzero"`
 }
 
+// keysConfig is what the signing keys of a database are kept by. Without a meter
+// nothing is counted.
+func keysConfig(cfg Config, db store.Keys, counted *meter.Meter) keys.Config {
+	return keys.Config{
+		Store: db, Clock: cfg.Clock, Random: cfg.Random, Logger: cfg.Logger, Meter: counted,
+		KEK:   keys.KEKSource{Key: cfg.KeyEncryptionKey, File: cfg.SQLitePath + ".key"},
+		Every: cfg.KeyRotation, TokenTTL: cfg.AccessTokenTTL,
+	}
+}
+
+func (a *Admin) keys() keys.Operator { return keys.NewOperator(keysConfig(a.config, a.store, nil)) }
+
 // Keys lists the signing keys in the order in which they sign.
 func (a *Admin) Keys(ctx context.Context) ([]SigningKey, error) {
-	rows, err := a.store.SigningKeys(ctx)
+	lives, err := a.keys().List(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("authserver: signing keys: %w", err)
+		return nil, fmt.Errorf("authserver: %w", err)
 	}
 	now := a.config.Clock.Now()
-	list := make([]SigningKey, 0, len(rows))
-	for _, l := range keys.Lives(rows) {
+	list := make([]SigningKey, 0, len(lives))
+	for _, l := range lives {
 		list = append(list, SigningKey{
 			ID: l.ID, State: string(l.State(now)), CreatedAt: l.CreatedAt,
 			SignsFrom: l.SignsFrom, SignsUntil: l.SignsUntil, PublishedUntil: l.PublishedUntil,
@@ -50,15 +62,8 @@ func (a *Admin) Keys(ctx context.Context) ([]SigningKey, error) {
 // after 15 minutes, when every verifier has it. Tokens of the key before stay
 // good. ErrKeyPending where the next one is published already.
 func (a *Admin) RotateKey(ctx context.Context) error {
-	rules, err := a.keyRules(ctx)
-	if err != nil {
-		return err
-	}
-	rules.Every = 0 // this rotation and no other
-	for _, step := range []func([]store.Key, time.Time) (store.KeyChange, error){rules.Rotate, rules.Next} {
-		if err := change(ctx, a.store, a.config.Clock, step); err != nil {
-			return fmt.Errorf("authserver: %w", err)
-		}
+	if err := a.keys().Rotate(ctx); err != nil {
+		return fmt.Errorf("authserver: %w", err)
 	}
 	return nil
 }
@@ -69,36 +74,8 @@ func (a *Admin) RotateKey(ctx context.Context) error {
 // nothing more. ErrUnknownKey where there is no such key; one that is retired
 // already stays so.
 func (a *Admin) RetireKey(ctx context.Context, kid string) error {
-	rules, err := a.keyRules(ctx)
-	if err != nil {
-		return err
-	}
-	err = change(ctx, a.store, a.config.Clock, func(rows []store.Key, now time.Time) (store.KeyChange, error) {
-		return rules.Retire(rows, now, kid)
-	})
-	if err != nil {
+	if err := a.keys().Retire(ctx, kid); err != nil {
 		return fmt.Errorf("authserver: %w", err)
 	}
 	return nil
-}
-
-// keyRules are the rules of the configuration, with a key-encryption key that
-// opens what is in the database: another one would seal keys that no server
-// can open.
-func (a *Admin) keyRules(ctx context.Context) (keys.Rules, error) {
-	rows, err := a.store.SigningKeys(ctx)
-	if err != nil {
-		return keys.Rules{}, fmt.Errorf("authserver: signing keys: %w", err)
-	}
-	if len(rows) == 0 {
-		return keys.Rules{}, errors.New("authserver: there is no signing key yet: the first start of a server makes one")
-	}
-	kek, from, err := keyEncryptionKey(a.config, false)
-	if err != nil {
-		return keys.Rules{}, fmt.Errorf("authserver: %w", err)
-	}
-	if err := keys.Opens(rows, kek); err != nil {
-		return keys.Rules{}, fmt.Errorf("authserver: %w (the key-encryption key is from %s)", err, from)
-	}
-	return keyRules(a.config, kek), nil
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/wire"
@@ -90,14 +91,14 @@ func panicsOutsideRequests(t *testing.T, change func(*Config)) {
 		panics := strings.Count(h.log.String(), " panic=")
 		test.armed.Store(true)
 		if test.call == nil {
-			h.clock.Advance(keyInterval)
+			h.clock.Advance(keys.PollInterval)
 		} else if a := test.call(); a.status != http.StatusServiceUnavailable {
 			t.Errorf("%s: status %d, want 503: %s", name, a.status, a.body)
 		}
 		if n := strings.Count(h.log.String(), " panic=") - panics; test.armed.Load() || n != 1 {
 			t.Errorf("%s: %d panics in the log, want 1 (still armed: %v)", name, n, test.armed.Load())
 		}
-		h.clock.Advance(keyInterval)
+		h.clock.Advance(keys.PollInterval)
 		if a := use(); a.status != http.StatusCreated {
 			t.Errorf("after %s: status %d of a spend: %s", name, a.status, a.body)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/background"
 	"github.com/manacore/manacore-go/authserver/internal/creditsapi"
 	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
+	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
 	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/password"
@@ -27,7 +28,7 @@ type Server struct {
 	store   store.Store
 	handler http.Handler
 	meter   *meter.Meter
-	keys    *keyring
+	keys    *keys.Keeper
 	work    *background.Group // what the server does by itself
 }
 
@@ -56,22 +57,21 @@ func openStore(ctx context.Context, cfg Config) (store.Store, error) {
 
 // newServer puts a server together over an open store.
 func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error) {
-	keys, err := openKeyring(ctx, cfg, db)
+	counted := meter.New(cfg.Logger)
+	keeper, err := keys.OpenKeeper(ctx, keysConfig(cfg, db, counted))
 	if err != nil {
 		return nil, err
 	}
-	access := token.Access{Ring: keys.now, Issuer: cfg.Issuer, Audience: cfg.Audience}
+	access := token.Access{Ring: keeper.Ring, Issuer: cfg.Issuer, Audience: cfg.Audience}
 	hasher := password.New(cfg.Hashing.Concurrency, cfg.Hashing.Queue, cfg.Random)
 	tokens := issuer{
 		access: access, clock: cfg.Clock, random: cfg.Random, trusted: cfg.TrustedProxies,
 		accessTTL: cfg.AccessTokenTTL,
 		lifetimes: store.Lifetimes{Idle: cfg.RefreshTokenTTL, Remembered: cfg.RememberMeTTL, Absolute: cfg.SessionTTL},
 	}
-	counted := meter.New(cfg.Logger)
 	watchKeys(counted, cfg.Clock, access.Ring)
 	watchHashing(counted, hasher)
 	watchSessions(counted, cfg.Clock, cfg.Logger, db)
-	keys.meter = counted
 	revoked := newRevocations(db, cfg.Clock, cfg.Logger)
 	revoked.meter = counted
 	out := &web.Responder{
@@ -122,14 +122,14 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	}
 	work.Every("poll revocations", pollInterval, revoked.look)
 	work.Every("forget revocations", time.Minute, revoked.forget)
-	work.Every("poll signing keys", keyInterval, keys.look)
+	work.Every("poll signing keys", keys.PollInterval, keeper.Poll)
 	work.Every("sweep reservations", sweepEvery, sweeper{ledger: books, log: cfg.Logger}.run)
 	if cfg.SessionRetention >= 0 {
 		work.Every("purge sessions", purgeEvery, purge{
 			sessions: db, clock: cfg.Clock, log: cfg.Logger, meter: counted, keep: cfg.SessionRetention,
 		}.run)
 	}
-	return &Server{store: db, handler: handler, meter: counted, keys: keys, work: work}, nil
+	return &Server{store: db, handler: handler, meter: counted, keys: keeper, work: work}, nil
 }
 
 // Handler answers the server's routes. It is the same one at every call.

@@ -60,6 +60,8 @@ var rules = []rule{
 	{"authserver/internal/secret", nil},
 	{"authserver/internal/durable", nil},
 	{"authserver/internal/groupcommit", nil},
+	{"authserver/internal/keys", []string{"authserver/internal/clock", "authserver/internal/durable", "authserver/internal/meter",
+		"authserver/internal/secret", "authserver/internal/store", "internal/wire"}},
 	{"authserver/internal/token", []string{"authserver/internal/keys", "internal/wire"}},
 	{"authserver/internal/form", nil},
 	{"authserver/internal/web", []string{"authserver/internal/clock", "authserver/internal/form", "internal/wire"}},

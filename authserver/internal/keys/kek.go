@@ -54,3 +54,33 @@ func CreateKEK(path string, random io.Reader) ([]byte, error) {
 	}
 	return kek, nil
 }
+
+// KEKSource says where the key-encryption key is.
+type KEKSource struct {
+	// Key is the key itself, of KEKBytes. Empty: it is in File.
+	Key []byte
+	// File is the path of the key file. It is not read where there is a Key.
+	File string
+}
+
+// find finds the key-encryption key and says where it is from. ErrNoKeyFile
+// where the file is missing.
+func (s KEKSource) find() (kek []byte, from string, err error) {
+	if len(s.Key) > 0 {
+		return s.Key, "the configuration", nil
+	}
+	kek, err = ReadKEK(s.File)
+	if errors.Is(err, ErrNoKeyFile) {
+		err = fmt.Errorf("%w, but the database holds signing keys that it seals: restore the file, or set the key-encryption key", err)
+	}
+	return kek, s.File, err
+}
+
+// findOrCreate is find, and makes the file where it is missing.
+func (s KEKSource) findOrCreate(random io.Reader) (kek []byte, from string, err error) {
+	kek, from, err = s.find()
+	if errors.Is(err, ErrNoKeyFile) {
+		kek, err = CreateKEK(s.File, random)
+	}
+	return kek, from, err
+}

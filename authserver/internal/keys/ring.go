@@ -1,6 +1,7 @@
 // Package keys holds the auth server's signing keys: how they are made, how
 // they rest in the database, when one follows another, and the JWKS that
-// publishes them.
+// publishes them. A server has a Keeper, which polls them; a person's commands go
+// through an Operator; both change them by Rules.
 //
 // JWKs are written here and not by a JOSE library: wire.JWKS is the exact
 // form, with the order of members that is in the field, and an Ed25519 key is

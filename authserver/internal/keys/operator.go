@@ -1,0 +1,91 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+// Operator does what a person asks of the signing keys. Servers may be running
+// on the database meanwhile: they see it at their next poll.
+type Operator struct{ config Config }
+
+// NewOperator does nothing yet.
+func NewOperator(config Config) Operator { return Operator{config: config} }
+
+// List lists the keys in the order in which they sign.
+func (o Operator) List(ctx context.Context) ([]Life, error) {
+	rows, err := o.config.Store.SigningKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("signing keys: %w", err)
+	}
+	return Lives(rows), nil
+}
+
+// Rotate makes the next key, as Rules do. ErrPending where there is one.
+func (o Operator) Rotate(ctx context.Context) error {
+	rules, err := o.rules(ctx)
+	if err != nil {
+		return err
+	}
+	rules.Every = 0 // this rotation and no other
+	for _, step := range []rule{rules.Rotate, rules.Next} {
+		if err := change(ctx, o.config.Store, o.config.Clock, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Retire takes a key out of use in an emergency, as Rules do. ErrUnknownKey
+// where there is no such key; one that is retired already stays so.
+func (o Operator) Retire(ctx context.Context, kid string) error {
+	rules, err := o.rules(ctx)
+	if err != nil {
+		return err
+	}
+	return change(ctx, o.config.Store, o.config.Clock, func(rows []store.Key, now time.Time) (store.KeyChange, error) {
+		return rules.Retire(rows, now, kid)
+	})
+}
+
+// Check opens all keys, and says how many there are and where the
+// key-encryption key is from; empty where there is no key to open.
+func (o Operator) Check(ctx context.Context) (count int, from string, err error) {
+	rows, err := o.config.Store.SigningKeys(ctx)
+	if err != nil || len(rows) == 0 {
+		return 0, "", err
+	}
+	kek, from, err := o.config.KEK.find()
+	if err != nil {
+		return 0, "", err
+	}
+	if _, err := Load(rows, kek, o.config.Clock.Now()); err != nil {
+		return 0, "", fmt.Errorf("%w (the key-encryption key is from %s)", err, from)
+	}
+	return len(rows), from, nil
+}
+
+// rules are the rules of the configuration, with a key-encryption key that
+// opens what is in the database: another one would seal keys that no server
+// can open.
+func (o Operator) rules(ctx context.Context) (Rules, error) {
+	rows, err := o.config.Store.SigningKeys(ctx)
+	if err != nil {
+		return Rules{}, fmt.Errorf("signing keys: %w", err)
+	}
+	if len(rows) == 0 {
+		return Rules{}, errors.New("there is no signing key yet: the first start of a server makes one")
+	}
+	kek, from, err := o.config.KEK.find()
+	if err != nil {
+		return Rules{}, err
+	}
+	if err := Opens(rows, kek); err != nil {
+		return Rules{}, fmt.Errorf("%w (the key-encryption key is from %s)", err, from)
+	}
+	return o.config.rules(kek), nil
+}
