@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/manacore/manacore-go/authserver/internal/identity"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -102,11 +103,11 @@ func TestSecurityEvents(t *testing.T) {
 	if diff := cmp.Diff(want, list[0]); diff != "" {
 		t.Errorf("newest event (-want +got):\n%s", diff)
 	}
-	for range maxEvents {
+	for range identity.MaxEvents {
 		h.login("ann")
 	}
-	if n := len(events()); n != maxEvents {
-		t.Errorf("%d events, want %d", n, maxEvents)
+	if n := len(events()); n != identity.MaxEvents {
+		t.Errorf("%d events, want %d", n, identity.MaxEvents)
 	}
 }
 

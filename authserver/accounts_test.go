@@ -193,15 +193,22 @@ type promoting struct {
 	change sync.Once
 }
 
-func (s *promoting) CreateSession(ctx context.Context, session store.NewSession, event store.Event) error {
-	var err error
-	s.change.Do(func() {
-		_, _, err = s.ChangeUser(ctx, session.UserID, store.SetRole("admin"), store.Event{Type: store.EventRoleChanged, CreatedAt: begin})
-	})
+func (s *promoting) UserByEmail(ctx context.Context, email string) (store.User, store.Credential, error) {
+	user, credential, err := s.Store.UserByEmail(ctx, email)
 	if err != nil {
-		return err
+		return user, credential, err
 	}
-	return s.Store.CreateSession(ctx, session, event)
+	s.change.Do(func() {
+		err = s.Tx(ctx, func(tx store.Tx) error {
+			now, err := tx.LockUser(user.ID)
+			if err != nil {
+				return err
+			}
+			now.Role = "admin"
+			return tx.PutUser(now)
+		})
+	})
+	return user, credential, err
 }
 
 // TestA181LoginWhileTheRoleChanges: no token names a role that was taken away

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/manacore/manacore-go/authserver/internal/identity"
+	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
@@ -13,6 +15,7 @@ import (
 type Admin struct {
 	config Config
 	store  store.Store
+	people *identity.Service
 }
 
 // OpenAdmin opens the database that the configuration names, as Open does, and
@@ -23,11 +26,16 @@ func OpenAdmin(ctx context.Context, config Config) (*Admin, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Admin{config: cfg, store: db}, nil
+	people := identity.New(identity.Config{
+		Store: db, Hasher: password.New(1, 0, cfg.Random), Clock: cfg.Clock, Random: cfg.Random, Log: cfg.Logger,
+		Lifetimes: lifetimes(cfg), PasswordMinLength: cfg.PasswordMinLength,
+	})
+	return &Admin{config: cfg, store: db, people: people}, nil
 }
 
 // Close releases the database.
 func (a *Admin) Close() error {
+	a.people.Close()
 	if err := a.store.Close(); err != nil {
 		return fmt.Errorf("authserver: %w", err)
 	}

@@ -184,7 +184,7 @@ func TestReadinessOfKeys(t *testing.T) {
 	rename(`ALTER TABLE jwks RENAME TO hidden`)
 	h.clock.Advance(2 * time.Minute)
 	got := decode[wire.Unready](t, h.do("GET", "/health/ready", ""), http.StatusServiceUnavailable)
-	if got.Checks["keys"].Status != checkDown || got.Checks["database"].Status != checkUp {
+	if got.Checks["keys"].Status != "down" || got.Checks["database"].Status != "up" {
 		t.Errorf("checks %v", got.Checks)
 	}
 	h.sampled(map[string]string{`authserver_store_errors_total{part="keys"}`: "1", `authserver_signing_key_age_seconds`: "NaN"})

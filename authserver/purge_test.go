@@ -3,16 +3,17 @@ package authserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/manacore/manacore-go/authserver/internal/background"
 	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
+	"github.com/manacore/manacore-go/authserver/internal/identity"
 	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/pgtest"
@@ -80,23 +81,43 @@ func TestPurgeNever(t *testing.T) {
 	h.refused(h.refresh(token), wire.TokenExpired, wire.RefreshPath, "Refresh token expired")
 }
 
-// pages is a store.Retention of which each page has an answer.
+// pages is a store of hundreds of sessions that ended long ago, of which each
+// hundred has an answer to their deletion.
 type pages struct {
+	store.Store
 	asked   []string
-	before  time.Time
-	answers map[string]page
+	answers map[string]page // by the id behind which it begins
 }
 
 type page struct {
-	next   string
-	purged int
-	err    error
+	last    bool
+	dropped int
+	err     error
 }
 
-func (p *pages) PurgeSessions(_ context.Context, before time.Time, after string, _ int) (string, int, error) {
-	p.asked, p.before = append(p.asked, after), before
-	a := p.answers[after]
-	return a.next, a.purged, a.err
+func (p *pages) SessionEnds(_ context.Context, after string, limit int) ([]store.SessionEnd, error) {
+	p.asked = append(p.asked, after)
+	if p.answers[after].last {
+		limit--
+	}
+	list := make([]store.SessionEnd, limit)
+	for i := range list {
+		list[i] = store.SessionEnd{ID: next(after) + fmt.Sprintf("%02d", i), ExpiresAt: begin.Add(-365 * day)}
+	}
+	return list, nil
+}
+
+// next is the letter of the page behind an id.
+func next(after string) string {
+	if after == "" {
+		return "a"
+	}
+	return string(rune(after[0] + 1))
+}
+
+func (p *pages) DropSessions(context.Context, []string, int) (int, error) {
+	a := p.answers[p.asked[len(p.asked)-1]]
+	return a.dropped, a.err
 }
 
 // TestPurgeFails: sessions that cannot be deleted keep no others from it, and
@@ -105,24 +126,23 @@ func TestPurgeFails(t *testing.T) {
 	t.Parallel()
 	log, clock := &logBuffer{}, clocktest.New(begin)
 	source := &pages{answers: map[string]page{
-		"":  {"b", 2, nil},
-		"b": {"d", 1, errors.New("first fault")},
-		"d": {"f", 0, errors.New("second fault")},
-		"f": {"", 3, nil},
+		"":    {dropped: 2},
+		"a99": {dropped: 1, err: errors.New("first fault")},
+		"b99": {err: errors.New("second fault")},
+		"c99": {dropped: 3, last: true},
 	}}
 	counted := meter.New(nil)
+	people := identity.New(identity.Config{Store: source, Clock: clock, Log: slog.New(slog.DiscardHandler)})
+	defer people.Close()
 	work := background.New(background.Config{Clock: clock})
 	defer work.Close()
 	work.Every("purge sessions", purgeEvery, purge{
-		sessions: source, clock: clock, log: slog.New(slog.NewTextHandler(log, nil)), meter: counted, keep: 30 * day,
+		people: people, clock: clock, log: slog.New(slog.NewTextHandler(log, nil)), meter: counted, keep: 30 * day,
 	}.run)
 	for round := range 2 {
 		clock.Advance(purgeEvery)
-		if want := slices.Repeat([]string{"", "b", "d", "f"}, round+1); !slices.Equal(source.asked, want) {
+		if want := slices.Repeat([]string{"", "a99", "b99", "c99"}, round+1); !slices.Equal(source.asked, want) {
 			t.Errorf("asked for what is behind %q, want %q", source.asked, want)
-		}
-		if want := clock.Now().Add(-30 * day); !source.before.Equal(want) {
-			t.Errorf("deleted what ended before %v, want %v", source.before, want)
 		}
 	}
 	if n := strings.Count(log.String(), "first fault"); n != 2 || strings.Contains(log.String(), "second fault") {

@@ -107,8 +107,8 @@ func (r *revocations) look(ctx context.Context) error {
 	return nil
 }
 
-// note adds sessions that this server ended.
-func (r *revocations) note(ids []string) {
+// Note adds sessions that this server ended.
+func (r *revocations) Note(ids []string) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	r.learn(ids)

@@ -291,10 +291,10 @@ func TestLateCommits(t *testing.T) {
 func TestNoteAmongMany(t *testing.T) {
 	r := newRevocations(&feed{}, clocktest.New(begin), slog.New(slog.DiscardHandler))
 	for i := range 20_000 {
-		r.note([]string{strconv.Itoa(i)})
+		r.Note([]string{strconv.Itoa(i)})
 	}
 	one := []string{"one"}
-	if n := testing.AllocsPerRun(100, func() { r.note(one) }); n > 1 {
+	if n := testing.AllocsPerRun(100, func() { r.Note(one) }); n > 1 {
 		t.Errorf("%v allocations", n)
 	}
 }

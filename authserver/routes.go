@@ -1,7 +1,20 @@
 package authserver
 
 import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/authapi"
+	"github.com/manacore/manacore-go/authserver/internal/creditsapi"
+	"github.com/manacore/manacore-go/authserver/internal/identity"
+	"github.com/manacore/manacore-go/authserver/internal/ledger"
 	"github.com/manacore/manacore-go/authserver/internal/limit"
+	"github.com/manacore/manacore-go/authserver/internal/meter"
+	"github.com/manacore/manacore-go/authserver/internal/servicekey"
+	"github.com/manacore/manacore-go/authserver/internal/status"
+	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/token"
 	"github.com/manacore/manacore-go/authserver/internal/web"
 )
 
@@ -19,29 +32,49 @@ func limiters(cfg Config) map[web.Limit]web.Limiter {
 	return all
 }
 
-// endpoints are the server's routes, each with the parts it uses.
-type endpoints struct {
-	register register
-	login    login
-	refresh  refresh
-	logout   logout
-	session  session
-	guard    guard // of the routes that follow
-	sessions userSessions
-	account  account
-	validate validate
-	jwks     jwks
-	health   health
-	credits  []web.Route
+// handlerParts are what the server's routes use.
+type handlerParts struct {
+	out     *web.Responder
+	people  *identity.Service
+	books   *ledger.Ledger
+	access  token.Access
+	revoked *revocations
+	counted *meter.Meter
+	db      store.Store
 }
 
-func (e endpoints) routes() []web.Route {
-	users := e.guard.users(textInvalidToken)
-	routes := []web.Route{
-		e.register.route(), e.login.route(), e.refresh.route(), e.logout.route(), e.session.route(), e.validate.route(), e.jwks.route(),
+// newHandler mounts the routes of all packages that have some.
+func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
+	auth := authapi.New(authapi.Config{
+		Out: p.out, Identity: p.people, Verdicts: newVerdicts(p.access, p.people.Live, cfg.Clock, p.revoked),
+		KeySet:  func() ([]byte, string) { return p.access.Ring().JWKS() },
+		Counted: p.counted.Verdict, PasswordMinLength: cfg.PasswordMinLength,
+	})
+	serviceKeys := &knownKeys{clock: cfg.Clock, source: p.db}
+	credits := creditsapi.New(creditsapi.Config{
+		Out: p.out, Ledger: p.books, DailyFree: cfg.Credits.DailyFree, Users: auth.Users(),
+		Keys: servicekey.NewChecker(servicekey.CheckerConfig{Now: cfg.Clock.Now, Known: serviceKeys.list, Single: cfg.ServiceKey}),
+	})
+	ready := &lookout{out: p.out, meter: p.counted, ping: p.db.Ping}
+	health := status.New(status.Config{
+		Out: p.out, Database: ready.look,
+		Signing: func(now time.Time) error { _, err := p.access.Ring().Signing(now); return err },
+	})
+	return web.Handler(web.Config{
+		Responder: p.out, Limits: limiters(cfg), CORSOrigins: cfg.CORSOrigins,
+		Routes: slices.Concat(auth.Routes(), credits.Routes(), health.Routes()),
+	})
+}
+
+func lifetimes(cfg Config) identity.Lifetimes {
+	return identity.Lifetimes{Idle: cfg.RefreshTokenTTL, Remembered: cfg.RememberMeTTL, Absolute: cfg.SessionTTL}
+}
+
+// lanes is how many transactions of one kind run at once: with PostgreSQL, one
+// works while the other waits for the disk. SQLite has one writer.
+func lanes(cfg Config) int {
+	if cfg.DatabaseURL != "" {
+		return 2
 	}
-	for _, more := range [][]web.Route{e.sessions.routes(users), e.account.routes(users), e.health.routes(), e.credits} {
-		routes = append(routes, more...)
-	}
-	return routes
+	return 1
 }

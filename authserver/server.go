@@ -9,13 +9,12 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/background"
-	"github.com/manacore/manacore-go/authserver/internal/creditsapi"
 	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
+	"github.com/manacore/manacore-go/authserver/internal/identity"
 	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
 	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/password"
-	"github.com/manacore/manacore-go/authserver/internal/servicekey"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/store/postgres"
 	"github.com/manacore/manacore-go/authserver/internal/store/sqlite"
@@ -64,11 +63,6 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	}
 	access := token.Access{Ring: keeper.Ring, Issuer: cfg.Issuer, Audience: cfg.Audience}
 	hasher := password.New(cfg.Hashing.Concurrency, cfg.Hashing.Queue, cfg.Random)
-	tokens := issuer{
-		access: access, clock: cfg.Clock, random: cfg.Random, trusted: cfg.TrustedProxies,
-		accessTTL: cfg.AccessTokenTTL,
-		lifetimes: store.Lifetimes{Idle: cfg.RefreshTokenTTL, Remembered: cfg.RememberMeTTL, Absolute: cfg.SessionTTL},
-	}
 	watchKeys(counted, cfg.Clock, access.Ring)
 	watchHashing(counted, hasher)
 	watchSessions(counted, cfg.Clock, cfg.Logger, db)
@@ -78,41 +72,21 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		Log: cfg.Logger, Clock: cfg.Clock, Trusted: cfg.TrustedProxies, Meter: counted,
 		Busy: []error{password.ErrBusy, groupcommit.ErrBusy},
 	}
-	who := guard{out: out, sessions: db, access: access}
 	work := background.New(background.Config{Clock: cfg.Clock, Logger: cfg.Logger})
-	rotations := newRotations(rotationsConfig{sessions: db, clock: cfg.Clock, log: cfg.Logger, lanes: lanes(cfg)})
-	work.OnClose("refreshes", rotations.close)
+	people := identity.New(identity.Config{
+		Store: db, Access: access, Hasher: hasher, Clock: cfg.Clock, Random: cfg.Random, Log: cfg.Logger,
+		Revocations: revoked, Meter: counted,
+		Lifetimes: lifetimes(cfg), AccessTTL: cfg.AccessTokenTTL, RefreshGrace: cfg.RefreshGrace,
+		PasswordMinLength: cfg.PasswordMinLength, Lanes: lanes(cfg),
+	})
+	work.OnClose("refreshes", func() error { people.Close(); return nil })
 	books := ledger.New(ledger.Config{
 		Store: db.Ledger(), Policy: ledgerPolicy(cfg.Credits),
 		Now: cfg.Clock.Now, Random: cfg.Random, Log: cfg.Logger, Lanes: lanes(cfg),
 	})
 	work.OnClose("ledger", func() error { books.Close(); return nil })
-	serviceKeys := &knownKeys{clock: cfg.Clock, source: db}
-	credits := creditsapi.New(creditsapi.Config{
-		Out: out, Ledger: books, DailyFree: cfg.Credits.DailyFree, Users: who.users(textInvalidToken),
-		Keys: servicekey.NewChecker(servicekey.CheckerConfig{Now: cfg.Clock.Now, Known: serviceKeys.list, Single: cfg.ServiceKey}),
-	})
-	handler, err := web.Handler(web.Config{
-		Responder: out, Limits: limiters(cfg), CORSOrigins: cfg.CORSOrigins,
-		Routes: endpoints{
-			register: register{out: out, users: db, hasher: hasher, issuer: tokens, shortestPassword: cfg.PasswordMinLength},
-			login:    login{out: out, users: db, sessions: db, hasher: hasher, issuer: tokens},
-			refresh: refresh{
-				out: out, rotations: rotations, issuer: tokens, grace: cfg.RefreshGrace, revoked: revoked, meter: counted,
-			},
-			logout:   logout{out: out, sessions: db, access: access, issuer: tokens, revoked: revoked},
-			session:  session{out: out, guard: who},
-			guard:    who,
-			sessions: userSessions{out: out, sessions: db, issuer: tokens, revoked: revoked},
-			account: account{
-				out: out, accounts: db, events: db, hasher: hasher, issuer: tokens, revoked: revoked,
-				shortestPassword: cfg.PasswordMinLength,
-			},
-			validate: validate{out: out, verdicts: newVerdicts(access, db, cfg.Clock, revoked), meter: counted},
-			jwks:     jwks{ring: access.Ring},
-			health:   health{out: out, database: &lookout{out: out, meter: counted, ping: db.Ping}, ring: access.Ring},
-			credits:  credits.Routes(),
-		}.routes(),
+	handler, err := newHandler(cfg, handlerParts{
+		out: out, people: people, books: books, access: access, revoked: revoked, counted: counted, db: db,
 	})
 	if err != nil {
 		return nil, errors.Join(err, work.Close())
@@ -126,7 +100,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	work.Every("sweep reservations", sweepEvery, sweeper{ledger: books, log: cfg.Logger}.run)
 	if cfg.SessionRetention >= 0 {
 		work.Every("purge sessions", purgeEvery, purge{
-			sessions: db, clock: cfg.Clock, log: cfg.Logger, meter: counted, keep: cfg.SessionRetention,
+			people: people, clock: cfg.Clock, log: cfg.Logger, meter: counted, keep: cfg.SessionRetention,
 		}.run)
 	}
 	return &Server{store: db, handler: handler, meter: counted, keys: keeper, work: work}, nil

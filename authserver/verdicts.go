@@ -30,11 +30,11 @@ const textEnded = wire.ValidateInvalidPrefix + "session has ended"
 // the session lives and the user is active. It remembers what it said by the
 // whole text of the token.
 type verdicts struct {
-	access   token.Access
-	sessions store.Sessions
-	clock    Clock
-	revoked  *revocations
-	memory   *lru.Cache[verdict]
+	access  token.Access
+	live    liveFunc
+	clock   Clock
+	revoked *revocations
+	memory  *lru.Cache[verdict]
 }
 
 // verdict is what was said about a token that is good in itself.
@@ -49,13 +49,17 @@ type verdict struct {
 	final bool
 }
 
-func newVerdicts(access token.Access, sessions store.Sessions, clock Clock, revoked *revocations) *verdicts {
-	return &verdicts{access, sessions, clock, revoked, lru.New[verdict](maxVerdicts)}
+// liveFunc finds the session and the user of verified claims, and says whether
+// the session lives and the user is active.
+type liveFunc func(ctx context.Context, c token.Claims, now time.Time) (store.Session, store.User, bool, error)
+
+func newVerdicts(access token.Access, live liveFunc, clock Clock, revoked *revocations) *verdicts {
+	return &verdicts{access: access, live: live, clock: clock, revoked: revoked, memory: lru.New[verdict](maxVerdicts)}
 }
 
-// of is the verdict on a token, as the body of the answer and as the metrics
+// Of is the verdict on a token, as the body of the answer and as the metrics
 // call it. An error means that there is none.
-func (v *verdicts) of(ctx context.Context, text string) (answer []byte, kind string, err error) {
+func (v *verdicts) Of(ctx context.Context, text string) (answer []byte, kind string, err error) {
 	now := v.clock.Now()
 	if known := v.memory.Get(text); known != nil && v.holds(known, now) {
 		return known.answer, known.kind, nil
@@ -65,7 +69,7 @@ func (v *verdicts) of(ctx context.Context, text string) (answer []byte, kind str
 		answer, refused := refusal(verdictText(err))
 		return answer, verdictOf(err), refused
 	}
-	session, user, live, err := liveSession(ctx, v.sessions, claims, now)
+	session, user, live, err := v.live(ctx, claims, now)
 	if err != nil {
 		return nil, "", err
 	}

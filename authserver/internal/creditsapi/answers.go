@@ -129,15 +129,7 @@ func wireTransaction(t ledger.Transaction) wire.CreditTransaction {
 	return wire.CreditTransaction{
 		ID: t.ID, UserID: t.UserID, Type: string(t.Type), Status: "completed", Amount: t.Amount,
 		BalanceBefore: t.Before, BalanceAfter: t.After, AppID: t.AppID, Description: t.Description,
-		OrganizationID: nullable(t.OrganizationID), Metadata: metadata, IdempotencyKey: nullable(t.Key),
+		OrganizationID: web.Nullable(t.OrganizationID), Metadata: metadata, IdempotencyKey: web.Nullable(t.Key),
 		CreatedAt: at, CompletedAt: &at,
 	}
-}
-
-// nullable is s, or null in JSON where it is empty.
-func nullable(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }

@@ -1,4 +1,3 @@
-// Package identity holds the rules of users and their sessions.
 package identity
 
 import (
@@ -11,6 +10,25 @@ import (
 type Caller struct {
 	Session store.Session
 	User    store.User
+}
+
+// Authenticate finds out whom an access token speaks for. It asks the database
+// each time: the use cases behind it do so anyway. A TokenError or
+// ErrSessionEnded where it speaks for nobody.
+func (s *Service) Authenticate(ctx context.Context, access string) (Caller, error) {
+	now := s.Clock.Now()
+	claims, err := s.Access.Verify(access, now)
+	if err != nil {
+		return Caller{}, &TokenError{err}
+	}
+	session, user, ok, err := s.Live(ctx, claims, now)
+	if err != nil {
+		return Caller{}, err
+	}
+	if !ok {
+		return Caller{}, ErrSessionEnded
+	}
+	return Caller{Session: session, User: user}, nil
 }
 
 type callerKey struct{}

@@ -18,4 +18,14 @@ type Retention interface {
 	// were looked at, or the error kept from looking. A session that another
 	// call is deleting may be left to it. purged counts sessions.
 	PurgeSessions(ctx context.Context, before time.Time, after string, limit int) (next string, purged int, err error)
+
+	// SessionEnds tells when the first limit sessions behind the id after end
+	// or did, by id in the database's order; empty: from the first.
+	SessionEnds(ctx context.Context, after string, limit int) ([]SessionEnd, error)
+
+	// DropSessions deletes sessions by their ids, and before them their refresh
+	// tokens, at most limit rows in each transaction; limit is at least one. No
+	// server may still renew one of them. A session that another call is
+	// deleting may be left to it. dropped counts sessions, also after an error.
+	DropSessions(ctx context.Context, ids []string, limit int) (dropped int, err error)
 }

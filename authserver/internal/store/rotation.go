@@ -7,15 +7,20 @@ type Rotation struct {
 	Spent     Digest // of the token presented
 	Successor Digest // of the token that is to follow it
 	// Sealed is the successor, encrypted so that only a holder of the token
-	// presented can read it. It is handed out again within the grace.
+	// presented can read it. It is handed out again where the verdict is
+	// Repeated.
 	Sealed []byte
-	Now    time.Time
-	Grace  time.Duration // below zero: none
-	// Lifetimes says until when the renewed session lives.
-	Lifetimes Lifetimes
-	// Reuse is the event written if the verdict is Reused; the store fills in
-	// its user.
-	Reuse Event
+	Now    time.Time // of the exchange
+	// Judge says what becomes of the token, if it is known. It may be asked more
+	// than once, the last time with what is true at the exchange, and must not
+	// call the store.
+	Judge func(Presented) Decision
+}
+
+// Decision is what a Judge says of a refresh token.
+type Decision struct {
+	Verdict   Verdict
+	ExpiresAt time.Time // of the session, where Verdict is Renewed
 }
 
 // Lifetimes is how long sessions live.
@@ -56,8 +61,7 @@ type Rotated struct {
 // Verdict is what becomes of a refresh token that was presented.
 type Verdict int
 
-// The verdicts. The store changes something in two cases only: Renewed and
-// Reused.
+// The verdicts. The store changes something in one case only: Renewed.
 const (
 	Unknown  Verdict = iota // no such token
 	UserGone                // the user was deleted

@@ -26,6 +26,14 @@ type Users interface {
 	// CredentialByEmail finds an active user and the password hash.
 	// ErrNotFound where there is none.
 	CredentialByEmail(ctx context.Context, email string) (User, Credential, error)
+
+	// UserByEmail finds a user, active or not, by the e-mail address in its
+	// stored form, and the password; a zero Credential where there is none.
+	// ErrNotFound where there is no such user.
+	UserByEmail(ctx context.Context, email string) (User, Credential, error)
+
+	// UserByID is UserByEmail by the user's id.
+	UserByID(ctx context.Context, id string) (User, Credential, error)
 }
 
 // Accounts changes users. Each change is made as a whole, with its event, and
@@ -84,9 +92,10 @@ type Sessions interface {
 	// ErrNotFound where there is none.
 	Session(ctx context.Context, id string) (Session, User, error)
 
-	// Rotate judges refresh tokens by Judge and does what the verdicts ask
-	// for, each as a whole or not at all, and answers in the order of the
-	// questions. An unknown token is a verdict and no error.
+	// Rotate finds refresh tokens, has each judged by the Judge of its
+	// Rotation, and renews the sessions of those that are to be renewed, each
+	// as a whole or not at all. It answers in the order of the questions. An
+	// unknown token is a verdict and no error.
 	Rotate(ctx context.Context, rotations []Rotation) []Rotated
 
 	// RevokeSession ends a session. One that is unknown or already revoked
@@ -171,6 +180,14 @@ type Store interface {
 	Retention
 	Statistics
 	ServiceKeys
+
+	// Tx runs f in one transaction, which is committed where f returns nil and
+	// undone where it does not, or where one of its operations failed with
+	// another error than ErrNotFound of a record that was looked for. Where the
+	// database undid it for the sake of a concurrent one, f runs again in a new
+	// one: what f does outside of the transaction has to bear that. f must not
+	// call the store, and the transaction is of no use once f has returned.
+	Tx(ctx context.Context, f func(Tx) error) error
 
 	// Ledger is the part that keeps credits.
 	Ledger() ledger.Store

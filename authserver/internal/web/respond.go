@@ -114,3 +114,12 @@ func (o *Responder) failure(r *http.Request, err error) *Failure {
 	}
 	return unavailable()
 }
+
+// Nullable is a text as the wire has it where it may be unknown: null for an
+// empty one.
+func Nullable(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

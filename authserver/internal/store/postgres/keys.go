@@ -18,12 +18,18 @@ func (s *Store) SigningKeys(ctx context.Context) (keys []store.Key, err error) {
 	return keys, err
 }
 
+const listKeys = `SELECT id, public_key, private_key, created_at, signs_from, token_ttl, retired_at
+	FROM auth.signing_keys ORDER BY created_at, id`
+
 func signingKeys(ctx context.Context, from querier) ([]store.Key, error) {
-	rows, err := from.Query(ctx, `SELECT id, public_key, private_key, created_at, signs_from, token_ttl, retired_at
-		FROM auth.signing_keys ORDER BY created_at, id`)
+	rows, err := from.Query(ctx, listKeys)
 	if err != nil {
 		return nil, err
 	}
+	return collectKeys(rows)
+}
+
+func collectKeys(rows pgx.Rows) ([]store.Key, error) {
 	return pgx.AppendRows([]store.Key(nil), rows, func(row pgx.CollectableRow) (store.Key, error) {
 		var (
 			key                     store.Key

@@ -12,11 +12,11 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// looks is how often tokens are looked at until each is judged. What is looked
-// at changes in one direction, from unspent over spent to revoked, so that a
-// token is judged too late twice at most, and has to stand back twice at most
-// for another of its session.
-const looks = 5
+// looks is how often tokens are looked at until each is judged. Only a token
+// that is unspent is written to, and it never becomes unspent again: it is
+// judged too late once at most, and has to stand back once at most for another
+// of its session.
+const looks = 3
 
 // errMoving: a session changed under each look at it.
 var errMoving = errors.New("postgres: the session changes too fast")
@@ -33,10 +33,10 @@ type presented struct {
 	sealed []byte
 }
 
-// Rotate implements store.Sessions. It reads, judges, and does what the
-// verdicts ask for in statements that hold the rows of the sessions and have
-// an effect on those alone that are still as they were judged. On the others
-// another call was first, and their tokens are judged anew.
+// Rotate implements store.Sessions. It reads, judges, and renews in a statement
+// that holds the rows of the sessions and has an effect on those alone that are
+// still as they were judged. On the others another call was first, and their
+// tokens are judged anew.
 func (s *Store) Rotate(ctx context.Context, rotations []store.Rotation) []store.Rotated {
 	out := make([]store.Rotated, len(rotations))
 	open := make([]rotation, len(rotations))
@@ -96,42 +96,30 @@ func (s *Store) look(ctx context.Context, asked []rotation) (open []rotation, er
 	if err != nil {
 		return asked, err
 	}
-	var renewals, reused []rotation
-	taken := map[string]bool{} // sessions that a token changes
+	var renewals []rotation
+	taken := map[string]bool{} // sessions that a token renews
 	for _, r := range asked {
 		p, found := known[r.Spent]
 		if !found {
 			*r.out = store.Rotated{}
 			continue
 		}
-		*r.out = store.Rotated{Verdict: store.Judge(p.Presented, r.Now, r.Grace), Session: p.Session, User: p.User}
-		if r.out.Verdict == store.Repeated {
-			r.out.Sealed = p.sealed
-		}
-		if r.out.Verdict != store.Renewed && r.out.Verdict != store.Reused {
-			continue
-		}
+		decision := r.Judge(p.Presented)
+		*r.out = store.Rotated{Verdict: decision.Verdict, Session: p.Session, User: p.User}
 		switch {
+		case decision.Verdict == store.Repeated:
+			r.out.Sealed = p.sealed
+		case decision.Verdict != store.Renewed:
 		case taken[p.Session.ID]:
 			open = append(open, r)
-		case r.out.Verdict == store.Renewed:
-			renewals = append(renewals, r)
 		default:
-			reused = append(reused, r)
+			r.out.Session.LastActivityAt, r.out.Session.ExpiresAt = r.Now, decision.ExpiresAt
+			renewals = append(renewals, r)
+			taken[p.Session.ID] = true
 		}
-		taken[p.Session.ID] = true
 	}
 	late, err := s.renew(ctx, renewals)
-	open = append(open, late...)
-	if err != nil {
-		return append(open, reused...), err
-	}
-	for _, r := range reused {
-		if !s.endReused(ctx, r) {
-			open = append(open, r)
-		}
-	}
-	return open, nil
+	return append(open, late...), err
 }
 
 // present reads what is known of refresh tokens.
@@ -166,7 +154,7 @@ const presentation = `SELECT t.hash, t.spent_at, t.sealed_successor, n.spent_at 
 
 // renewal spends tokens and stores their successors, where the session is not
 // revoked and the token not spent. The rows of the sessions are locked first,
-// as revoke does and in the same order, so that the two cannot pass each
+// as EndSessions does and in the same order, so that the two cannot pass each
 // other. What was sealed for the token before can no longer be asked for, and
 // goes.
 const renewal = `WITH asked AS (
@@ -194,10 +182,6 @@ func (s *Store) renew(ctx context.Context, renewals []rotation) (late []rotation
 	if len(renewals) == 0 {
 		return nil, nil
 	}
-	for _, r := range renewals {
-		r.out.Session.LastActivityAt = r.Now
-		r.out.Session.ExpiresAt = r.Lifetimes.Expiry(r.out.Session, r.Now)
-	}
 	renewed := make(map[string]bool, len(renewals))
 	err = s.indexed(ctx, renewal, []any{
 		column(renewals, func(r *rotation) string { return r.out.Session.ID }),
@@ -221,15 +205,4 @@ func (s *Store) renew(ctx context.Context, renewals []rotation) (late []rotation
 		}
 	}
 	return late, nil
-}
-
-// endReused ends the session of a token that was spent before; false where
-// another call ended it first.
-func (s *Store) endReused(ctx context.Context, r rotation) bool {
-	r.out.Session.RevokedAt = r.Reuse.CreatedAt
-	ended, err := s.revokeCall(ctx, r.Reuse, byID, pgx.NamedArgs{"id": r.out.Session.ID})
-	if err != nil {
-		*r.out = store.Rotated{Err: err}
-	}
-	return err != nil || len(ended) == 1
 }

@@ -12,6 +12,13 @@ import (
 	"github.com/manacore/manacore-go/internal/pgtest"
 )
 
+// judgeAt judges refresh tokens at an instant, within a grace of a second.
+func judgeAt(now time.Time) func(store.Presented) store.Decision {
+	return func(p store.Presented) store.Decision {
+		return store.Decision{Verdict: store.Judge(p, now, time.Second), ExpiresAt: now.Add(time.Hour)}
+	}
+}
+
 // TestRotateAgainstRevoke: a session that ends after a rotation has read that
 // it lives gets no new token.
 func TestRotateAgainstRevoke(t *testing.T) {
@@ -44,7 +51,7 @@ func TestRotateAgainstRevoke(t *testing.T) {
 			go func() {
 				rotated <- s.Rotate(t.Context(), []store.Rotation{{
 					Spent: session.Refresh, Successor: store.Digest{1}, Sealed: []byte("sealed"), Now: session.CreatedAt,
-					Grace: time.Second, Lifetimes: store.Lifetimes{Idle: time.Hour, Remembered: time.Hour, Absolute: time.Hour},
+					Judge: judgeAt(session.CreatedAt),
 				}})[0]
 			}()
 			waitForWaiter(t, s)
@@ -83,7 +90,7 @@ func TestRotateBesideTrouble(t *testing.T) {
 				}
 				asked = append(asked, store.Rotation{
 					Spent: session.Refresh, Successor: store.Digest{byte(i)}, Sealed: []byte("sealed"), Now: session.CreatedAt,
-					Lifetimes: store.Lifetimes{Idle: time.Hour, Remembered: time.Hour, Absolute: time.Hour},
+					Judge: judgeAt(session.CreatedAt),
 				})
 			}
 			holder, err := pgx.Connect(t.Context(), s.pool.Config().ConnString())

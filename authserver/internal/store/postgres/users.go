@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 
 	"github.com/jackc/pgx/v5"
@@ -95,6 +96,36 @@ func (s *Store) credential(ctx context.Context, where, which string) (store.User
 		return store.User{}, store.Credential{}, err
 	}
 	return row.get(), credential, nil
+}
+
+// UserByEmail implements store.Users.
+func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, store.Credential, error) {
+	return s.userAnd(ctx, `u.email = $2`, email)
+}
+
+// UserByID implements store.Users.
+func (s *Store) UserByID(ctx context.Context, id string) (store.User, store.Credential, error) {
+	return s.userAnd(ctx, `u.id = $2`, id)
+}
+
+// userAnd is the user that where, a condition on $2, finds, and the password.
+func (s *Store) userAnd(ctx context.Context, where, which string) (store.User, store.Credential, error) {
+	var (
+		row      userRow
+		id, hash *string
+	)
+	err := call(ctx, func(ctx context.Context) error {
+		return s.pool.QueryRow(ctx, `SELECT `+userColumns+`, p.id, p.password
+			FROM auth.users u LEFT JOIN LATERAL (`+fmt.Sprintf(passwordOf, `u.id`)+`) p ON true WHERE `+where, credentialProvider, which).
+			Scan(append(row.into(), &id, &hash)...)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return store.User{}, store.Credential{}, store.ErrNotFound
+	}
+	if err != nil {
+		return store.User{}, store.Credential{}, err
+	}
+	return row.get(), store.Credential{ID: value(id), PasswordHash: value(hash)}, nil
 }
 
 // FindUser implements store.Directory.

@@ -5,35 +5,80 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// dying is a session that is over and, as far as it is not deleted, the chain
+// dying is a session that is to go and, as far as it is not deleted, the chain
 // of its refresh tokens.
 type dying struct {
 	id     string
 	oldest []byte // the hash of the oldest token; nil: there is none
 }
 
-// PurgeSessions implements store.Retention. Tokens go one by one, the oldest
+// PurgeSessions implements store.Retention.
+func (s *Store) PurgeSessions(ctx context.Context, before time.Time, after string, limit int) (next string, purged int, err error) {
+	list, next, err := s.lookAt(ctx, before, after, limit)
+	if err != nil {
+		return next, 0, err
+	}
+	purged, err = s.drop(ctx, list, limit)
+	return next, purged, err
+}
+
+// SessionEnds implements store.Retention.
+func (s *Store) SessionEnds(ctx context.Context, after string, limit int) ([]store.SessionEnd, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id, expires_at, revoked_at FROM sessions WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func() (end store.SessionEnd, err error) {
+		var expires, revoked sql.NullInt64
+		err = rows.Scan(&end.ID, &expires, &revoked)
+		end.ExpiresAt, end.RevokedAt = instant(expires), instant(revoked)
+		return end, err
+	})
+}
+
+// DropSessions implements store.Retention. Tokens go one by one, the oldest
 // first, because each refers to its successor, and before their session and not
 // by its cascade: a session of half a year may have very many.
 //
 // There is one writer. After each transaction the others get as long as it took.
-func (s *Store) PurgeSessions(ctx context.Context, before time.Time, after string, limit int) (next string, purged int, err error) {
-	list, next, err := s.lookAt(ctx, before, after, limit)
-	for err == nil && len(list) > 0 {
+func (s *Store) DropSessions(ctx context.Context, ids []string, limit int) (dropped int, err error) {
+	list := make([]dying, 0, len(ids))
+	for _, id := range ids {
+		d := dying{id: id}
+		err := s.read.QueryRowContext(ctx, `SELECT (SELECT hash FROM refresh_tokens t WHERE t.session_id = s.id
+				AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.successor_hash = t.hash))
+			FROM sessions s WHERE s.id = ?`, id).Scan(&d.oldest)
+		switch {
+		case err == nil:
+			list = append(list, d)
+		case !errors.Is(err, sql.ErrNoRows):
+			return 0, err
+		}
+	}
+	return s.drop(ctx, list, limit)
+}
+
+func (s *Store) drop(ctx context.Context, list []dying, limit int) (dropped int, err error) {
+	for len(list) > 0 {
 		began := time.Now()
 		var deleted int
-		err = s.inTx(ctx, func(tx *sql.Tx) error {
+		err := s.inTx(ctx, func(tx *sql.Tx) (err error) {
 			list, deleted, err = purge(ctx, tx, list, limit)
 			return err
 		})
-		if err == nil {
-			purged += deleted
-			err = pause(ctx, time.Since(began))
+		if err != nil {
+			return dropped, err
+		}
+		dropped += deleted
+		if err := pause(ctx, time.Since(began)); err != nil {
+			return dropped, err
 		}
 	}
-	return next, purged, err
+	return dropped, nil
 }
 
 // lookAt finds the sessions that are over among the next ones.

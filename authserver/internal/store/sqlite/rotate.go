@@ -49,21 +49,18 @@ func rotate(ctx context.Context, tx *sql.Tx, r store.Rotation) (store.Rotated, e
 	if err != nil {
 		return store.Rotated{}, err
 	}
+	decision := r.Judge(presented)
 	out := store.Rotated{
-		Verdict: store.Judge(presented, r.Now, r.Grace),
+		Verdict: decision.Verdict,
 		Session: presented.Session,
 		User:    presented.User,
 	}
 	switch out.Verdict {
 	case store.Renewed:
-		out.Session.LastActivityAt = r.Now
-		out.Session.ExpiresAt = r.Lifetimes.Expiry(out.Session, r.Now)
+		out.Session.LastActivityAt, out.Session.ExpiresAt = r.Now, decision.ExpiresAt
 		err = renew(ctx, tx, r, out.Session)
 	case store.Repeated:
 		out.Sealed = sealed
-	case store.Reused:
-		out.Session.RevokedAt = r.Reuse.CreatedAt
-		_, err = revoke(ctx, tx, r.Reuse, `id = ?`, out.Session.ID)
 	}
 	return out, err
 }

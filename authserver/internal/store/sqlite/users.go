@@ -61,6 +61,16 @@ func (s *Store) Credential(ctx context.Context, userID string) (store.User, stor
 	return activeCredential(ctx, s.read, `u.id = ?2`, userID)
 }
 
+// UserByEmail implements store.Users.
+func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, store.Credential, error) {
+	return credentialOf(ctx, s.read, `u.email = ?2`, email)
+}
+
+// UserByID implements store.Users.
+func (s *Store) UserByID(ctx context.Context, id string) (store.User, store.Credential, error) {
+	return credentialOf(ctx, s.read, `u.id = ?2`, id)
+}
+
 // querier is a pool or a transaction.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
@@ -88,7 +98,7 @@ func credentialOf(ctx context.Context, db querier, where string, which any) (sto
 		id, hash sql.NullString
 	)
 	err := db.QueryRowContext(ctx, `SELECT `+userColumns+`, a.id, a.password
-		FROM users u LEFT JOIN accounts a ON a.user_id = u.id AND a.provider_id = ?1
+		FROM users u LEFT JOIN accounts a ON a.user_id = u.id AND a.provider_id = ?1 AND a.password <> ''
 		WHERE `+where, credentialProvider, which).
 		Scan(append(row.into(), &id, &hash)...)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -27,6 +27,13 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		name string
 		run  func(t *testing.T, s store.Store)
 	}{
+		{"records of a transaction", txRecords},
+		{"what a transaction does not find", txMissing},
+		{"a taken address in a transaction", txTaken},
+		{"transactions that are undone", txUndone},
+		{"sessions that a transaction ends", txEnds},
+		{"locks of transactions", txLocks},
+		{"keys in a transaction", txKeys},
 		{"users", users},
 		{"e-mail taken", emailTaken},
 		{"registration race", registrationRace},

@@ -1,4 +1,4 @@
-package authserver
+package authapi
 
 import (
 	"bytes"
@@ -11,19 +11,13 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// jwksCaching is the Cache-Control of the key set.
-var jwksCaching = fmt.Sprintf("public, max-age=%d", int(keys.MaxAge/time.Second))
+// keySetCaching is the Cache-Control of the key set.
+var keySetCaching = fmt.Sprintf("public, max-age=%d", int(keys.MaxAge/time.Second))
 
-// jwks publishes the keys. They are in memory: the database may be down, and
-// the last good set stands.
-type jwks struct {
-	ring func() *keys.Ring
-}
-
-func (h jwks) route() web.Route {
+func (a *API) keySetRoute() web.Route {
 	return web.Route{
 		Pattern: "GET " + wire.JWKSPath, Access: web.Anyone, Limit: web.Unlimited,
-		Endpoint: web.Plain(h.serve),
+		Endpoint: web.Plain(a.keySet),
 		Answers: []web.Answer{
 			{Status: http.StatusOK, Body: wire.JWKS{}, Headers: []string{"ETag"}},
 			{Status: http.StatusNotModified, Headers: []string{"ETag"}},
@@ -31,11 +25,13 @@ func (h jwks) route() web.Route {
 	}
 }
 
-func (h jwks) serve(w http.ResponseWriter, r *http.Request) error {
-	document, etag := h.ring().JWKS()
+// keySet publishes the keys. They are in memory: the database may be down, and
+// the last good set stands.
+func (a *API) keySet(w http.ResponseWriter, r *http.Request) error {
+	document, etag := a.KeySet()
 	header := w.Header()
 	header.Set("Content-Type", "application/json; charset=utf-8")
-	header.Set("Cache-Control", jwksCaching)
+	header.Set("Cache-Control", keySetCaching)
 	header.Set("ETag", etag)
 	// ServeContent does the conditional requests (RFC 9110 section 13). The
 	// set is served whole: a part of it would be of no use.

@@ -1,4 +1,4 @@
-package authserver
+package identity
 
 import (
 	"context"
@@ -10,34 +10,39 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// slowSessions are held up before they rotate.
-type slowSessions struct {
-	store.Sessions
+// slowStore is held up before it rotates.
+type slowStore struct {
+	store.Store
 	arrived chan struct{}
 	pass    chan struct{}
 	now     []time.Time
+	expires []time.Time
 }
 
-func (s *slowSessions) Rotate(_ context.Context, rotations []store.Rotation) []store.Rotated {
+func (s *slowStore) Rotate(_ context.Context, rotations []store.Rotation) []store.Rotated {
 	s.arrived <- struct{}{}
 	<-s.pass
 	for _, r := range rotations {
 		s.now = append(s.now, r.Now)
+		s.expires = append(s.expires, r.Judge(store.Presented{Session: store.Session{CreatedAt: begin}}).ExpiresAt)
 	}
 	return make([]store.Rotated, len(rotations))
 }
 
-// TestRotationTime: the grace counts from when a token is spent, however long
-// the refresh had to wait for its turn.
+// TestRotationTime: the grace and the new life count from when a token is spent,
+// however long the refresh had to wait for its turn.
 func TestRotationTime(t *testing.T) {
 	t.Parallel()
 	clock := clocktest.New(begin)
-	slow := &slowSessions{arrived: make(chan struct{}), pass: make(chan struct{})}
-	r := newRotations(rotationsConfig{sessions: slow, clock: clock, log: slog.New(slog.DiscardHandler), lanes: 1})
-	defer r.group.Close()
+	slow := &slowStore{arrived: make(chan struct{}), pass: make(chan struct{})}
+	s := New(Config{
+		Store: slow, Clock: clock, Log: slog.New(slog.DiscardHandler),
+		Lifetimes: Lifetimes{Idle: time.Hour, Absolute: 24 * time.Hour},
+	})
+	defer s.Close()
 	ended := make(chan error)
 	ask := func() {
-		_, err := r.rotate(t.Context(), store.Rotation{})
+		_, err := s.rotations.rotate(t.Context(), store.Rotation{})
 		ended <- err
 	}
 	go ask()
@@ -54,5 +59,8 @@ func TestRotationTime(t *testing.T) {
 	}
 	if len(slow.now) != 2 || !slow.now[0].Equal(begin) || !slow.now[1].Equal(begin.Add(time.Minute)) {
 		t.Errorf("judged at %v", slow.now)
+	}
+	if !slow.expires[1].Equal(begin.Add(time.Minute + time.Hour)) {
+		t.Errorf("lives until %v", slow.expires)
 	}
 }

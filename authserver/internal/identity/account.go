@@ -1,0 +1,116 @@
+package identity
+
+import (
+	"context"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+const (
+	// MaxEvents is how many events of the security log a user sees.
+	MaxEvents = 50
+	// MaxListed is the most users or sessions that are listed at once.
+	MaxListed = 1000
+)
+
+// Sessions lists a user's live sessions, the one with the latest activity
+// first, at most MaxListed.
+func (s *Service) Sessions(ctx context.Context, userID string) ([]store.Session, error) {
+	return s.Store.LiveSessions(ctx, userID, s.Clock.Now(), MaxListed)
+}
+
+// EndSession ends one of a user's sessions. ErrSessionNotFound where it is not
+// one of the user's, or has ended.
+func (s *Service) EndSession(ctx context.Context, o Origin, userID, id string) error {
+	if !isSessionID(id) {
+		return ErrSessionNotFound
+	}
+	ended, err := s.endSessions(ctx, o, store.Ending{SessionID: id, UserID: userID}, store.EventSessionRevoked)
+	if err == nil && ended == 0 {
+		return ErrSessionNotFound
+	}
+	return err
+}
+
+// isSessionID says whether the store may be asked for the session: an empty id
+// would name all of a user's, and not every database takes every text.
+func isSessionID(id string) bool {
+	return id != "" && utf8.ValidString(id) && !strings.ContainsRune(id, 0)
+}
+
+// SecurityEvents lists a user's events, newest first, at most MaxEvents.
+func (s *Service) SecurityEvents(ctx context.Context, userID string) ([]store.Event, error) {
+	return s.Store.SecurityEvents(ctx, userID, MaxEvents)
+}
+
+// ChangePassword replaces the caller's password and ends all of the caller's
+// other sessions. ErrPassword where current is not the password, or is not any
+// more.
+func (s *Service) ChangePassword(ctx context.Context, o Origin, caller Caller, current, next string) error {
+	hash, err := s.proven(ctx, caller.User.ID, current)
+	if err != nil {
+		return err
+	}
+	fresh, err := s.Hasher.Hash(ctx, next)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, o, func(c *change) error {
+		user, err := c.LockUser(caller.User.ID)
+		if isNotFound(err) || err == nil && !user.Active() {
+			return ErrPassword
+		}
+		if err != nil {
+			return err
+		}
+		credential, err := c.Credential(user.ID)
+		if isNotFound(err) || err == nil && credential.PasswordHash != hash {
+			return ErrPassword // it was changed meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		credential.PasswordHash = fresh
+		if err := c.PutCredential(credential, o.At); err != nil {
+			return err
+		}
+		_, err = c.end(c.everySession(user.ID, caller.Session.ID), event{kind: store.EventPasswordChanged, user: user.ID})
+		return err
+	})
+}
+
+// DeleteAccount soft-deletes the caller, for good. It asks for the password: an
+// access token may have been left lying about. ErrPassword where it is wrong,
+// ErrUserNotFound where the caller was deleted meanwhile.
+func (s *Service) DeleteAccount(ctx context.Context, o Origin, caller Caller, password, reason string) error {
+	if _, err := s.proven(ctx, caller.User.ID, password); err != nil {
+		return err
+	}
+	var more []string
+	if reason != "" {
+		more = []string{"reason", reason}
+	}
+	_, err := s.changeUser(ctx, o, caller.User.ID, event{kind: store.EventUserDeleted, more: more}, deleted)
+	return err
+}
+
+// proven is the user's password hash, if password fits it; ErrPassword if not.
+func (s *Service) proven(ctx context.Context, userID, password string) (hash string, err error) {
+	user, credential, err := s.Store.UserByID(ctx, userID)
+	if isNotFound(err) || err == nil && (!user.Active() || credential.PasswordHash == "") {
+		return "", ErrPassword
+	}
+	if err != nil {
+		return "", err
+	}
+	fits, err := s.Hasher.Verify(ctx, password, credential.PasswordHash)
+	if err != nil {
+		return "", err
+	}
+	if !fits {
+		return "", ErrPassword
+	}
+	return credential.PasswordHash, nil
+}

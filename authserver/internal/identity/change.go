@@ -1,0 +1,125 @@
+package identity
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+// records are the operations of a transaction that need no door of their own.
+// Sessions end and events are recorded by the methods of change alone.
+type records interface {
+	LockUser(id string) (store.User, error)
+	ShareUser(id string) (store.User, error)
+	AddUser(user store.User) error
+	PutUser(user store.User) error
+	Credential(userID string) (store.Credential, error)
+	AddCredential(userID string, credential store.Credential, at time.Time) error
+	PutCredential(credential store.Credential, at time.Time) error
+	AddSession(session store.Session, refresh store.Digest) error
+}
+
+// change is the transaction of a use case.
+type change struct {
+	records
+	tx     store.Tx
+	origin Origin
+	ended  []string // ids of sessions
+	events []string // types
+}
+
+// change runs f in a transaction, perhaps more than once. When it is committed,
+// the memory of this server and the counters hear of what was done.
+func (s *Service) change(ctx context.Context, o Origin, f func(c *change) error) error {
+	var done *change
+	err := s.Store.Tx(ctx, func(tx store.Tx) error {
+		done = &change{records: tx, tx: tx, origin: o}
+		return f(done)
+	})
+	if err != nil {
+		return err
+	}
+	if s.Revocations != nil && len(done.ended) > 0 {
+		s.Revocations.Note(done.ended)
+	}
+	if s.Meter != nil {
+		for _, kind := range done.events {
+			s.Meter.Event(kind)
+		}
+	}
+	return nil
+}
+
+// event is what the security log is to be told.
+type event struct {
+	kind string // one of the types of store.Event
+	// user is whom it is about. Empty: the user of the sessions that end, and
+	// nothing is recorded where none does.
+	user string
+	more []string // pairs of a name and a value
+}
+
+// record tells the security log of an event.
+func (c *change) record(e event) error {
+	pairs := e.more
+	if c.origin.Operator {
+		pairs = append([]string{"by", "operator"}, pairs...)
+	}
+	c.events = append(c.events, e.kind)
+	return c.tx.AddEvent(store.Event{
+		UserID:    e.user,
+		Type:      e.kind,
+		IPAddress: c.origin.address(),
+		UserAgent: c.origin.Agent,
+		Metadata:  metadata(pairs),
+		CreatedAt: c.origin.At,
+	})
+}
+
+// end ends sessions because of an event, which is recorded, and says how many
+// there were. Those that ended before are left as they are.
+func (c *change) end(which store.Ending, because event) (ended int, err error) {
+	which.At = c.origin.At
+	sessions, err := c.tx.EndSessions(which)
+	if err != nil {
+		return 0, err
+	}
+	for _, session := range sessions {
+		c.ended = append(c.ended, session.ID)
+	}
+	if because.user == "" {
+		if len(sessions) == 0 {
+			return 0, nil
+		}
+		because.user = sessions[0].UserID
+	}
+	return len(sessions), c.record(because)
+}
+
+// everySession are the sessions of a user, but one, that live or may be renewed.
+func (c *change) everySession(userID, except string) store.Ending {
+	return store.Ending{UserID: userID, Except: except, ExpiresAfter: c.origin.At.Add(-Overtime)}
+}
+
+// metadata is the JSON object of pairs of a name and a value; nil for none.
+func metadata(pairs []string) jsontext.Value {
+	if len(pairs) == 0 {
+		return nil
+	}
+	doc := jsontext.Value("{")
+	for i, text := range pairs {
+		// Every string can be quoted; the error tells of invalid UTF-8, which
+		// is replaced.
+		doc, _ = jsontext.AppendQuote(doc, text)
+		switch {
+		case i%2 == 0:
+			doc = append(doc, ':')
+		case i < len(pairs)-1:
+			doc = append(doc, ',')
+		}
+	}
+	return append(doc, '}')
+}

@@ -1,0 +1,85 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+// Login opens a session for an e-mail address, in its stored form, and a
+// password. ErrCredentials where they are not somebody's who may log in.
+func (s *Service) Login(ctx context.Context, o Origin, email, password string, d Device) (Tokens, error) {
+	user, hash, err := s.checkPassword(ctx, email, password)
+	if err != nil {
+		return Tokens{}, err
+	}
+	signer, err := s.signer()
+	if err != nil {
+		return Tokens{}, err
+	}
+	n, err := s.open(o, user.ID, d)
+	if err != nil {
+		return Tokens{}, err
+	}
+	err = s.change(ctx, o, func(c *change) error {
+		if err := c.stillMayLogIn(user, hash); err != nil {
+			return err
+		}
+		if err := c.add(n); err != nil {
+			return err
+		}
+		return c.record(event{kind: store.EventLogin, user: user.ID})
+	})
+	if err != nil {
+		return Tokens{}, err
+	}
+	return s.tokens(signer, user, n.session, n.refresh)
+}
+
+// stillMayLogIn looks again, in the transaction that opens the session: the
+// password was checked before, and the user, the password or the role that the
+// access token will name may have changed meanwhile.
+func (c *change) stillMayLogIn(checked store.User, hash string) error {
+	user, err := c.ShareUser(checked.ID)
+	if isNotFound(err) {
+		return ErrCredentials
+	}
+	if err != nil {
+		return err
+	}
+	credential, err := c.Credential(user.ID)
+	if isNotFound(err) {
+		return ErrCredentials
+	}
+	if err != nil {
+		return err
+	}
+	if !user.Active() || credential.PasswordHash != hash || user.Role != checked.Role {
+		return ErrCredentials
+	}
+	return nil
+}
+
+// checkPassword finds the user of an e-mail address and a password, and the hash
+// that the password fits. It does the same work whether or not there is such a
+// user.
+func (s *Service) checkPassword(ctx context.Context, email, password string) (store.User, string, error) {
+	user, credential, err := s.Store.UserByEmail(ctx, email)
+	if err != nil && !isNotFound(err) {
+		return store.User{}, "", err
+	}
+	if err != nil || !user.Active() || credential.PasswordHash == "" {
+		if err := s.Hasher.Burn(ctx, password); err != nil {
+			return store.User{}, "", err
+		}
+		return store.User{}, "", ErrCredentials
+	}
+	fits, err := s.Hasher.Verify(ctx, password, credential.PasswordHash)
+	if err != nil {
+		return store.User{}, "", err
+	}
+	if !fits {
+		return store.User{}, "", ErrCredentials
+	}
+	return user, credential.PasswordHash, nil
+}

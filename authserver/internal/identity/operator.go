@@ -1,0 +1,217 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/manacore/manacore-go/authserver/internal/form"
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+// roles are all that a user may have.
+var roles = []string{RoleUser, "admin", "service"}
+
+func checkRole(role string) error {
+	if !slices.Contains(roles, role) {
+		return fmt.Errorf("%q is no role: it has to be one of %s", role, strings.Join(roles, ", "))
+	}
+	return nil
+}
+
+// Users lists users by id, the deleted among them: at most limit, which is held
+// to 1 to MaxListed, of those behind the id after; empty: from the first.
+func (s *Service) Users(ctx context.Context, after string, limit int) ([]store.User, error) {
+	return s.Store.ListUsers(ctx, after, min(max(limit, 1), MaxListed))
+}
+
+// User finds a user, deleted or not, by id or e-mail address. ErrUserNotFound
+// where there is none.
+func (s *Service) User(ctx context.Context, idOrEmail string) (store.User, error) {
+	key := idOrEmail
+	if address, ok := form.NormalEmail(key); ok {
+		key = address
+	}
+	user, err := s.Store.FindUser(ctx, key)
+	if isNotFound(err) {
+		return store.User{}, fmt.Errorf("%w: %q", ErrUserNotFound, idOrEmail)
+	}
+	return user, err
+}
+
+// CreateUser makes an account without a session, by the rules of a registration
+// and with a role. ErrEmailTaken where the address is in use, a
+// form.InvalidError where something is not good.
+func (s *Service) CreateUser(ctx context.Context, o Origin, r Registration, role string) (store.User, error) {
+	if err := checkRole(role); err != nil {
+		return store.User{}, err
+	}
+	r, err := s.checked(r)
+	if err != nil {
+		return store.User{}, err
+	}
+	user, credential, err := s.newAccount(ctx, o, r)
+	if err != nil {
+		return store.User{}, err
+	}
+	user.Role = role
+	err = s.change(ctx, o, func(c *change) error {
+		if err := c.addAccount(user, credential); err != nil {
+			return err
+		}
+		return c.record(event{kind: store.EventUserCreated, user: user.ID, more: []string{"role", role}})
+	})
+	if err = emailTaken(err); err != nil {
+		if errors.Is(err, ErrEmailTaken) {
+			err = fmt.Errorf("%w: %s", err, user.Email)
+		}
+		return store.User{}, err
+	}
+	return user, nil
+}
+
+// checked checks what an operator typed as a registration's form is checked.
+func (s *Service) checked(r Registration) (Registration, error) {
+	for _, text := range []string{r.Email, r.Password, r.Name} {
+		if !utf8.ValidString(text) {
+			return Registration{}, errors.New("e-mail address, name or password is not valid UTF-8")
+		}
+	}
+	var problems []string
+	email, ok := form.NormalEmail(r.Email)
+	if !ok {
+		problems = append(problems, "email must be an email")
+	}
+	problems = append(problems, form.PasswordProblems("password", r.Password, s.PasswordMinLength, form.MaxPassword)...)
+	name, nameProblems := form.PersonNameProblems("name", r.Name)
+	return Registration{Email: email, Password: r.Password, Name: name}, form.Invalid(append(problems, nameProblems...))
+}
+
+// SetRole gives a user, found by id or e-mail address, a role. If it is another
+// one, the user's sessions end.
+func (s *Service) SetRole(ctx context.Context, o Origin, idOrEmail, role string) (store.User, error) {
+	if err := checkRole(role); err != nil {
+		return store.User{}, err
+	}
+	return s.operate(ctx, o, idOrEmail, event{kind: store.EventRoleChanged, more: []string{"role", role}},
+		func(u *store.User, _ time.Time) bool {
+			changed := u.Role != role
+			u.Role = role
+			return changed
+		})
+}
+
+// Disable shuts a user out until Enable. The user's sessions end.
+func (s *Service) Disable(ctx context.Context, o Origin, idOrEmail string) (store.User, error) {
+	return s.operate(ctx, o, idOrEmail, event{kind: store.EventUserDisabled}, func(u *store.User, at time.Time) bool {
+		if !u.Active() {
+			return false
+		}
+		u.DisabledAt = at
+		return true
+	})
+}
+
+// Enable lets a user in again who was disabled. Sessions that ended stay ended.
+func (s *Service) Enable(ctx context.Context, o Origin, idOrEmail string) (store.User, error) {
+	return s.operate(ctx, o, idOrEmail, event{kind: store.EventUserEnabled}, func(u *store.User, _ time.Time) bool {
+		changed := !u.DisabledAt.IsZero()
+		u.DisabledAt = time.Time{}
+		return changed
+	})
+}
+
+// Delete soft-deletes a user, for good. The user's sessions end.
+func (s *Service) Delete(ctx context.Context, o Origin, idOrEmail string) (store.User, error) {
+	return s.operate(ctx, o, idOrEmail, event{kind: store.EventUserDeleted}, deleted)
+}
+
+// SessionsOf lists the live sessions of a user, found by id or e-mail address.
+func (s *Service) SessionsOf(ctx context.Context, idOrEmail string) ([]store.Session, error) {
+	user, err := s.User(ctx, idOrEmail)
+	if err != nil {
+		return nil, err
+	}
+	return s.Sessions(ctx, user.ID)
+}
+
+// RevokeSessions ends all sessions of a user, found by id or e-mail address, and
+// says how many there were.
+func (s *Service) RevokeSessions(ctx context.Context, o Origin, idOrEmail string) (ended int, err error) {
+	user, err := s.User(ctx, idOrEmail)
+	if err != nil {
+		return 0, err
+	}
+	err = s.change(ctx, o, func(c *change) (err error) {
+		ended, err = c.end(c.everySession(user.ID, ""), event{kind: store.EventSessionsRevoked})
+		return err
+	})
+	return ended, err
+}
+
+// RevokeSession ends a session. ErrSessionNotFound where there is none with that
+// id, or it has ended before.
+func (s *Service) RevokeSession(ctx context.Context, o Origin, id string) error {
+	var ended int
+	var err error
+	if isSessionID(id) {
+		ended, err = s.endSessions(ctx, o, store.Ending{SessionID: id}, store.EventSessionRevoked)
+	}
+	if err == nil && ended == 0 {
+		return fmt.Errorf("%w: %q", ErrSessionNotFound, id)
+	}
+	return err
+}
+
+// operate is changeUser for a user found by id or e-mail address.
+func (s *Service) operate(ctx context.Context, o Origin, idOrEmail string, because event, alter alteration) (store.User, error) {
+	found, err := s.User(ctx, idOrEmail)
+	if err != nil {
+		return store.User{}, err
+	}
+	user, err := s.changeUser(ctx, o, found.ID, because, alter)
+	if errors.Is(err, ErrUserNotFound) {
+		return store.User{}, fmt.Errorf("%w: %q was deleted", ErrUserNotFound, idOrEmail)
+	}
+	return user, err
+}
+
+// alteration alters a user at an instant and says whether there was anything to
+// alter.
+type alteration func(u *store.User, at time.Time) bool
+
+func deleted(u *store.User, at time.Time) bool {
+	u.DeletedAt = at
+	return true
+}
+
+// changeUser alters a user who is not deleted, records why, ends all of the
+// user's sessions, and returns the user as it is then. Where there is nothing to
+// alter, nothing ends and nothing is recorded. ErrUserNotFound where there is no
+// such user.
+func (s *Service) changeUser(ctx context.Context, o Origin, id string, because event, alter alteration) (user store.User, err error) {
+	err = s.change(ctx, o, func(c *change) (err error) {
+		user, err = c.LockUser(id)
+		if isNotFound(err) || err == nil && user.Deleted() {
+			return ErrUserNotFound
+		}
+		if err != nil || !alter(&user, o.At) {
+			return err
+		}
+		user.UpdatedAt = o.At
+		if err := c.PutUser(user); err != nil {
+			return err
+		}
+		because.user = user.ID
+		_, err = c.end(c.everySession(user.ID, ""), because)
+		return err
+	})
+	if err != nil {
+		return store.User{}, err
+	}
+	return user, nil
+}

@@ -1,0 +1,74 @@
+package identity
+
+import (
+	"context"
+	"errors"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+// RoleUser is the role of everyone who registers.
+const RoleUser = "user"
+
+// Registration is an account to be made. The address is in its stored form, and
+// password and name are good by the rules of package form.
+type Registration struct{ Email, Password, Name string }
+
+// Register makes an account and its first session, whose refresh token it
+// returns. ErrEmailTaken where the address is in use.
+func (s *Service) Register(ctx context.Context, o Origin, r Registration) (store.User, string, error) {
+	user, credential, err := s.newAccount(ctx, o, r)
+	if err != nil {
+		return store.User{}, "", err
+	}
+	n, err := s.open(o, user.ID, Device{})
+	if err != nil {
+		return store.User{}, "", err
+	}
+	err = s.change(ctx, o, func(c *change) error {
+		if err := c.addAccount(user, credential); err != nil {
+			return err
+		}
+		if err := c.add(n); err != nil {
+			return err
+		}
+		return c.record(event{kind: store.EventRegister, user: user.ID})
+	})
+	if err != nil {
+		return store.User{}, "", emailTaken(err)
+	}
+	return user, n.refresh, nil
+}
+
+// newAccount makes a user and the password. It is hashed before the address is
+// looked at, so that the time does not tell more than the answer.
+func (s *Service) newAccount(ctx context.Context, o Origin, r Registration) (store.User, store.Credential, error) {
+	userID, err := s.newID()
+	if err != nil {
+		return store.User{}, store.Credential{}, err
+	}
+	accountID, err := s.newID()
+	if err != nil {
+		return store.User{}, store.Credential{}, err
+	}
+	hash, err := s.Hasher.Hash(ctx, r.Password)
+	if err != nil {
+		return store.User{}, store.Credential{}, err
+	}
+	user := store.User{ID: userID, Email: r.Email, Name: r.Name, Role: RoleUser, CreatedAt: o.At, UpdatedAt: o.At}
+	return user, store.Credential{ID: accountID, PasswordHash: hash}, nil
+}
+
+func (c *change) addAccount(user store.User, credential store.Credential) error {
+	if err := c.AddUser(user); err != nil {
+		return err
+	}
+	return c.AddCredential(user.ID, credential, user.CreatedAt)
+}
+
+func emailTaken(err error) error {
+	if errors.Is(err, store.ErrEmailTaken) {
+		return ErrEmailTaken
+	}
+	return err
+}

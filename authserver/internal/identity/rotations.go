@@ -1,0 +1,45 @@
+package identity
+
+import (
+	"context"
+	"encoding/binary"
+
+	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+// rotations combines the refreshes of one moment into one transaction.
+type rotations struct {
+	group *groupcommit.Group[store.Rotation, store.Rotated]
+}
+
+func (s *Service) openRotations(lanes int) rotations {
+	return rotations{groupcommit.New(groupcommit.Config[store.Rotation, store.Rotated]{
+		Run: func(calls []*groupcommit.Call[store.Rotation, store.Rotated]) error {
+			// By the time of now, from which the grace of those that are spent
+			// counts, and not that of their arrival.
+			questions, now := make([]store.Rotation, len(calls)), s.Clock.Now()
+			decide := func(p store.Presented) store.Decision {
+				return store.Decision{Verdict: judge(p, now, s.RefreshGrace), ExpiresAt: s.Lifetimes.expiry(p.Session, now)}
+			}
+			for i, c := range calls {
+				questions[i] = c.Question
+				questions[i].Now, questions[i].Judge = now, decide
+			}
+			for i, answer := range s.Store.Rotate(context.Background(), questions) {
+				calls[i].Answer, calls[i].Err = answer, answer.Err
+			}
+			return nil
+		},
+		Lanes:  lanes,
+		Logger: s.Log,
+	})}
+}
+
+// rotate is store.Sessions.Rotate for one token, whose Now and Judge it sets. A
+// caller who leaves before it began is not served.
+func (r rotations) rotate(ctx context.Context, q store.Rotation) (store.Rotated, error) {
+	return r.group.Do(ctx, binary.BigEndian.Uint64(q.Spent[:]), q)
+}
+
+func (r rotations) close() { r.group.Close() }
