@@ -56,6 +56,18 @@ func TestCheckFindsWhatIsForbidden(t *testing.T) {
 			"authserver/internal/servicekey", `import _ "` + Module + `/authserver/internal/web"`,
 			[]string{"authserver/internal/servicekey imports authserver/internal/web"},
 		},
+		"HTTP in the rules of users": {
+			"authserver/internal/identity", `import _ "net/http"`,
+			[]string{"authserver/internal/identity imports net/http"},
+		},
+		"the rules of users in the store": {
+			"authserver/internal/store", `import _ "` + Module + `/authserver/internal/identity"`,
+			[]string{"authserver/internal/store imports authserver/internal/identity"},
+		},
+		"the database in the routes of accounts": {
+			"authserver/internal/authapi", `import _ "` + Module + `/authserver/internal/store/postgres"`,
+			[]string{"authserver/internal/authapi imports authserver/internal/store/postgres"},
+		},
 		"a folder without a rule": {
 			"helpers", `import _ "fmt"`, []string{"helpers stands in no rule"},
 		},
