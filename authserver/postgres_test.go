@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/manacore/manacore-go/authserver/internal/revocation"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
@@ -58,12 +59,12 @@ func TestPostgreSQL(t *testing.T) {
 
 			b.refused(b.refresh(first.RefreshToken), wire.InvalidToken, wire.RefreshPath, "Invalid refresh token")
 			a.refused(a.refresh(third.RefreshToken), wire.InvalidToken, wire.RefreshPath, "Invalid refresh token")
-			advance(pollInterval)
+			advance(revocation.PollInterval)
 			a.valid(third.AccessToken, ended)
 			b.valid(other.AccessToken, "")
 
 			decode[wire.SuccessResponse](t, a.post(wire.LogoutPath, object{"refreshToken": other.RefreshToken}), http.StatusOK)
-			advance(pollInterval)
+			advance(revocation.PollInterval)
 			b.valid(other.AccessToken, ended)
 			want := []string{store.EventLogout, store.EventRefreshReuse, store.EventLogin, store.EventLogin, store.EventRegister}
 			if diff := cmp.Diff(want, a.events(user.ID)); diff != "" {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/manacore/manacore-go/authserver/internal/revocation"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
@@ -116,7 +117,7 @@ func TestA163TheftEveryTime(t *testing.T) {
 			for _, token := range []string{stolen.RefreshToken, next.RefreshToken} {
 				servers[0].refused(servers[0].refresh(token), wire.InvalidToken, wire.RefreshPath, "Invalid refresh token")
 			}
-			advance(pollInterval)
+			advance(revocation.PollInterval)
 			for _, server := range servers {
 				server.valid(next.AccessToken, ended)
 			}

@@ -5,15 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
+	"github.com/manacore/manacore-go/authserver/internal/revocation"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/pgtest"
@@ -77,7 +75,7 @@ func TestValidateFromMemory(t *testing.T) {
 	db.asked(t, 0, func() {
 		for range 20 { // 50 s of looks
 			for range 10 {
-				h.clock.Advance(pollInterval)
+				h.clock.Advance(revocation.PollInterval)
 			}
 			h.valid(one, "")
 			h.valid(other, "")
@@ -86,7 +84,7 @@ func TestValidateFromMemory(t *testing.T) {
 	if again := h.verdict(one); *again.Payload != *first.Payload {
 		t.Errorf("the verdict changed: %+v, %+v", again.Payload, first.Payload)
 	}
-	h.clock.Advance(verdictAge)
+	h.clock.Advance(revocation.VerdictAge)
 	db.asked(t, 1, func() { h.valid(one, ""); h.valid(one, "") })
 
 	// Bad tokens are none of the database's business, and a session's end is
@@ -96,7 +94,7 @@ func TestValidateFromMemory(t *testing.T) {
 	db.asked(t, 1, func() {
 		for range 3 {
 			h.valid(one, ended)
-			h.clock.Advance(verdictAge)
+			h.clock.Advance(revocation.VerdictAge)
 		}
 	})
 	h.clock.Advance(15 * time.Minute)
@@ -112,20 +110,20 @@ func TestValidateWithoutLooks(t *testing.T) {
 	token := h.login("ann").AccessToken
 	h.valid(token, "")
 	db.noLooks.Store(true)
-	h.clock.Advance(knownFor)
+	h.clock.Advance(revocation.KnownFor)
 	db.asked(t, 0, func() { h.valid(token, "") }) // the last look still counts
 	h.clock.Advance(time.Millisecond)
 	db.asked(t, 2, func() { h.valid(token, ""); h.valid(token, "") })
 
 	db.noSessions.Store(true)
 	for range 3 {
-		h.clock.Advance(pollInterval)
+		h.clock.Advance(revocation.PollInterval)
 		h.refused(h.post(wire.ValidatePath, object{"token": token}), wire.ServiceUnavailable, wire.ValidatePath, web.TextUnavailable)
 	}
 	db.noSessions.Store(false)
 	db.asked(t, 1, func() { h.valid(token, "") })
 	db.noLooks.Store(false)
-	h.clock.Advance(pollInterval)
+	h.clock.Advance(revocation.PollInterval)
 	db.asked(t, 0, func() { h.valid(token, "") })
 	for text, want := range map[string]int{"revocations cannot be read": 1, "revocations are read again": 1} {
 		if n := strings.Count(h.log.String(), text); n != want {
@@ -191,7 +189,7 @@ func TestRevokedElsewhere(t *testing.T) {
 			there.valid(other.AccessToken, "")
 			revoke(t, user, tokens)
 			db.asked(t, 0, func() { there.valid(tokens.AccessToken, "") }) // it cannot know yet
-			there.clock.Advance(pollInterval)
+			there.clock.Advance(revocation.PollInterval)
 			there.valid(tokens.AccessToken, ended)
 			db.asked(t, 0, func() { there.valid(other.AccessToken, "") })
 		})
@@ -211,94 +209,6 @@ func TestRevokedHere(t *testing.T) {
 	h.valid(first.AccessToken, ended)
 }
 
-// feed is a store.Revocations of which rows appear in any order.
-type feed struct {
-	lock  sync.Mutex
-	rows  []store.Revocation
-	after []int64 // what was asked for
-}
-
-func (f *feed) commit(seq int64, session string) {
-	f.lock.Lock()
-	defer f.lock.Unlock()
-	f.rows = append(f.rows, store.Revocation{Seq: seq, SessionID: session})
-}
-
-func (f *feed) Revocations(_ context.Context, after int64) ([]store.Revocation, error) {
-	f.lock.Lock()
-	defer f.lock.Unlock()
-	f.after = append(f.after, after)
-	return slices.DeleteFunc(slices.Clone(f.rows), func(r store.Revocation) bool { return r.Seq <= after }), nil
-}
-
-func (f *feed) ForgetRevocations(context.Context, time.Time) error { return nil }
-
-// TestLateCommits: a transaction may take a number, let others with higher ones
-// pass, and end within lateCommit. It is seen all the same.
-func TestLateCommits(t *testing.T) {
-	t.Parallel()
-	clock, source := clocktest.New(begin), &feed{}
-	r := newRevocations(source, clock, slog.New(slog.DiscardHandler))
-	poll := func() {
-		t.Helper()
-		if err := r.look(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	poll()
-	step := func(d time.Duration) {
-		t.Helper()
-		for range d / pollInterval {
-			clock.Advance(pollInterval)
-			poll()
-		}
-	}
-	has := func(session string, want bool) {
-		t.Helper()
-		if ended, known := r.state(session, clock.Now()); !known || ended != want {
-			t.Errorf("%s is known to have ended: %v, want %v", session, !want, want)
-		}
-	}
-	for round := range int64(3) {
-		base := 100 * round
-		source.commit(base+2, "second")
-		step(pollInterval)
-		has("second", true)
-		step(lateCommit - 2*pollInterval)
-		source.commit(base+1, "late")
-		has("late", false)
-		step(pollInterval)
-		has("late", true)
-
-		// It is kept for as long as a verdict from before may be remembered,
-		// and no longer.
-		step(verdictAge)
-		has("late", true)
-		has("second", false)
-		step(pollInterval)
-		has("late", false)
-		if from := source.after[len(source.after)-1]; from != base+2 {
-			t.Errorf("a look begins at %d, want %d", from, base+2)
-		}
-	}
-	if n := len(r.marks); n > int(lateCommit/pollInterval)+2 {
-		t.Errorf("%d marks are kept", n)
-	}
-}
-
-// TestNoteAmongMany: to learn of one session costs the same however many have
-// just ended. Not parallel, because it counts allocations.
-func TestNoteAmongMany(t *testing.T) {
-	r := newRevocations(&feed{}, clocktest.New(begin), slog.New(slog.DiscardHandler))
-	for i := range 20_000 {
-		r.Note([]string{strconv.Itoa(i)})
-	}
-	one := []string{"one"}
-	if n := testing.AllocsPerRun(100, func() { r.Note(one) }); n > 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
 // TestForgetRevocations: the database does not keep them for ever.
 func TestForgetRevocations(t *testing.T) {
 	t.Parallel()
@@ -312,7 +222,7 @@ func TestForgetRevocations(t *testing.T) {
 		}
 		return len(list)
 	}
-	h.clock.Advance(keepRevocations)
+	h.clock.Advance(revocation.KeepFor)
 	if n := count(); n != 1 {
 		t.Errorf("%d revocations, want 1", n)
 	}

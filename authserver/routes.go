@@ -11,6 +11,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
 	"github.com/manacore/manacore-go/authserver/internal/limit"
 	"github.com/manacore/manacore-go/authserver/internal/meter"
+	"github.com/manacore/manacore-go/authserver/internal/revocation"
 	"github.com/manacore/manacore-go/authserver/internal/servicekey"
 	"github.com/manacore/manacore-go/authserver/internal/status"
 	"github.com/manacore/manacore-go/authserver/internal/store"
@@ -38,7 +39,7 @@ type handlerParts struct {
 	people  *identity.Service
 	books   *ledger.Ledger
 	access  token.Access
-	revoked *revocations
+	revoked *revocation.Log
 	counted *meter.Meter
 	db      store.Store
 }
@@ -46,9 +47,10 @@ type handlerParts struct {
 // newHandler mounts the routes of all packages that have some.
 func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
 	auth := authapi.New(authapi.Config{
-		Out: p.out, Identity: p.people, Verdicts: newVerdicts(p.access, p.people.Live, cfg.Clock, p.revoked),
-		KeySet:  func() ([]byte, string) { return p.access.Ring().JWKS() },
-		Counted: p.counted.Verdict, PasswordMinLength: cfg.PasswordMinLength,
+		Out: p.out, Identity: p.people,
+		Verdicts: revocation.NewVerdicts(revocation.VerdictsConfig{Access: p.access, Live: p.people.Live, Clock: cfg.Clock, Log: p.revoked}),
+		KeySet:   func() ([]byte, string) { return p.access.Ring().JWKS() },
+		Counted:  p.counted.Verdict, PasswordMinLength: cfg.PasswordMinLength,
 	})
 	serviceKeys := &knownKeys{clock: cfg.Clock, source: p.db}
 	credits := creditsapi.New(creditsapi.Config{

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/background"
 	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
@@ -15,6 +14,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
 	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/password"
+	"github.com/manacore/manacore-go/authserver/internal/revocation"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/store/postgres"
 	"github.com/manacore/manacore-go/authserver/internal/store/sqlite"
@@ -66,8 +66,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	watchKeys(counted, cfg.Clock, access.Ring)
 	watchHashing(counted, hasher)
 	watchSessions(counted, cfg.Clock, cfg.Logger, db)
-	revoked := newRevocations(db, cfg.Clock, cfg.Logger)
-	revoked.meter = counted
+	revoked := revocation.New(revocation.Config{Source: db, Clock: cfg.Clock, Logger: cfg.Logger, Meter: counted})
 	out := &web.Responder{
 		Log: cfg.Logger, Clock: cfg.Clock, Trusted: cfg.TrustedProxies, Meter: counted,
 		Busy: []error{password.ErrBusy, groupcommit.ErrBusy},
@@ -91,11 +90,11 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	if err != nil {
 		return nil, errors.Join(err, work.Close())
 	}
-	if err := revoked.look(ctx); err != nil {
+	if err := revoked.Poll(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("revocations: %w", err), work.Close())
 	}
-	work.Every("poll revocations", pollInterval, revoked.look)
-	work.Every("forget revocations", time.Minute, revoked.forget)
+	work.Every("poll revocations", revocation.PollInterval, revoked.Poll)
+	work.Every("forget revocations", revocation.ForgetInterval, revoked.Forget)
 	work.Every("poll signing keys", keys.PollInterval, keeper.Poll)
 	work.Every("sweep reservations", sweepEvery, sweeper{ledger: books, log: cfg.Logger}.run)
 	if cfg.SessionRetention >= 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/manacore/manacore-go/authserver/internal/revocation"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/wire"
 	"github.com/manacore/manacore-go/internal/wiretest"
@@ -180,11 +181,11 @@ func TestValidate(t *testing.T) {
 	// What changed in the database by other hands than the server's is seen
 	// when the verdict has its age.
 	h.exec("UPDATE users SET role = 'admin' WHERE id = ?", user.ID)
-	h.clock.Advance(verdictAge + time.Second)
+	h.clock.Advance(revocation.VerdictAge + time.Second)
 	if v := h.verdict(tokens.AccessToken); v.Payload == nil || v.Payload.Role != "admin" {
 		t.Errorf("verdict after a change of role %+v", v)
 	}
-	h.clock.Advance(15*time.Minute - verdictAge - 2*time.Second)
+	h.clock.Advance(15*time.Minute - revocation.VerdictAge - 2*time.Second)
 	h.valid(tokens.AccessToken, "")
 	h.clock.Advance(time.Second)
 	h.valid(tokens.AccessToken, wire.ValidateExpired)

@@ -57,6 +57,8 @@ var rules = []rule{
 	{"authserver/internal/background", []string{"authserver/internal/clock"}},
 	{"authserver/internal/limit", nil},
 	{"authserver/internal/meter", nil},
+	{"authserver/internal/revocation", []string{"authserver/internal/clock", "authserver/internal/meter", "authserver/internal/store",
+		"authserver/internal/token", "internal/lru", "internal/wire"}},
 	{"authserver/internal/secret", nil},
 	{"authserver/internal/durable", nil},
 	{"authserver/internal/groupcommit", nil},
@@ -78,7 +80,7 @@ var rules = []rule{
 	{"authserver/internal/creditsapi", []string{"authserver/internal/form", "authserver/internal/identity", "authserver/internal/ledger",
 		"authserver/internal/servicekey", "authserver/internal/web", "internal/wire"}},
 	{"authserver/internal/...", []string{"authserver/internal/...", "internal/wire"}},
-	{"authserver", []string{"internal/lru", "internal/wire"}},
+	{"authserver", []string{"internal/wire"}},
 	{"cmd/authserver", []string{"authserver"}},
 	{"examples/...", []string{"client", "middleware/...", "credits", "devbypass/...", "authserver", "authtest", "examples/..."}},
 }

@@ -1,4 +1,4 @@
-package authserver
+package revocation
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/manacore/manacore-go/authserver/internal/clock"
 	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/token"
@@ -16,31 +17,39 @@ import (
 )
 
 const (
-	// verdictAge is how old a remembered verdict may be: after that the
+	// VerdictAge is how old a remembered verdict may be: after that the
 	// database is asked again, whatever is known of revocations.
-	verdictAge = time.Minute
+	VerdictAge = time.Minute
 	// maxVerdicts is how many tokens are remembered, about 1.5 KiB each.
 	maxVerdicts = 1 << 14
 )
 
-// textEnded is the verdict on a good token whose session is none any more.
+// textEnded is the verdict on a good token whose session has ended.
 const textEnded = wire.ValidateInvalidPrefix + "session has ended"
 
-// verdicts says what access tokens are worth: signature, claims, and whether
+// VerdictsConfig is what Verdicts is made of.
+type VerdictsConfig struct {
+	Access token.Access
+	// Live asks the database for the session and the user of claims that were
+	// verified. live is false where the session has ended or the user is not
+	// active.
+	Live  func(ctx context.Context, claims token.Claims, now time.Time) (session store.Session, user store.User, live bool, err error)
+	Clock clock.Clock
+	Log   *Log
+}
+
+// Verdicts says what access tokens are worth: signature, claims, and whether
 // the session lives and the user is active. It remembers what it said by the
-// whole text of the token.
-type verdicts struct {
-	access  token.Access
-	live    liveFunc
-	clock   Clock
-	revoked *revocations
-	memory  *lru.Cache[verdict]
+// whole text of the token. It is safe for concurrent use.
+type Verdicts struct {
+	config VerdictsConfig
+	cache  *lru.Cache[verdict]
 }
 
 // verdict is what was said about a token that is good in itself.
 type verdict struct {
 	answer []byte // wire.ValidateResponse
-	kind   string // for the metrics
+	kind   string // for the meter
 	header string // the token's first segment, which names its key
 	sid    string
 	exp    int64
@@ -49,27 +58,26 @@ type verdict struct {
 	final bool
 }
 
-// liveFunc finds the session and the user of verified claims, and says whether
-// the session lives and the user is active.
-type liveFunc func(ctx context.Context, c token.Claims, now time.Time) (store.Session, store.User, bool, error)
-
-func newVerdicts(access token.Access, live liveFunc, clock Clock, revoked *revocations) *verdicts {
-	return &verdicts{access: access, live: live, clock: clock, revoked: revoked, memory: lru.New[verdict](maxVerdicts)}
+// NewVerdicts remembers nothing yet.
+func NewVerdicts(config VerdictsConfig) *Verdicts {
+	return &Verdicts{config: config, cache: lru.New[verdict](maxVerdicts)}
 }
 
-// Of is the verdict on a token, as the body of the answer and as the metrics
-// call it. An error means that there is none.
-func (v *verdicts) Of(ctx context.Context, text string) (answer []byte, kind string, err error) {
-	now := v.clock.Now()
-	if known := v.memory.Get(text); known != nil && v.holds(known, now) {
+// Of is the verdict on a token: the body of the answer, a
+// wire.ValidateResponse, and one of the meter's verdicts. An error means that
+// the database did not answer, and that there is no verdict.
+func (v *Verdicts) Of(ctx context.Context, text string) (answer []byte, kind string, err error) {
+	now := v.config.Clock.Now()
+	if known := v.cache.Get(text); known != nil && v.holds(known, now) {
 		return known.answer, known.kind, nil
 	}
-	claims, err := v.access.Verify(text, now)
+	claims, err := v.config.Access.Verify(text, now)
 	if err != nil {
-		answer, refused := refusal(verdictText(err))
-		return answer, verdictOf(err), refused
+		kind, reason := refused(err)
+		answer, err := refusal(reason)
+		return answer, kind, err
 	}
-	session, user, live, err := v.live(ctx, claims, now)
+	session, user, live, err := v.config.Live(ctx, claims, now)
 	if err != nil {
 		return nil, "", err
 	}
@@ -87,22 +95,22 @@ func (v *verdicts) Of(ctx context.Context, text string) (answer []byte, kind str
 		return nil, "", err
 	}
 	if live || fresh.final {
-		v.memory.Add(text, fresh)
+		v.cache.Add(text, fresh)
 	}
 	return fresh.answer, fresh.kind, nil
 }
 
 // holds says whether a remembered verdict is still good. A session that has
 // ended meanwhile makes it none, and so does not knowing whether it has.
-func (v *verdicts) holds(remembered *verdict, now time.Time) bool {
-	if _, published := v.access.Ring().ByHeader(remembered.header); !published || now.Unix() >= remembered.exp {
+func (v *Verdicts) holds(remembered *verdict, now time.Time) bool {
+	if _, published := v.config.Access.Ring().ByHeader(remembered.header); !published || now.Unix() >= remembered.exp {
 		return false
 	}
 	if remembered.final {
 		return true
 	}
-	ended, known := v.revoked.state(remembered.sid, now)
-	return known && !ended && now.Sub(remembered.asked) <= verdictAge
+	ended, known := v.config.Log.State(remembered.sid, now)
+	return known && !ended && now.Sub(remembered.asked) <= VerdictAge
 }
 
 func payload(c token.Claims, u store.User) *wire.ValidatePayload {
@@ -124,17 +132,11 @@ func refusal(text string) ([]byte, error) {
 	return json.Marshal(wire.ValidateResponse{Error: text})
 }
 
-func verdictText(reason error) string {
+// refused is the verdict on a token that is not good in itself, for the meter
+// and for who asked.
+func refused(reason error) (kind, text string) {
 	if errors.Is(reason, token.ErrExpired) {
-		return wire.ValidateExpired
+		return meter.VerdictExpired, wire.ValidateExpired
 	}
-	return wire.ValidateInvalidPrefix + reason.Error()
-}
-
-// verdictOf is the label of a refusal in the metrics.
-func verdictOf(reason error) string {
-	if errors.Is(reason, token.ErrExpired) {
-		return meter.VerdictExpired
-	}
-	return meter.VerdictInvalid
+	return meter.VerdictInvalid, wire.ValidateInvalidPrefix + reason.Error()
 }

@@ -1,0 +1,151 @@
+package revocation
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/clock"
+	"github.com/manacore/manacore-go/authserver/internal/meter"
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+const (
+	// PollInterval is how often a server is to poll what others revoked.
+	PollInterval = 250 * time.Millisecond
+	// ForgetInterval is how often a server is to drop old revocations.
+	ForgetInterval = time.Minute
+	// KnownFor is how long a poll counts. A revocation is seen everywhere
+	// within this time, or the database is asked.
+	KnownFor = 900 * time.Millisecond
+	// KeepFor is for how long the database keeps a revocation. It is longer
+	// than VerdictAge, by what the clocks of two servers may differ.
+	KeepFor = 5 * time.Minute
+	// lateCommit is after how long a transaction that took a number has ended:
+	// twice what the stores give a call.
+	lateCommit = 10 * time.Second
+)
+
+// Config is what a Log is made of.
+type Config struct {
+	Source store.Revocations
+	Clock  clock.Clock
+	Logger *slog.Logger
+	// Meter counts the polls that the database did not answer. Nil: nothing is
+	// counted.
+	Meter *meter.Meter
+}
+
+// Log is what a server knows of the sessions that ended before their time. It
+// knows nothing before the first Poll. It is safe for concurrent use.
+//
+// A transaction commits within lateCommit of taking its number, and one with a
+// higher number may be seen before it. So each poll reads again what the polls of
+// the last lateCommit have read.
+type Log struct {
+	config Config
+
+	polling sync.Mutex // guards marks and failing
+	marks   []mark     // the next poll begins behind the first
+	failing bool
+
+	lock  sync.RWMutex         // guards what follows
+	at    time.Time            // when the last good poll began
+	ended map[string]time.Time // ids of sessions, and until when they are kept
+}
+
+// mark is the highest number that was seen by an instant.
+type mark struct {
+	at  time.Time
+	seq int64
+}
+
+// New makes a log that knows nothing yet.
+func New(config Config) *Log {
+	return &Log{config: config, marks: []mark{{}}, ended: map[string]time.Time{}}
+}
+
+// State says whether a session is known to have ended, and whether that counts
+// at now, which it does not where the last good poll is too long ago.
+func (l *Log) State(session string, now time.Time) (ended, known bool) {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	_, ended = l.ended[session]
+	return ended, now.Sub(l.at) <= KnownFor
+}
+
+// Note adds sessions that this server ended.
+func (l *Log) Note(ids []string) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.add(ids)
+}
+
+// Poll asks the database which sessions have ended. The log of the server has an
+// error when a fault begins and a line when it is over.
+func (l *Log) Poll(ctx context.Context) error {
+	l.polling.Lock()
+	defer l.polling.Unlock()
+	now := l.config.Clock.Now()
+	for len(l.marks) > 1 && now.Sub(l.marks[1].at) >= lateCommit {
+		l.marks = l.marks[1:]
+	}
+	list, err := l.config.Source.Revocations(ctx, l.marks[0].seq)
+	if err != nil {
+		l.failed(ctx, err)
+		return err
+	}
+	if l.failing {
+		l.config.Logger.InfoContext(ctx, "revocations are read again")
+		l.failing = false
+	}
+	highest := l.marks[len(l.marks)-1].seq
+	ids := make([]string, 0, len(list))
+	for _, revocation := range list {
+		highest = max(highest, revocation.Seq)
+		ids = append(ids, revocation.SessionID)
+	}
+	l.marks = append(l.marks, mark{at: now, seq: highest})
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.at = now
+	// A session is dropped when no verdict is old enough to have missed its end.
+	maps.DeleteFunc(l.ended, func(_ string, until time.Time) bool { return now.After(until) })
+	l.add(ids)
+	return nil
+}
+
+// failed counts and logs a failed poll. One that the end of the server cut off
+// is no fault.
+func (l *Log) failed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	l.config.Meter.StoreError(meter.PartRevocations)
+	if !l.failing {
+		l.config.Logger.ErrorContext(ctx, "revocations cannot be read: every validation asks the database", "error", err)
+		l.failing = true
+	}
+}
+
+// add adds sessions that ended. One that is there already is not kept for
+// longer.
+func (l *Log) add(ids []string) {
+	until := l.config.Clock.Now().Add(VerdictAge)
+	for _, id := range ids {
+		if _, there := l.ended[id]; !there {
+			l.ended[id] = until
+		}
+	}
+}
+
+// Forget drops from the database what no server needs any more.
+func (l *Log) Forget(ctx context.Context) error {
+	err := l.config.Source.ForgetRevocations(ctx, l.config.Clock.Now().Add(-KeepFor))
+	if err != nil && ctx.Err() == nil {
+		l.config.Logger.ErrorContext(ctx, "old revocations cannot be dropped", "error", err)
+	}
+	return err
+}
