@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/clock"
-	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -29,31 +28,30 @@ func TestReadinessDoesNotStampede(t *testing.T) {
 		)
 		say := func(err error) { answer.Store(&err) }
 		say(nil)
-		l := &lookout{
-			out: &web.Responder{Log: slog.New(slog.DiscardHandler), Clock: clock.System{}},
-			ping: func(ctx context.Context) error {
-				asked.Add(1)
-				select {
-				case <-time.After(100 * time.Millisecond):
-					return *answer.Load()
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-			},
-		}
+		quiet := slog.New(slog.DiscardHandler)
+		database := pinger(clock.System{}, quiet, nil, func(ctx context.Context) error {
+			asked.Add(1)
+			select {
+			case <-time.After(100 * time.Millisecond):
+				return *answer.Load()
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		look := func(ctx context.Context) error { _, err := database.Get(ctx); return err }
 		everyone := func(want error) {
 			t.Helper()
 			gone, leave := context.WithCancel(t.Context())
 			var all sync.WaitGroup
 			all.Go(func() {
-				if err := l.look(gone); !errors.Is(err, context.Canceled) {
+				if err := look(gone); !errors.Is(err, context.Canceled) {
 					t.Errorf("a caller that left: %v", err)
 				}
 			})
 			synctest.Wait() // it asks, and the others join
 			for range 1000 {
 				all.Go(func() {
-					if err := l.look(t.Context()); !errors.Is(err, want) {
+					if err := look(t.Context()); !errors.Is(err, want) {
 						t.Errorf("%v, want %v", err, want)
 					}
 				})
@@ -61,7 +59,7 @@ func TestReadinessDoesNotStampede(t *testing.T) {
 			synctest.Wait()
 			leave()
 			all.Wait()
-			if err := l.look(t.Context()); !errors.Is(err, want) { // from memory
+			if err := look(t.Context()); !errors.Is(err, want) { // from memory
 				t.Errorf("%v, want %v", err, want)
 			}
 		}
@@ -78,10 +76,9 @@ func TestReadinessDoesNotStampede(t *testing.T) {
 		}
 
 		// One that hangs is down after pingTime.
-		time.Sleep(pingFresh)
-		l.ping = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		hanging := pinger(clock.System{}, quiet, nil, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		began := time.Now()
-		if err := l.look(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != pingTime {
+		if _, err := hanging.Get(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != pingTime {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})

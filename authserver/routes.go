@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -52,15 +53,15 @@ func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
 		KeySet:   func() ([]byte, string) { return p.access.Ring().JWKS() },
 		Counted:  p.counted.Verdict, PasswordMinLength: cfg.PasswordMinLength,
 	})
-	serviceKeys := &knownKeys{clock: cfg.Clock, source: p.db}
 	credits := creditsapi.New(creditsapi.Config{
 		Out: p.out, Ledger: p.books, DailyFree: cfg.Credits.DailyFree, Users: auth.Users(),
-		Keys: servicekey.NewChecker(servicekey.CheckerConfig{Now: cfg.Clock.Now, Known: serviceKeys.list, Single: cfg.ServiceKey}),
+		Keys: servicekey.NewChecker(servicekey.CheckerConfig{Now: cfg.Clock.Now, Known: knownKeys(cfg.Clock, cfg.Logger, p.db).Get, Single: cfg.ServiceKey}),
 	})
-	ready := &lookout{out: p.out, meter: p.counted, ping: p.db.Ping}
+	database := pinger(cfg.Clock, cfg.Logger, p.counted, p.db.Ping)
 	health := status.New(status.Config{
-		Out: p.out, Database: ready.look,
-		Signing: func(now time.Time) error { _, err := p.access.Ring().Signing(now); return err },
+		Out:      p.out,
+		Database: func(ctx context.Context) error { _, err := database.Get(ctx); return err },
+		Signing:  func(now time.Time) error { _, err := p.access.Ring().Signing(now); return err },
 	})
 	return web.Handler(web.Config{
 		Responder: p.out, Limits: limiters(cfg), CORSOrigins: cfg.CORSOrigins,
