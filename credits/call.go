@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"time"
 
@@ -73,6 +74,20 @@ func (op call) route() string {
 	return "/" + path
 }
 
+// watched is req, with op.sent set as soon as it has a connection to go over. A
+// transport that knows no httptrace may have sent whatever it was given.
+func (op call) watched(req *http.Request) *http.Request {
+	if op.sent == nil {
+		return req
+	}
+	before := *op.sent
+	*op.sent = true
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GetConn: func(string) { *op.sent = before },
+		GotConn: func(httptrace.GotConnInfo) { *op.sent = true },
+	}))
+}
+
 // answer is a whole answer of the ledger.
 type answer struct {
 	header http.Header
@@ -87,10 +102,9 @@ func (c *Client) do(ctx context.Context, op call) error {
 	}
 	c.calls.Add(1)
 	err = c.repeat(ctx, op, body)
-	if op.userID != "" && errors.Is(err, ErrNotFound) {
-		if _, opened := c.Balance(ctx, op.userID); opened == nil {
-			err = c.repeat(ctx, op, body)
-		}
+	if op.userID != "" && (errors.Is(err, ErrNotFound) && c.opens(ctx, op.userID) ||
+		errors.Is(err, ErrInsufficient) && c.waitReleased(ctx, op.userID)) {
+		err = c.repeat(ctx, op, body)
 	}
 	if errors.Is(err, ErrUnavailable) && !c.gaveUp(ctx) {
 		c.unavailable.Add(1)
@@ -99,6 +113,12 @@ func (c *Client) do(ctx context.Context, op call) error {
 		})
 	}
 	return err
+}
+
+// opens tells whether the ledger has an account once its balance is asked for.
+func (c *Client) opens(ctx context.Context, userID string) bool {
+	_, err := c.Balance(ctx, userID)
+	return err == nil
 }
 
 // gaveUp tells whether a call ended for its caller's sake, or because of Close:
@@ -236,10 +256,7 @@ func (c *Client) exchange(caller, ctx context.Context, op call, body []byte) (*a
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if op.sent != nil && ctx.Err() == nil {
-		*op.sent = true
-	}
-	resp, err := c.http.Do(req)
+	resp, err := c.http.Do(op.watched(req))
 	if err != nil {
 		return nil, c.onTheWay(caller, httpcall.Cause(err))
 	}

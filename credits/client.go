@@ -39,9 +39,10 @@ func New(config Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		config: config,
-		base:   config.URL + config.Prefix,
-		warn:   rate.Sometimes{First: 1, Interval: time.Minute},
+		config:  config,
+		base:    config.URL + config.Prefix,
+		warn:    rate.Sometimes{First: 1, Interval: time.Minute},
+		unknown: unknown{warn: rate.Sometimes{First: 1, Interval: time.Minute}},
 	}
 	c.http, c.idle = httpcall.Client(config.HTTPClient)
 	c.ctx, c.stop = context.WithCancel(context.Background())

@@ -46,8 +46,9 @@ type CommitParams struct {
 // A call that ends with ErrUnavailable, be it because ctx did, may have set them
 // aside all the same. Whoever gave a Key can ask again. For everybody else the
 // client does: on a goroutine of its own it asks under the same key, twenty
-// times at most, until the ledger answers, and releases what there is. The
-// ledger has to know keys of reservations, as ours does.
+// times at most, until the ledger answers, and releases what there is. A Reserve
+// or Consume of that user that would be refused meanwhile waits for it, for
+// Timeout at most. The ledger has to know keys of reservations, as ours does.
 func (c *Client) Reserve(ctx context.Context, p ReserveParams) (Reservation, error) {
 	if _, err := checkSpend(p.UserID, p.Amount, p.Operation, nil); err != nil {
 		return Reservation{}, err

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -13,32 +16,66 @@ const (
 	maxAsks = 20
 )
 
-// unknown counts the goroutines that look for reservations. Its zero value is
-// ready.
+// unknown holds the goroutines that look for reservations, by the user whose
+// credits they are of.
 type unknown struct {
 	mu     sync.Mutex
 	n      int
+	users  map[string]*search
 	closed bool
 	group  sync.WaitGroup
+	warn   rate.Sometimes
+}
+
+// search is how many goroutines look for reservations of one user.
+type search struct {
+	n    int
+	done chan struct{} // closed when there is none left
 }
 
 // run starts f on a goroutine, unless there are too many or it is too late.
-func (u *unknown) run(f func()) (started bool) {
+func (u *unknown) run(userID string, f func()) (started bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.closed || u.n == maxUnknown {
 		return false
 	}
+	if u.users == nil {
+		u.users = map[string]*search{}
+	}
+	s := u.users[userID]
+	if s == nil {
+		s = &search{done: make(chan struct{})}
+		u.users[userID] = s
+	}
 	u.n++
+	s.n++
 	u.group.Go(func() {
-		defer func() {
-			u.mu.Lock()
-			defer u.mu.Unlock()
-			u.n--
-		}()
+		defer u.end(userID, s)
 		f()
 	})
 	return true
+}
+
+func (u *unknown) end(userID string, s *search) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.n--
+	if s.n--; s.n == 0 {
+		delete(u.users, userID)
+		close(s.done)
+	}
+}
+
+// of is closed when no reservation of a user is looked for any more; nil where
+// none is.
+func (u *unknown) of(userID string) <-chan struct{} {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if s := u.users[userID]; s != nil {
+		return s.done
+	}
+	return nil
 }
 
 // close waits for all of them.
@@ -50,16 +87,22 @@ func (u *unknown) close() {
 }
 
 // releaseUnknown asks once more for a reservation whose answer did not come, on
-// a context that outlives the caller's, and releases what there is.
+// a context that outlives the caller's, and releases what there is: at once
+// where the caller gave up, and after a second where the ledger failed.
 func (c *Client) releaseUnknown(ctx context.Context, p ReserveParams, key string) {
+	ill := !c.gaveUp(ctx)
 	ctx = context.WithoutCancel(ctx)
-	started := c.unknown.run(func() {
-		var err error
+	started := c.unknown.run(p.UserID, func() {
+		var err error = errEnded
+		if ill && !c.waitOpen(ctx, maxBackoff) {
+			c.leftToExpire(err)
+			return
+		}
 		for n := range maxAsks {
 			if err = c.releaseOnce(ctx, p, key); !errors.Is(err, ErrUnavailable) {
 				return // it is released, or the ledger knows of none
 			}
-			if !c.waitOpen(ctx, n) {
+			if !c.waitOpen(ctx, c.pause(n, 0)) {
 				break
 			}
 		}
@@ -80,17 +123,34 @@ func (c *Client) releaseOnce(ctx context.Context, p ReserveParams, key string) e
 	return c.run(ctx, release(r.ID))
 }
 
-// waitOpen waits before the next question. It returns false once the client is
-// closed.
-func (c *Client) waitOpen(ctx context.Context, n int) bool {
+// waitReleased waits for what the client is about to release of a user's
+// credits, as long as one call may take. It returns false where that is nothing
+// or takes longer.
+func (c *Client) waitReleased(ctx context.Context, userID string) bool {
+	done := c.unknown.of(userID)
+	if done == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// waitOpen waits before a question. It returns false once the client is closed.
+func (c *Client) waitOpen(ctx context.Context, pause time.Duration) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
-	return c.wait(ctx, c.pause(n, 0))
+	return c.wait(ctx, pause)
 }
 
 func (c *Client) leftToExpire(err error) {
-	c.warn.Do(func() {
+	c.unknown.warn.Do(func() {
 		c.logger().Warn("a reservation may have been made that nobody uses, and is left to expire", "url", c.config.URL, "error", err)
 	})
 }

@@ -6,8 +6,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,6 +125,30 @@ func TestS05NothingToRelease(t *testing.T) {
 			}
 			server.lose.Store(nil)
 		}, 3},
+		{"no connection", func(t *testing.T, server *inProcess, ledger *credits.Client) {
+			lose := transport(func(r *http.Request) (*http.Response, error) {
+				httptrace.ContextClientTrace(r.Context()).GetConn("ledger:80")
+				return nil, syscall.ECONNREFUSED
+			})
+			server.lose.Store(&lose)
+			if err := reserve(t.Context(), ledger, 1); !errors.Is(err, credits.ErrUnavailable) {
+				t.Error(err)
+			}
+			server.lose.Store(nil)
+		}, 1},
+		{"a connection that breaks", func(t *testing.T, server *inProcess, ledger *credits.Client) {
+			lose := transport(func(r *http.Request) (*http.Response, error) {
+				trace := httptrace.ContextClientTrace(r.Context())
+				trace.GetConn("ledger:80")
+				trace.GotConn(httptrace.GotConnInfo{})
+				return nil, syscall.ECONNRESET
+			})
+			server.lose.Store(&lose)
+			if err := reserve(t.Context(), ledger, 1); !errors.Is(err, credits.ErrUnavailable) {
+				t.Error(err)
+			}
+			server.lose.Store(nil)
+		}, 3},
 		{"closed", func(t *testing.T, server *inProcess, ledger *credits.Client) {
 			lose := transport(hang)
 			server.lose.Store(&lose)
@@ -170,5 +196,71 @@ func TestS05GivesUp(t *testing.T) {
 		if s := ledger.Stats(); s.Calls != 1 || s.Unavailable != 1 || s.Breaker != "closed" {
 			t.Errorf("stats %+v", s)
 		}
+	})
+}
+
+// Who asks again at once, as a browser does that loads a page anew, is not
+// refused for what the client is about to release.
+func TestS05NextCallWaits(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		slow   time.Duration // each answer but the first, which does not come
+		amount int64
+		want   error
+	}{
+		{"S5 the next reservation", 150 * time.Millisecond, 100, nil},
+		{"S5 the next reservation of too much", 150 * time.Millisecond, 151, credits.ErrInsufficient},
+		{"S5 a ledger that stays away", time.Hour, 100, credits.ErrUnavailable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				server := &inProcess{Ledger: memledger.New(memledger.Config{Free: 150})}
+				ledger := bubbled(t, func(r *http.Request) (*http.Response, error) {
+					answer, err := server.RoundTrip(r)
+					if server.requests.Load() == 1 {
+						return hang(r)
+					}
+					select {
+					case <-time.After(c.slow):
+						return answer, err
+					case <-r.Context().Done():
+						return nil, r.Context().Err()
+					}
+				}, nil)
+				reserve := func(patience time.Duration, amount int64) error {
+					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					defer cancel()
+					_, err := ledger.Reserve(ctx, credits.ReserveParams{UserID: ada, Amount: amount, Operation: "op"})
+					return err
+				}
+				if err := reserve(50*time.Millisecond, 100); !errors.Is(err, credits.ErrUnavailable) {
+					t.Fatal(err)
+				}
+				if err := reserve(time.Hour, c.amount); !errors.Is(err, c.want) {
+					t.Errorf("the next: %v, want %v", err, c.want)
+				}
+			})
+		})
+	}
+	t.Run("another user does not wait", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			server := &inProcess{Ledger: memledger.New(memledger.Config{Free: 150})}
+			lose := transport(hang)
+			server.lose.Store(&lose)
+			ledger := bubbled(t, server.RoundTrip, nil)
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if _, err := ledger.Reserve(ctx, credits.ReserveParams{UserID: ada, Amount: 100, Operation: "op"}); !errors.Is(err, credits.ErrUnavailable) {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			_, err := ledger.Consume(t.Context(), credits.ConsumeParams{UserID: "bob", Amount: 151, Operation: "op"})
+			if !errors.Is(err, credits.ErrInsufficient) || time.Since(start) != 0 {
+				t.Errorf("%v after %v", err, time.Since(start))
+			}
+		})
 	})
 }

@@ -176,7 +176,7 @@ func runOutage(t *testing.T, suite Suite) {
 	t.Run("fail open", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, suite, done, func(r *Route) { r.Config.FailOpen = 2 })
-		r.Down()
+		r.Refuse() // before anything may have been set aside
 		for range 2 {
 			if got := r.send("POST", "ada", ""); got.status != 200 {
 				t.Errorf("answer %+v", got)
