@@ -239,8 +239,8 @@ func (v *verifier) verify(f *fleet, from *replica, text string) string {
 type faulty struct {
 	store.Store
 	reading  func() error
-	changing func(change func() error) error
-	deciding func(change store.KeyChange) error
+	changing func(change func() error) error // around a transaction
+	deciding func() error                    // in a transaction, before the commit
 }
 
 func (s *faulty) SigningKeys(ctx context.Context) ([]store.Key, error) {
@@ -252,14 +252,14 @@ func (s *faulty) SigningKeys(ctx context.Context) ([]store.Key, error) {
 	return s.Store.SigningKeys(ctx)
 }
 
-func (s *faulty) ChangeKeys(ctx context.Context, decide func([]store.Key) (store.KeyChange, error)) error {
+func (s *faulty) Tx(ctx context.Context, f func(store.Tx) error) error {
 	change := func() error {
-		return s.Store.ChangeKeys(ctx, func(rows []store.Key) (store.KeyChange, error) {
-			change, err := decide(rows)
+		return s.Store.Tx(ctx, func(tx store.Tx) error {
+			err := f(tx)
 			if err == nil && s.deciding != nil {
-				err = s.deciding(change)
+				err = s.deciding()
 			}
-			return change, err
+			return err
 		})
 	}
 	if s.changing != nil {

@@ -14,7 +14,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
-	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
 // victimVariable makes the test binary a server that is to be killed: see
@@ -62,7 +61,7 @@ func (v victim) run(ctx context.Context) error {
 		defer hang(afterCommit)
 		return change()
 	}
-	hooks.deciding = func(store.KeyChange) error { hang(inTransaction); return nil }
+	hooks.deciding = func() error { hang(inTransaction); return nil }
 	if _, err := newServer(ctx, cfg, hooks); err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ var errLost = errors.New("connection lost")
 // hooks of the store for it; dies says that the server is gone after it.
 var breaks = []breaking{
 	{"before the statement", true, func(_ *fleet, s *faulty) { s.changing = func(func() error) error { return errLost } }},
-	{"in the transaction", true, func(_ *fleet, s *faulty) { s.deciding = func(store.KeyChange) error { return errLost } }},
+	{"in the transaction", true, func(_ *fleet, s *faulty) { s.deciding = func() error { return errLost } }},
 	{"after the commit", true, func(_ *fleet, s *faulty) {
 		s.changing = func(change func() error) error { return errors.Join(change(), errLost) }
 	}},
@@ -147,7 +147,7 @@ var breaks = []breaking{
 		s.changing = func(change func() error) error { s.suspend(f); return change() }
 	}},
 	{"suspended in the transaction", false, func(f *fleet, s *faulty) {
-		s.deciding = func(store.KeyChange) error { s.suspend(f); return nil }
+		s.deciding = func() error { s.suspend(f); return nil }
 	}},
 	{"suspended after the commit", false, func(f *fleet, s *faulty) {
 		s.changing = func(change func() error) error { defer s.suspend(f); return change() }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/authserver/internal/meter"
-	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
 // What an operator may ask of the signing keys in vain.
@@ -31,7 +30,7 @@ type SigningKey struct {
 
 // keysConfig is what the signing keys of a database are kept by. Without a meter
 // nothing is counted.
-func keysConfig(cfg Config, db store.Keys, counted *meter.Meter) keys.Config {
+func keysConfig(cfg Config, db keys.Store, counted *meter.Meter) keys.Config {
 	return keys.Config{
 		Store: db, Clock: cfg.Clock, Random: cfg.Random, Logger: cfg.Logger, Meter: counted,
 		KEK:   keys.KEKSource{Key: cfg.KeyEncryptionKey, File: cfg.SQLitePath + ".key"},

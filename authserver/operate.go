@@ -161,7 +161,7 @@ func checkRows(ctx context.Context, cfg Config) []Finding {
 	return findings
 }
 
-func checkKeys(ctx context.Context, cfg Config, db store.Keys) (detail string, err error) {
+func checkKeys(ctx context.Context, cfg Config, db keys.Store) (detail string, err error) {
 	count, from, err := keys.NewOperator(keysConfig(cfg, db, nil)).Check(ctx)
 	switch {
 	case err != nil:

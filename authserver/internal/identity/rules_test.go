@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -294,6 +295,67 @@ func TestRegisterTaken(t *testing.T) {
 			h.Errorf("%d won, %d users, %v", won, len(users), err)
 		}
 		h.equal("counted", h.told.events, []string{store.EventRegister})
+	})
+}
+
+// TestJudge: what a refresh token is worth, by all that is known of it.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	const grace = 30 * time.Second
+	open := store.Session{ID: "s", ExpiresAt: begin.Add(time.Hour)}
+	revoked, expired := open, open
+	revoked.RevokedAt, expired.ExpiresAt = begin, begin
+	for name, test := range map[string]struct {
+		presented store.Presented
+		grace     time.Duration
+		want      store.Verdict
+	}{
+		"unspent":                        {store.Presented{Session: open}, grace, store.Renewed},
+		"of a deleted user":              {store.Presented{Session: revoked, User: store.User{DeletedAt: begin}}, grace, store.UserGone},
+		"of a disabled user":             {store.Presented{Session: open, User: store.User{DisabledAt: begin}}, grace, store.Revoked},
+		"of a session that ended":        {store.Presented{Session: revoked, SpentAt: begin}, grace, store.Revoked},
+		"expired":                        {store.Presented{Session: expired}, grace, store.Expired},
+		"spent within the grace":         {store.Presented{Session: open, SpentAt: begin.Add(-grace)}, grace, store.Repeated},
+		"spent before it":                {store.Presented{Session: open, SpentAt: begin.Add(-grace - 1)}, grace, store.Reused},
+		"its successor is spent":         {store.Presented{Session: open, SpentAt: begin, SuccessorSpent: true}, grace, store.Reused},
+		"spent in another's future":      {store.Presented{Session: open, SpentAt: begin.Add(time.Second)}, grace, store.Repeated},
+		"without a grace":                {store.Presented{Session: open, SpentAt: begin}, -1, store.Reused},
+		"without a grace, clock is back": {store.Presented{Session: open, SpentAt: begin.Add(time.Second)}, -1, store.Reused},
+	} {
+		if got := judge(test.presented, begin, test.grace); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}
+
+// TestA166LastMoment: what ends all sessions of a user also ends those that a
+// refresh under way, which was judged before they expired, may still renew.
+func TestA166LastMoment(t *testing.T) {
+	eachStore(t, nil, func(h *house) {
+		for name, end := range map[string]func(user string) error{
+			"role": func(user string) error {
+				_, err := h.SetRole(h.Context(), h.operator(), user, "admin")
+				return err
+			},
+			"operator": func(user string) error {
+				_, err := h.RevokeSessions(h.Context(), h.operator(), user)
+				return err
+			},
+		} {
+			for _, late := range []time.Duration{Overtime - time.Millisecond, Overtime} {
+				user := h.register(fmt.Sprint(name, late.Milliseconds()))
+				before := len(h.revocations())
+				h.clock.Advance(7*24*time.Hour + late)
+				if err := end(user.ID); err != nil {
+					h.Fatal(err)
+				}
+				want := 0
+				if late < Overtime {
+					want = 1
+				}
+				h.equal(fmt.Sprint(name, ": sessions that ended ", late, " after their expiry"), len(h.revocations())-before, want)
+			}
+		}
 	})
 }
 

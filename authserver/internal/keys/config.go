@@ -12,9 +12,15 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
+// Store is what the keys need of a database.
+type Store interface {
+	store.Keys
+	store.Transactions
+}
+
 // Config is what a Keeper and an Operator are made of.
 type Config struct {
-	Store store.Keys
+	Store Store
 	Clock clock.Clock
 	// Random is the source of keys and kids; safe for concurrent use.
 	Random io.Reader
@@ -45,9 +51,30 @@ func (c Config) rules(kek []byte) Rules {
 }
 
 // rule is one of the methods of Rules.
-type rule func(rows []store.Key, now time.Time) (store.KeyChange, error)
+type rule func(rows []store.Key, now time.Time) (Change, error)
 
-// change has a rule decide about the keys, at the moment at which it sees them.
-func change(ctx context.Context, db store.Keys, clock clock.Clock, decide rule) error {
-	return db.ChangeKeys(ctx, func(rows []store.Key) (store.KeyChange, error) { return decide(rows, clock.Now()) })
+// change has a rule decide about the keys, at the moment at which it sees them,
+// and does what it says. One caller at a time, of all servers, does so.
+func change(ctx context.Context, db store.Transactions, clock clock.Clock, decide rule) error {
+	return db.Tx(ctx, func(tx store.Tx) error {
+		rows, err := tx.LockKeys()
+		if err != nil {
+			return err
+		}
+		change, err := decide(rows, clock.Now())
+		if err != nil {
+			return err
+		}
+		for _, key := range change.Put {
+			if err := tx.PutKey(key); err != nil {
+				return err
+			}
+		}
+		for _, kid := range change.Drop {
+			if err := tx.DropKey(kid); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -17,31 +17,46 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// memory is a store.Keys in memory, for one caller at a time.
+// memory is a Store in memory, for one caller at a time.
 type memory struct {
 	rows    []store.Key
 	err     error // of every call
-	changes int
+	changes int   // transactions that were committed
 }
 
 func (m *memory) SigningKeys(context.Context) ([]store.Key, error) {
 	return slices.Clone(m.rows), m.err
 }
 
-func (m *memory) ChangeKeys(_ context.Context, decide func([]store.Key) (store.KeyChange, error)) error {
+func (m *memory) Tx(_ context.Context, f func(store.Tx) error) error {
 	if m.err != nil {
 		return m.err
 	}
-	change, err := decide(slices.Clone(m.rows))
-	if err != nil {
+	tx := &memoryTx{rows: slices.Clone(m.rows)}
+	if err := f(tx); err != nil {
 		return err
 	}
-	for _, key := range change.Put {
-		m.rows = slices.DeleteFunc(m.rows, func(k store.Key) bool { return k.ID == key.ID })
-		m.rows = append(m.rows, key)
-	}
-	m.rows = slices.DeleteFunc(m.rows, func(k store.Key) bool { return slices.Contains(change.Drop, k.ID) })
+	m.rows = tx.rows
 	m.changes++
+	return nil
+}
+
+// memoryTx is the part of a store.Tx that is about keys.
+type memoryTx struct {
+	store.Tx
+	rows []store.Key
+}
+
+func (m *memoryTx) LockKeys() ([]store.Key, error) { return slices.Clone(m.rows), nil }
+
+func (m *memoryTx) PutKey(key store.Key) error {
+	_ = m.DropKey(key.ID)
+	m.rows = append(m.rows, key)
+	return nil
+}
+
+func (m *memoryTx) DropKey(id string) error {
+	m.rows = slices.DeleteFunc(m.rows, func(k store.Key) bool { return k.ID == id })
 	return nil
 }
 

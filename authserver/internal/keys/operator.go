@@ -47,7 +47,7 @@ func (o Operator) Retire(ctx context.Context, kid string) error {
 	if err != nil {
 		return err
 	}
-	return change(ctx, o.config.Store, o.config.Clock, func(rows []store.Key, now time.Time) (store.KeyChange, error) {
+	return change(ctx, o.config.Store, o.config.Clock, func(rows []store.Key, now time.Time) (Change, error) {
 		return rules.Retire(rows, now, kid)
 	})
 }

@@ -17,9 +17,15 @@ var (
 	ErrPending = errors.New("the next signing key is published already")
 )
 
+// Change is what is to become of the signing keys.
+type Change struct {
+	Put  []store.Key // stored: new, or in place of the one with the same id
+	Drop []string    // ids
+}
+
 // Rules say when keys come and go. Their methods decide over all keys of a
-// database, at one moment and without a look at anything else, as the decision
-// of a store.Keys.ChangeKeys.
+// database, at one moment and without a look at anything else, in a transaction
+// that keeps others from deciding. They may be asked more than once.
 //
 // A rotation takes two steps: a key is stored, and so published; then whoever
 // finds it stored says from when it signs, Lead later. A server that dies or is
@@ -37,17 +43,17 @@ type Rules struct {
 
 // First makes the first key of a database that has none. It signs at once:
 // there is no verifier yet.
-func (r Rules) First(rows []store.Key, now time.Time) (store.KeyChange, error) {
+func (r Rules) First(rows []store.Key, now time.Time) (Change, error) {
 	if len(rows) > 0 {
-		return store.KeyChange{}, nil // another server was first
+		return Change{}, nil // another server was first
 	}
 	return r.add(now, now)
 }
 
 // Next is the step that is due at now, empty where there is none. Another may
 // be due after it.
-func (r Rules) Next(rows []store.Key, now time.Time) (store.KeyChange, error) {
-	var change store.KeyChange
+func (r Rules) Next(rows []store.Key, now time.Time) (Change, error) {
+	var change Change
 	lives := Lives(rows)
 	for _, l := range lives {
 		key := l.Key
@@ -79,20 +85,20 @@ func due(lives []Life, now time.Time, every time.Duration) bool {
 }
 
 // Rotate makes the next key now. ErrPending where there is one.
-func (r Rules) Rotate(rows []store.Key, now time.Time) (store.KeyChange, error) {
+func (r Rules) Rotate(rows []store.Key, now time.Time) (Change, error) {
 	lives := Lives(rows)
 	if slices.ContainsFunc(lives, func(l Life) bool { return l.pending(now) }) {
-		return store.KeyChange{}, ErrPending
+		return Change{}, ErrPending
 	}
 	return r.rotate(lives, now)
 }
 
 // rotate publishes the next key, and drops those before the first that is
 // still published: those behind it say until when it is.
-func (r Rules) rotate(lives []Life, now time.Time) (store.KeyChange, error) {
+func (r Rules) rotate(lives []Life, now time.Time) (Change, error) {
 	change, err := r.add(now, time.Time{})
 	if err != nil {
-		return store.KeyChange{}, err
+		return Change{}, err
 	}
 	for _, l := range lives {
 		if l.published(now) {
@@ -108,17 +114,17 @@ func (r Rules) rotate(lives []Life, now time.Time) (store.KeyChange, error) {
 // once, if it has been published for the seconds that the other servers need
 // to see it. To retire a key again changes nothing. ErrUnknownKey where there
 // is no such key.
-func (r Rules) Retire(rows []store.Key, now time.Time, kid string) (store.KeyChange, error) {
+func (r Rules) Retire(rows []store.Key, now time.Time, kid string) (Change, error) {
 	i := slices.IndexFunc(rows, func(k store.Key) bool { return k.ID == kid })
 	if i < 0 {
-		return store.KeyChange{}, fmt.Errorf("%w: %s", ErrUnknownKey, kid)
+		return Change{}, fmt.Errorf("%w: %s", ErrUnknownKey, kid)
 	}
 	if !rows[i].RetiredAt.IsZero() {
-		return store.KeyChange{}, nil
+		return Change{}, nil
 	}
 	rows = slices.Clone(rows)
 	rows[i].RetiredAt, rows[i].PrivateKey = now, ""
-	change := store.KeyChange{Put: []store.Key{rows[i]}}
+	change := Change{Put: []store.Key{rows[i]}}
 	lives := Lives(rows)
 	if l, ok := started(lives, now); ok && l.RetiredAt.IsZero() {
 		return change, nil
@@ -141,11 +147,11 @@ func (r Rules) Retire(rows []store.Key, now time.Time, kid string) (store.KeyCha
 }
 
 // add makes a key that signs from an instant on.
-func (r Rules) add(now, signsFrom time.Time) (store.KeyChange, error) {
+func (r Rules) add(now, signsFrom time.Time) (Change, error) {
 	key, err := r.Make(now)
 	if err != nil {
-		return store.KeyChange{}, err
+		return Change{}, err
 	}
 	key.SignsFrom, key.TokenTTL = signsFrom, r.TokenTTL
-	return store.KeyChange{Put: []store.Key{key}}, nil
+	return Change{Put: []store.Key{key}}, nil
 }

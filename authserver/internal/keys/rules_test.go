@@ -37,7 +37,7 @@ func newTable(t *testing.T) *table {
 }
 
 // apply does what a rule decides and returns how many keys that puts.
-func (t *table) apply(rule func([]store.Key, time.Time) (store.KeyChange, error)) int {
+func (t *table) apply(rule func([]store.Key, time.Time) (Change, error)) int {
 	t.Helper()
 	before := slices.Clone(t.rows)
 	change, err := rule(t.rows, t.now)
@@ -67,7 +67,7 @@ func (t *table) settle() {
 
 func (t *table) retire(kid string) {
 	t.Helper()
-	t.apply(func(rows []store.Key, now time.Time) (store.KeyChange, error) { return t.rules.Retire(rows, now, kid) })
+	t.apply(func(rows []store.Key, now time.Time) (Change, error) { return t.rules.Retire(rows, now, kid) })
 }
 
 // is checks the states of the keys at an instant, counted from the beginning.

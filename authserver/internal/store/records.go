@@ -78,12 +78,6 @@ type Key struct {
 	RetiredAt time.Time
 }
 
-// KeyChange is what is to become of the signing keys.
-type KeyChange struct {
-	Put  []Key    // stored: new, or in place of the one with the same id
-	Drop []string // ids
-}
-
 // ServiceKey is the key by which a service of an app shows who it is. An app
 // may have several, so that one can follow the other.
 type ServiceKey struct {

@@ -2,23 +2,11 @@ package store
 
 import (
 	"context"
-	"time"
 )
 
 // Retention deletes what has been over for long. It holds no lock for longer
 // than it takes to delete some rows, and several may be at it at once.
 type Retention interface {
-	// PurgeSessions looks at the first limit sessions behind the id after, in
-	// the database's order; empty: from the first. Those that ended before an
-	// instant, by revocation or expiry, are deleted once their refresh tokens
-	// are, at most limit rows in each transaction. The instant has to be longer
-	// ago than Overtime and the life of any access token.
-	//
-	// next is the id behind which to go on, also after an error; empty: all
-	// were looked at, or the error kept from looking. A session that another
-	// call is deleting may be left to it. purged counts sessions.
-	PurgeSessions(ctx context.Context, before time.Time, after string, limit int) (next string, purged int, err error)
-
 	// SessionEnds tells when the first limit sessions behind the id after end
 	// or did, by id in the database's order; empty: from the first.
 	SessionEnds(ctx context.Context, after string, limit int) ([]SessionEnd, error)

@@ -23,32 +23,6 @@ type Decision struct {
 	ExpiresAt time.Time // of the session, where Verdict is Renewed
 }
 
-// Lifetimes is how long sessions live.
-type Lifetimes struct {
-	Idle       time.Duration // without a refresh
-	Remembered time.Duration // Idle of a session that was asked to be remembered
-	Absolute   time.Duration // from the login, whatever is refreshed
-}
-
-// Expiry is when a session ends that was opened or refreshed at now.
-func (l Lifetimes) Expiry(s Session, now time.Time) time.Time {
-	idle := l.Idle
-	if s.RememberMe {
-		idle = l.Remembered
-	}
-	expiry, end := now.Add(idle), s.CreatedAt.Add(l.Absolute)
-	if end.Before(expiry) {
-		return end
-	}
-	return expiry
-}
-
-// Overtime is for how long after its expiry a session may still be renewed: by a
-// refresh that was judged before and is under way, or on a server whose clock is
-// behind or that was suspended. What ends all sessions of a user ends those that
-// are in it too. Calls take seconds: the rest is for clocks and suspensions.
-const Overtime = time.Hour
-
 // Rotated is the outcome of a Rotation.
 type Rotated struct {
 	Err     error // why there is none; then the rest is zero
@@ -82,26 +56,4 @@ type Presented struct {
 	SuccessorSpent bool
 	Session        Session
 	User           User
-}
-
-// Judge applies the rule of refresh rotation (RFC 9700 section 4.14.2): a
-// token is good once. A client that lost the answer may ask again within the
-// grace, for as long as the successor was not used; anything later means that
-// two parties hold the token, and the session ends. An older ancestor is
-// always of that kind, because its successor is spent.
-func Judge(p Presented, now time.Time, grace time.Duration) Verdict {
-	switch {
-	case p.User.Deleted():
-		return UserGone
-	case !p.Session.RevokedAt.IsZero(), !p.User.Active():
-		return Revoked
-	case !p.Session.Live(now):
-		return Expired
-	case p.SpentAt.IsZero():
-		return Renewed
-	case p.SuccessorSpent || max(0, now.Sub(p.SpentAt)) > grace: // another server's clock may be ahead
-		return Reused
-	default:
-		return Repeated
-	}
 }

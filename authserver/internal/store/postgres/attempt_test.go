@@ -13,16 +13,16 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-func sessionOf(user, id string) store.NewSession {
+// addSession stores a session of a user, and returns it with its refresh token.
+func addSession(t *testing.T, s *Store, user, id string) (store.Session, store.Digest) {
+	t.Helper()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	return store.NewSession{
-		Session: store.Session{ID: id, UserID: user, CreatedAt: now, LastActivityAt: now, ExpiresAt: now.Add(time.Hour)},
-		Refresh: sha256.Sum256([]byte(id)),
+	session := store.Session{ID: id, UserID: user, CreatedAt: now, LastActivityAt: now, ExpiresAt: now.Add(time.Hour)}
+	refresh := store.Digest(sha256.Sum256([]byte(id)))
+	if err := s.Tx(t.Context(), func(tx store.Tx) error { return tx.AddSession(session, refresh) }); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func eventOf(user string) store.Event {
-	return store.Event{UserID: user, Type: store.EventLogin, CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	return session, refresh
 }
 
 func TestRetry(t *testing.T) {

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"net/url"
 	"os"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/internal/pgtest"
 )
 
@@ -249,9 +249,7 @@ func TestSessionTokenColumn(t *testing.T) {
 	s := open(t, pgtest.New(t))
 	pgtest.Exec(t, s.pool.Config().ConnString(), `INSERT INTO auth.users (id, name, email) VALUES ('u', 'n', 'e')`)
 	for _, id := range []string{"one", "two"} {
-		if err := s.CreateSession(t.Context(), sessionOf("u", id), eventOf("u")); err != nil {
-			t.Fatal(err)
-		}
+		addSession(t, s, "u", id)
 	}
 	var good int
 	err := s.pool.QueryRow(t.Context(), `SELECT count(DISTINCT token) FROM auth.sessions
@@ -267,9 +265,7 @@ func TestOneUnspentToken(t *testing.T) {
 	t.Parallel()
 	s := open(t, pgtest.New(t))
 	pgtest.Exec(t, s.pool.Config().ConnString(), `INSERT INTO auth.users (id, name, email) VALUES ('u', 'n', 'e')`)
-	if err := s.CreateSession(t.Context(), sessionOf("u", "one"), eventOf("u")); err != nil {
-		t.Fatal(err)
-	}
+	addSession(t, s, "u", "one")
 	_, err := s.pool.Exec(t.Context(), `INSERT INTO auth.refresh_tokens (hash, session_id, created_at) VALUES (decode(repeat('00', 32), 'hex'), 'one', now())`)
 	if !violates(err, "refresh_tokens_unspent_idx") {
 		t.Errorf("a second unspent refresh token: %v", err)
@@ -281,18 +277,20 @@ func TestOneUnspentToken(t *testing.T) {
 func TestHangingChange(t *testing.T) {
 	t.Parallel()
 	s := open(t, pgtest.New(t)+"&pool_max_conns=1")
-	limit := func(from querier) (text string) {
+	limit := func() (text string) {
 		t.Helper()
-		if err := from.QueryRow(t.Context(), `SELECT current_setting('idle_in_transaction_session_timeout')`).Scan(&text); err != nil {
+		if err := s.pool.QueryRow(t.Context(), `SELECT current_setting('idle_in_transaction_session_timeout')`).Scan(&text); err != nil {
 			t.Fatal(err)
 		}
 		return text
 	}
-	before, within := limit(s.pool), ""
-	if err := s.change(t.Context(), func(_ context.Context, tx pgx.Tx) error { within = limit(tx); return nil }); err != nil {
+	before, within := limit(), ""
+	if err := s.Tx(t.Context(), func(begun store.Tx) error {
+		return begun.(*tx).find([]any{&within}, `SELECT current_setting('idle_in_transaction_session_timeout')`)
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if after := limit(s.pool); within != "5s" || after != before {
+	if after := limit(); within != "5s" || after != before {
 		t.Errorf("limit %s within a change, before %s, after %s", within, before, after)
 	}
 }

@@ -10,14 +10,6 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// over is the condition on sessions that ended before an instant. One that the
-// existing service refreshed lives for as long as the token it got then. NULL
-// is neither the least nor the greatest.
-const over = `LEAST(s.revoked_at, GREATEST(s.expires_at,
-	CASE WHEN s.refresh_token IS NOT NULL THEN s.refresh_token_expires_at END)) < @before`
-
-const lookedAt = `SELECT s.id, ` + over + ` FROM auth.sessions s WHERE s.id > @after ORDER BY s.id LIMIT @limit`
-
 // What purge deletes. Rows that another replica is deleting are its business:
 // whoever deletes the last token of a session finds none left, and deletes the
 // session. Tokens are looked for by session, so that no estimate of how many
@@ -32,16 +24,6 @@ const (
 			AND NOT EXISTS (SELECT 1 FROM auth.refresh_tokens t WHERE t.session_id = s.id)
 		LIMIT @limit FOR UPDATE SKIP LOCKED)) RETURNING id`
 )
-
-// PurgeSessions implements store.Retention.
-func (s *Store) PurgeSessions(ctx context.Context, before time.Time, after string, limit int) (next string, purged int, err error) {
-	ended, next, err := s.lookAt(ctx, before, after, limit)
-	if err != nil || len(ended) == 0 {
-		return next, 0, err
-	}
-	purged, err = s.DropSessions(ctx, ended, limit)
-	return next, purged, err
-}
 
 // SessionEnds implements store.Retention.
 func (s *Store) SessionEnds(ctx context.Context, after string, limit int) (ends []store.SessionEnd, err error) {
@@ -92,31 +74,6 @@ func (s *Store) DropSessions(ctx context.Context, ids []string, limit int) (drop
 		dropped += n
 	}
 	return dropped, nil
-}
-
-// lookAt finds the sessions that are over among the next ones.
-func (s *Store) lookAt(ctx context.Context, before time.Time, after string, limit int) (ended []string, next string, err error) {
-	var looked int
-	err = call(ctx, func(ctx context.Context) error {
-		looked, ended = 0, nil
-		rows, err := s.pool.Query(ctx, lookedAt, pgx.NamedArgs{"before": at(before), "after": after, "limit": limit})
-		if err != nil {
-			return err
-		}
-		var isOver bool
-		_, err = pgx.ForEachRow(rows, []any{&next, &isOver}, func() error {
-			looked++
-			if isOver {
-				ended = append(ended, next)
-			}
-			return nil
-		})
-		return err
-	})
-	if err != nil || looked < limit {
-		next = ""
-	}
-	return ended, next, err
 }
 
 // purge runs a statement and says how many rows it deleted.

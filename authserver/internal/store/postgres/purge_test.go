@@ -2,17 +2,16 @@ package postgres
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/manacore/manacore-go/internal/pgtest"
 )
 
-// TestPurgeExisting: sessions of the existing service go too, when no token of
-// theirs is good any more.
-func TestPurgeExisting(t *testing.T) {
+// TestSessionEndsExisting: of sessions of the existing service it is told until
+// when they could be refreshed, where they have a refresh token, and they go as
+// others do.
+func TestSessionEndsExisting(t *testing.T) {
 	t.Parallel()
 	const (
 		refreshed = "3f2c7f0e-0d1f-4b9c-9c8e-4a2f5c1d7e90" // expired in 2026, its refresh token expires in 2036
@@ -22,40 +21,30 @@ func TestPurgeExisting(t *testing.T) {
 	s := open(t, pgtest.Existing(t))
 	pgtest.Exec(t, s.pool.Config().ConnString(), `INSERT INTO auth.sessions (id, token, user_id, expires_at, refresh_token_expires_at)
 		SELECT '`+replaced+`', '`+replaced+`', user_id, expires_at, refresh_token_expires_at FROM auth.sessions WHERE id = '`+refreshed+`'`)
-	there := func() (ids []string) {
+	ends := func() map[string][3]int { // years of the expiry, of the last refresh and of the revocation
 		t.Helper()
-		rows, err := s.pool.Query(t.Context(), `SELECT id FROM auth.sessions ORDER BY id`)
+		list, err := s.SessionEnds(t.Context(), "", 100)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(err)
+		years := map[string][3]int{}
+		for _, end := range list {
+			years[end.ID] = [3]int{end.ExpiresAt.Year(), end.RefreshableUntil.Year(), end.RevokedAt.Year()}
 		}
-		return ids
+		return years
 	}
-	all := there()
-	for _, step := range []struct {
-		year int
-		gone map[string]bool
-	}{
-		{2026, nil},
-		{2027, map[string]bool{revoked: true, replaced: true}},
-		{2036, map[string]bool{revoked: true, replaced: true}},
-		{2037, map[string]bool{revoked: true, replaced: true, refreshed: true}},
-	} {
-		var want []string
-		for _, id := range all {
-			if !step.gone[id] {
-				want = append(want, id)
-			}
+	all := ends()
+	for id, want := range map[string][3]int{refreshed: {2026, 2036, 1}, revoked: {2026, 2036, 2026}, replaced: {2026, 1, 1}} {
+		if all[id] != want {
+			t.Errorf("session %s: years %v, want %v", id, all[id], want)
 		}
-		if next, _, err := s.PurgeSessions(t.Context(), time.Date(step.year, 1, 1, 0, 0, 0, 0, time.UTC), "", 100); err != nil || next != "" {
-			t.Fatalf("PurgeSessions: %q, %v", next, err)
-		}
-		if diff := cmp.Diff(want, there()); diff != "" {
-			t.Errorf("sessions in %d (-want +got):\n%s", step.year, diff)
-		}
+		delete(all, id)
+	}
+	if dropped, err := s.DropSessions(t.Context(), []string{refreshed, revoked, replaced, "none"}, 100); dropped != 3 || err != nil {
+		t.Errorf("%d sessions dropped, %v, want 3", dropped, err)
+	}
+	if diff := cmp.Diff(all, ends()); diff != "" {
+		t.Errorf("sessions that are left (-want +got):\n%s", diff)
 	}
 }
 
@@ -70,11 +59,11 @@ func endedSessions(t *testing.T) *Store {
 	return s
 }
 
-// purged purges by limit and checks how many of the three sessions went, and
+// purged drops the three sessions by limit and checks how many of them went, and
 // how many tokens there are then.
 func purged(t *testing.T, s *Store, limit, sessions, tokens int) {
 	t.Helper()
-	_, n, err := s.PurgeSessions(t.Context(), time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), "", limit)
+	n, err := s.DropSessions(t.Context(), []string{"1", "2", "3"}, limit)
 	if n != sessions || err != nil {
 		t.Errorf("%d sessions, %v, want %d", n, err, sessions)
 	}

@@ -1,7 +1,7 @@
 package postgres
 
 import (
-	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -12,10 +12,17 @@ import (
 	"github.com/manacore/manacore-go/internal/pgtest"
 )
 
-// judgeAt judges refresh tokens at an instant, within a grace of a second.
+// judgeAt judges refresh tokens that were not spent, at an instant.
 func judgeAt(now time.Time) func(store.Presented) store.Decision {
 	return func(p store.Presented) store.Decision {
-		return store.Decision{Verdict: store.Judge(p, now, time.Second), ExpiresAt: now.Add(time.Hour)}
+		decision := store.Decision{Verdict: store.Renewed, ExpiresAt: now.Add(time.Hour)}
+		switch {
+		case p.User.Deleted():
+			decision.Verdict = store.UserGone
+		case !p.Session.Live(now):
+			decision.Verdict = store.Revoked
+		}
+		return decision
 	}
 }
 
@@ -35,10 +42,7 @@ func TestRotateAgainstRevoke(t *testing.T) {
 			t.Parallel()
 			s := open(t, pgtest.New(t))
 			pgtest.Exec(t, s.pool.Config().ConnString(), `INSERT INTO auth.users (id, name, email) VALUES ('u', 'n', 'e')`)
-			session := sessionOf("u", "one")
-			if err := s.CreateSession(t.Context(), session, eventOf("u")); err != nil {
-				t.Fatal(err)
-			}
+			session, refresh := addSession(t, s, "u", "one")
 			tx, err := s.pool.Begin(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -50,7 +54,7 @@ func TestRotateAgainstRevoke(t *testing.T) {
 			rotated := make(chan store.Rotated, 1)
 			go func() {
 				rotated <- s.Rotate(t.Context(), []store.Rotation{{
-					Spent: session.Refresh, Successor: store.Digest{1}, Sealed: []byte("sealed"), Now: session.CreatedAt,
+					Spent: refresh, Successor: store.Digest{1}, Sealed: []byte("sealed"), Now: session.CreatedAt,
 					Judge: judgeAt(session.CreatedAt),
 				}})[0]
 			}()
@@ -84,12 +88,9 @@ func TestRotateBesideTrouble(t *testing.T) {
 			pgtest.Exec(t, s.pool.Config().ConnString(), `INSERT INTO auth.users (id, name, email) VALUES ('u', 'n', 'e')`)
 			var asked []store.Rotation
 			for i, id := range []string{"one", "two"} {
-				session := sessionOf("u", id)
-				if err := s.CreateSession(t.Context(), session, eventOf("u")); err != nil {
-					t.Fatal(err)
-				}
+				session, refresh := addSession(t, s, "u", id)
 				asked = append(asked, store.Rotation{
-					Spent: session.Refresh, Successor: store.Digest{byte(i)}, Sealed: []byte("sealed"), Now: session.CreatedAt,
+					Spent: refresh, Successor: store.Digest{byte(i)}, Sealed: []byte("sealed"), Now: session.CreatedAt,
 					Judge: judgeAt(session.CreatedAt),
 				})
 			}
@@ -116,18 +117,18 @@ func TestEndingBesideAChange(t *testing.T) {
 	t.Parallel()
 	s := open(t, pgtest.New(t))
 	pgtest.Exec(t, s.pool.Config().ConnString(), `INSERT INTO auth.users (id, name, email) VALUES ('u', 'n', 'e')`)
-	if err := s.CreateSession(t.Context(), sessionOf("u", "one"), eventOf("u")); err != nil {
-		t.Fatal(err)
-	}
-	err := s.change(t.Context(), func(ctx context.Context, tx pgx.Tx) error {
-		if _, err := findUser(ctx, tx, lockUser, "u"); err != nil {
+	addSession(t, s, "u", "one")
+	err := s.Tx(t.Context(), func(tx store.Tx) error {
+		if _, err := tx.LockUser("u"); err != nil {
 			return err
 		}
-		ended, err := s.RevokeSession(ctx, "one", eventOf(""))
-		if len(ended) != 1 {
-			t.Errorf("ended %v, %v", ended, err)
-		}
-		return err
+		return s.Tx(t.Context(), func(beside store.Tx) error {
+			ended, err := beside.EndSessions(store.Ending{At: time.Now(), SessionID: "one"})
+			if len(ended) != 1 {
+				t.Errorf("ended %v, %v", ended, err)
+			}
+			return errors.Join(err, beside.AddEvent(store.Event{UserID: "u", Type: store.EventLogout, CreatedAt: time.Now()}))
+		})
 	})
 	if err != nil {
 		t.Error(err)

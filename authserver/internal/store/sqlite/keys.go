@@ -36,31 +36,3 @@ func signingKeys(ctx context.Context, from querier) (keys []store.Key, err error
 	}
 	return keys, rows.Err()
 }
-
-// ChangeKeys implements store.Keys.
-func (s *Store) ChangeKeys(ctx context.Context, decide func([]store.Key) (store.KeyChange, error)) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		keys, err := signingKeys(ctx, tx)
-		if err != nil {
-			return err
-		}
-		change, err := decide(keys)
-		if err != nil {
-			return err
-		}
-		for _, key := range change.Put {
-			if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO jwks
-				(id, public_key, private_key, created_at, signs_from, token_ttl, retired_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-				key.ID, key.PublicKey, key.PrivateKey, millis(key.CreatedAt),
-				millis(key.SignsFrom), key.TokenTTL.Milliseconds(), millis(key.RetiredAt)); err != nil {
-				return err
-			}
-		}
-		for _, id := range change.Drop {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM jwks WHERE id = ?`, id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}

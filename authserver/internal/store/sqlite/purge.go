@@ -16,16 +16,6 @@ type dying struct {
 	oldest []byte // the hash of the oldest token; nil: there is none
 }
 
-// PurgeSessions implements store.Retention.
-func (s *Store) PurgeSessions(ctx context.Context, before time.Time, after string, limit int) (next string, purged int, err error) {
-	list, next, err := s.lookAt(ctx, before, after, limit)
-	if err != nil {
-		return next, 0, err
-	}
-	purged, err = s.drop(ctx, list, limit)
-	return next, purged, err
-}
-
 // SessionEnds implements store.Retention.
 func (s *Store) SessionEnds(ctx context.Context, after string, limit int) ([]store.SessionEnd, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT id, expires_at, revoked_at FROM sessions WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
@@ -46,23 +36,10 @@ func (s *Store) SessionEnds(ctx context.Context, after string, limit int) ([]sto
 //
 // There is one writer. After each transaction the others get as long as it took.
 func (s *Store) DropSessions(ctx context.Context, ids []string, limit int) (dropped int, err error) {
-	list := make([]dying, 0, len(ids))
-	for _, id := range ids {
-		d := dying{id: id}
-		err := s.read.QueryRowContext(ctx, `SELECT (SELECT hash FROM refresh_tokens t WHERE t.session_id = s.id
-				AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.successor_hash = t.hash))
-			FROM sessions s WHERE s.id = ?`, id).Scan(&d.oldest)
-		switch {
-		case err == nil:
-			list = append(list, d)
-		case !errors.Is(err, sql.ErrNoRows):
-			return 0, err
-		}
+	list, err := s.dying(ctx, ids)
+	if err != nil {
+		return 0, err
 	}
-	return s.drop(ctx, list, limit)
-}
-
-func (s *Store) drop(ctx context.Context, list []dying, limit int) (dropped int, err error) {
 	for len(list) > 0 {
 		began := time.Now()
 		var deleted int
@@ -81,28 +58,23 @@ func (s *Store) drop(ctx context.Context, list []dying, limit int) (dropped int,
 	return dropped, nil
 }
 
-// lookAt finds the sessions that are over among the next ones.
-func (s *Store) lookAt(ctx context.Context, before time.Time, after string, limit int) (list []dying, next string, err error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, is_over, CASE WHEN is_over THEN (
-			SELECT hash FROM refresh_tokens t WHERE t.session_id = looked.id
-				AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.successor_hash = t.hash)) END
-		FROM (SELECT id, min(expires_at, coalesce(revoked_at, expires_at)) < ? AS is_over
-			FROM sessions WHERE id > ? ORDER BY id LIMIT ?) AS looked ORDER BY id`, millis(before), after, limit)
-	if err != nil {
-		return nil, "", err
-	}
-	looked, err := collect(rows, func() (d dying, err error) {
-		var isOver bool
-		err = rows.Scan(&d.id, &isOver, &d.oldest)
-		if isOver {
+// dying finds the oldest tokens of sessions. Those that are not there are left
+// out.
+func (s *Store) dying(ctx context.Context, ids []string) ([]dying, error) {
+	list := make([]dying, 0, len(ids))
+	for _, id := range ids {
+		d := dying{id: id}
+		err := s.read.QueryRowContext(ctx, `SELECT (SELECT hash FROM refresh_tokens t WHERE t.session_id = s.id
+				AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.successor_hash = t.hash))
+			FROM sessions s WHERE s.id = ?`, id).Scan(&d.oldest)
+		switch {
+		case err == nil:
 			list = append(list, d)
+		case !errors.Is(err, sql.ErrNoRows):
+			return nil, err
 		}
-		return d, err
-	})
-	if err != nil || len(looked) < limit {
-		return list, "", err
 	}
-	return list, looked[limit-1].id, nil
+	return list, nil
 }
 
 // purge deletes at most limit tokens and sessions, in the order of list, of

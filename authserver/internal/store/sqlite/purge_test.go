@@ -4,10 +4,11 @@ import (
 	"database/sql"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 const purgeable = 3 * (1 + 5) // rows of endedSessions
+
+var endedIDs = []string{"1", "2", "3", "none"}
 
 // endedSessions makes three sessions that ended, with five tokens each.
 func endedSessions(t *testing.T) *Store {
@@ -46,9 +47,9 @@ func TestPurgeInSteps(t *testing.T) {
 	t.Parallel()
 	s := endedSessions(t)
 	const limit = 4
-	list, next, err := s.lookAt(t.Context(), time.UnixMilli(10), "", 10)
-	if len(list) != 3 || next != "" || err != nil {
-		t.Fatalf("%d sessions, %q, %v", len(list), next, err)
+	list, err := s.dying(t.Context(), endedIDs)
+	if len(list) != 3 || err != nil {
+		t.Fatalf("%d sessions, %v", len(list), err)
 	}
 	for left := purgeable; left > 0; left -= limit {
 		rows(t, s, left)
@@ -71,7 +72,7 @@ func TestPurgeInSteps(t *testing.T) {
 func TestPurgeByTwo(t *testing.T) {
 	t.Parallel()
 	s := endedSessions(t)
-	list, _, err := s.lookAt(t.Context(), time.UnixMilli(10), "", 10)
+	list, err := s.dying(t.Context(), endedIDs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestPurgeByTwo(t *testing.T) {
 		t.Errorf("%d sessions deleted and %d left to do, %v", deleted, len(list), err)
 	}
 	rows(t, s, 1+4)
-	if _, purged, err := s.PurgeSessions(t.Context(), time.UnixMilli(10), "", 10); purged != 1 || err != nil {
+	if purged, err := s.DropSessions(t.Context(), endedIDs, 10); purged != 1 || err != nil {
 		t.Errorf("the next time: %d, %v", purged, err)
 	}
 	rows(t, s, 0)

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -26,16 +25,29 @@ func mustKeys(t *testing.T, s store.Store) []store.Key {
 	return keys
 }
 
-// changeKeys makes one change and checks what the decision got to see.
-func changeKeys(t *testing.T, s store.Store, change store.KeyChange) {
+// putKeys puts and drops keys in one transaction, in which they are listed as
+// out of it.
+func putKeys(t *testing.T, s store.Store, put []store.Key, drop ...string) {
 	t.Helper()
 	before := mustKeys(t, s)
-	if err := s.ChangeKeys(t.Context(), func(keys []store.Key) (store.KeyChange, error) {
-		equal(t, "keys to decide about", keys, before)
-		return change, nil
-	}); err != nil {
-		t.Fatalf("ChangeKeys: %v", err)
-	}
+	do(t, s, func(tx store.Tx) error {
+		keys, err := tx.LockKeys()
+		if err != nil {
+			return err
+		}
+		equal(t, "keys of the transaction", keys, before)
+		for _, key := range put {
+			if err := tx.PutKey(key); err != nil {
+				return err
+			}
+		}
+		for _, id := range drop {
+			if err := tx.DropKey(id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func signingKeys(t *testing.T, s store.Store) {
@@ -44,61 +56,48 @@ func signingKeys(t *testing.T, s store.Store) {
 	}
 	older, newer, newest := newKey("b", 2*time.Hour), newKey("a", time.Hour), newKey("c", 0)
 	older.SignsFrom, older.RetiredAt = start.Add(-time.Hour), start
-	changeKeys(t, s, store.KeyChange{Put: []store.Key{newest, older, newer}})
+	putKeys(t, s, []store.Key{newest, older, newer})
 	equal(t, "keys", mustKeys(t, s), []store.Key{older, newer, newest})
 
 	newer.SignsFrom, newer.TokenTTL, newer.PrivateKey = start.Add(time.Hour), 24*time.Hour, ""
-	changeKeys(t, s, store.KeyChange{Put: []store.Key{newer}, Drop: []string{older.ID, "unknown"}})
+	putKeys(t, s, []store.Key{newer}, older.ID, "unknown")
 	equal(t, "keys", mustKeys(t, s), []store.Key{newer, newest})
-	changeKeys(t, s, store.KeyChange{})
+	putKeys(t, s, nil)
 	equal(t, "keys", mustKeys(t, s), []store.Key{newer, newest})
 }
 
-// keyChangeFails: a decision that ends in an error changes nothing, nor does
-// a change of which a part cannot be done.
-func keyChangeFails(t *testing.T, s store.Store) {
-	changeKeys(t, s, store.KeyChange{Put: []store.Key{newKey("a", time.Hour)}})
+// halfChangeOfKeys: a change of which a part cannot be done changes nothing.
+func halfChangeOfKeys(t *testing.T, s store.Store) {
+	putKeys(t, s, []store.Key{newKey("a", time.Hour)})
 	before := mustKeys(t, s)
-	added := store.KeyChange{Put: []store.Key{newKey("b", 0)}, Drop: []string{"a"}}
-	undecided := errors.New("undecided")
-	err := s.ChangeKeys(t.Context(), func([]store.Key) (store.KeyChange, error) { return added, undecided })
-	if !errors.Is(err, undecided) {
-		t.Errorf("ChangeKeys = %v, want the decision's error", err)
-	}
-	equal(t, "keys after no decision", mustKeys(t, s), before)
-
-	half := store.KeyChange{Put: []store.Key{newKey("b", 0), {ID: "never created"}}}
-	if err := s.ChangeKeys(t.Context(), func([]store.Key) (store.KeyChange, error) { return half, nil }); err == nil {
+	err := s.Tx(t.Context(), func(tx store.Tx) error {
+		return steps(
+			func() error { return tx.PutKey(newKey("b", 0)) },
+			func() error { return tx.DropKey("a") },
+			func() error { return tx.PutKey(store.Key{ID: "never created"}) },
+		)
+	})
+	if err == nil {
 		t.Error("a key of no age was stored")
 	}
 	equal(t, "keys after half a change", mustKeys(t, s), before)
-
-	stopped, stop := context.WithCancel(t.Context())
-	err = s.ChangeKeys(stopped, func([]store.Key) (store.KeyChange, error) {
-		stop()
-		return added, nil
-	})
-	if err == nil {
-		t.Error("a change was made that nobody waits for")
-	}
-	equal(t, "keys after a call that was given up", mustKeys(t, s), before)
 }
 
-// keyChangeRace: who decides sees what was decided before, so that each round
+// keysRace: who has locked the keys sees what was put before, so that each round
 // adds one key, whoever comes first.
-func keyChangeRace(t *testing.T, s store.Store) {
+func keysRace(t *testing.T, s store.Store) {
 	for round := range 4 {
-		for _, err := range inParallel(8, func(i int) error {
-			return s.ChangeKeys(t.Context(), func(keys []store.Key) (store.KeyChange, error) {
-				if len(keys) > round {
-					return store.KeyChange{}, nil
+		errs := inParallel(8, func(i int) error {
+			return s.Tx(t.Context(), func(tx store.Tx) error {
+				keys, err := tx.LockKeys()
+				if err != nil || len(keys) > round {
+					return err
 				}
-				return store.KeyChange{Put: []store.Key{newKey(fmt.Sprintf("key %d of %d", i, round), 0)}}, nil
+				return tx.PutKey(newKey(fmt.Sprintf("key %d of %d", i, round), 0))
 			})
-		}) {
-			if err != nil {
-				t.Error(err)
-			}
+		})
+		if err := errors.Join(errs...); err != nil {
+			t.Error(err)
 		}
 		if keys := mustKeys(t, s); len(keys) != round+1 {
 			t.Fatalf("%d keys after round %d", len(keys), round)

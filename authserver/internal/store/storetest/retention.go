@@ -10,33 +10,40 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// purgeAll purges to the end and returns how many looks it took and how many
-// sessions went.
-func purgeAll(t *testing.T, s store.Store, before time.Time, limit int) (looks, purged int, err error) {
+// purgeAll drops the sessions that end before an instant, as they are listed, by
+// limit at once. It returns how many lists it took and how many sessions went.
+func purgeAll(t *testing.T, s store.Store, before time.Time, limit int) (lists, dropped int, err error) {
 	for after := ""; ; {
-		next, n, err := s.PurgeSessions(t.Context(), before, after, limit)
-		looks, purged = looks+1, purged+n
-		if err != nil || next == "" {
-			return looks, purged, err
+		ends, err := s.SessionEnds(t.Context(), after, limit)
+		if err != nil {
+			return lists, dropped, err
 		}
-		if next == after || looks > 1000 {
-			return looks, purged, fmt.Errorf("the purge does not get on behind %q", next)
+		if lists++; lists > 1000 {
+			return lists, dropped, fmt.Errorf("the lists do not get on behind %q", after)
 		}
-		after = next
+		var ids []string
+		for _, end := range ends {
+			after = end.ID
+			if end.ExpiresAt.Before(before) || !end.RevokedAt.IsZero() && end.RevokedAt.Before(before) {
+				ids = append(ids, end.ID)
+			}
+		}
+		n, err := s.DropSessions(t.Context(), ids, limit)
+		dropped += n
+		if err != nil || len(ends) < limit {
+			return lists, dropped, err
+		}
 	}
 }
 
 // family stores a session that is refreshed at an instant, once or more often,
 // and returns its refresh tokens.
-func family(t *testing.T, s store.Store, session store.NewSession, at time.Time, refreshes int) []store.Digest {
+func family(t *testing.T, s store.Store, opened session, at time.Time, refreshes int) []store.Digest {
 	t.Helper()
-	login := store.Event{UserID: session.UserID, Type: store.EventLogin, CreatedAt: start}
-	if err := s.CreateSession(t.Context(), session, login); err != nil {
-		t.Fatal(err)
-	}
-	tokens := []store.Digest{session.Refresh}
+	do(t, s, func(tx store.Tx) error { return tx.AddSession(opened.Session, opened.Refresh) })
+	tokens := []store.Digest{opened.Refresh}
 	for i := range refreshes {
-		successor := fmt.Sprint(session.ID, " token ", i)
+		successor := fmt.Sprint(opened.ID, " token ", i)
 		rotate(t, s, renewal(tokens[i], successor, at), store.Renewed)
 		tokens = append(tokens, digest(successor))
 	}
@@ -66,22 +73,20 @@ func known(t *testing.T, s store.Store, id string, tokens []store.Digest, want b
 }
 
 // purgeSessions: what ended before the instant goes, whoever's it is and however
-// it ended, and nothing else, in however many looks.
+// it ended, and nothing else, in however many lists.
 func purgeSessions(t *testing.T, s store.Store) {
 	const day = 24 * time.Hour
-	end := start.Add(lifetimes.Remembered) // of what is refreshed at start
+	end := start.Add(idle) // of what is refreshed at start
 	before := end.Add(time.Millisecond)
 	type test struct {
 		name      string
 		refreshed time.Time // sets the end
 		refreshes int
-		forgotten bool      // the session is not remembered
 		revoked   time.Time // zero: not
 		gone      bool
 	}
 	tests := []test{
 		{name: "expired", refreshed: start, refreshes: 4, gone: true},
-		{name: "expired, unremembered", refreshed: start.Add(day), refreshes: 3, forgotten: true, gone: true},
 		{name: "expired, never refreshed", gone: true},
 		{name: "expired at the instant", refreshed: start.Add(time.Millisecond), refreshes: 2},
 		{name: "live", refreshed: start.Add(day), refreshes: 3},
@@ -97,7 +102,6 @@ func purgeSessions(t *testing.T, s store.Store) {
 		there += 2
 		for i, test := range tests {
 			session := newSession([]account{owner, other}[i%2].user.ID, fmt.Sprint(test.name, limit))
-			session.RememberMe = !test.forgotten
 			tokens[test.name] = family(t, s, session, test.refreshed, test.refreshes)
 			there++
 			if test.gone {
@@ -106,15 +110,13 @@ func purgeSessions(t *testing.T, s store.Store) {
 			if test.revoked.IsZero() {
 				continue
 			}
-			if _, err := s.RevokeSession(t.Context(), session.ID, store.Event{Type: store.EventLogout, CreatedAt: test.revoked}); err != nil {
-				t.Fatal(err)
-			}
+			mustEnd(t, s, store.Ending{At: test.revoked, SessionID: session.ID})
 		}
 		events := slices.Concat(mustEvents(t, s, owner.user.ID, 100), mustEvents(t, s, other.user.ID, 100))
 
-		looks, purged, err := purgeAll(t, s, before, limit)
-		if err != nil || looks != there/limit+1 || purged != gone {
-			t.Errorf("%d sessions by %d: %d went in %d looks, %v; want %d in %d", there, limit, purged, looks, err, gone, there/limit+1)
+		lists, purged, err := purgeAll(t, s, before, limit)
+		if err != nil || lists != there/limit+1 || purged != gone {
+			t.Errorf("%d sessions by %d: %d went in %d lists, %v; want %d in %d", there, limit, purged, lists, err, gone, there/limit+1)
 		}
 		there -= gone
 		for _, test := range tests {
@@ -137,7 +139,7 @@ func purgeRace(t *testing.T, s store.Store) {
 		id := fmt.Sprint("ended", i)
 		tokens[id] = family(t, s, newSession(a.user.ID, id), start, i)
 	}
-	before := start.Add(lifetimes.Remembered + time.Millisecond)
+	before := start.Add(idle + time.Millisecond)
 	rotate(t, s, renewal(a.session.Refresh, "live0", start.Add(time.Hour)), store.Renewed)
 	var counts [purgers]int
 	errs := inParallel(purgers+1, func(i int) (err error) {

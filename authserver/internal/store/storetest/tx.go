@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -349,44 +348,4 @@ func txLocks(t *testing.T, s store.Store) {
 	if err != nil || user.Name != a.user.Name+"xxxxxxxx" {
 		t.Errorf("name %q, %v", user.Name, err)
 	}
-}
-
-// txKeys: one transaction at a time decides about the signing keys.
-func txKeys(t *testing.T, s store.Store) {
-	key := store.Key{ID: "first", PublicKey: `{}`, PrivateKey: "sealed", CreatedAt: start, SignsFrom: start, TokenTTL: time.Hour}
-	do(t, s, func(tx store.Tx) error {
-		keys, err := tx.LockKeys()
-		if err != nil || len(keys) != 0 {
-			t.Errorf("keys %v, %v", keys, err)
-		}
-		return tx.PutKey(key)
-	})
-	// Of those that see one key and add the second, one is first.
-	errs := inParallel(8, func(i int) error {
-		return s.Tx(t.Context(), func(tx store.Tx) error {
-			keys, err := tx.LockKeys()
-			if err != nil || len(keys) > 1 {
-				return err
-			}
-			next := key
-			next.ID, next.SignsFrom, next.CreatedAt = fmt.Sprintf("next-%d", i), time.Time{}, start.Add(time.Hour)
-			return tx.PutKey(next)
-		})
-	})
-	if err := errors.Join(errs...); err != nil {
-		t.Error(err)
-	}
-	keys, err := s.SigningKeys(t.Context())
-	if err != nil || len(keys) != 2 {
-		t.Fatalf("%d keys, %v, want 2", len(keys), err)
-	}
-	retired := key
-	retired.PrivateKey, retired.RetiredAt = "", start.Add(time.Minute)
-	do(t, s, func(tx store.Tx) error {
-		return steps(func() error { return tx.PutKey(retired) }, func() error { return tx.DropKey(keys[1].ID) }, func() error { return tx.DropKey("none") })
-	})
-	if keys, err = s.SigningKeys(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "keys", keys, []store.Key{retired})
 }
