@@ -47,7 +47,7 @@ type Session struct {
 	UserID         string
 	CreatedAt      time.Time
 	LastActivityAt time.Time
-	ExpiresAt      time.Time // see Lifetimes
+	ExpiresAt      time.Time // moved on by each refresh
 	RevokedAt      time.Time // zero: not revoked
 	RememberMe     bool
 	IPAddress      string // this and the following: empty where unknown
