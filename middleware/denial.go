@@ -17,7 +17,8 @@ const retryAfter = 2 * time.Second
 // Denial is why a request may not pass, and what to answer. Every guard
 // refuses with one, a guard that charges credits too.
 type Denial struct {
-	// Status is 400, 401, 402, 403, 409 or 503.
+	// Status is 400, 401, 403 or 503. A guard that charges credits also has 402,
+	// 409 and 500.
 	Status int
 	// Code is the upper-snake-case code of the error envelope, such as
 	// INVALID_TOKEN.

@@ -41,9 +41,9 @@ const (
 )
 
 // Ledger is what a Guard needs of a ledger. *credits.Client is one. Reserve has
-// to do as credits.ReserveParams.ReleaseIfUnknown says: what it may have set aside for a request
-// that the guard then refuses would else be out of the user's reach until it
-// expires.
+// to do as credits.ReserveParams.ReleaseIfUnknown says: what it may have set
+// aside for a request that the guard then refuses would else be out of the
+// user's reach until it expires.
 type Ledger interface {
 	Reserve(context.Context, credits.ReserveParams) (credits.Reservation, error)
 	Commit(context.Context, credits.CommitParams) (transactionID string, err error)
