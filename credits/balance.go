@@ -36,7 +36,13 @@ func (c *Client) Balance(ctx context.Context, userID string) (Balance, error) {
 			if err := a.into(&body, "balance", "totalEarned", "totalSpent"); err != nil {
 				return err
 			}
-			b = Balance{body.Balance, body.FreeCreditsRemaining, body.DailyFreeCredits, body.TotalEarned, body.TotalSpent}
+			b = Balance{
+				Paid: body.Balance, Free: body.FreeCreditsRemaining, Daily: body.DailyFreeCredits,
+				Earned: body.TotalEarned, Spent: body.TotalSpent,
+			}
+			if c.config.withFree() {
+				b.Paid -= b.Free
+			}
 			return sane(b.Paid, b.Free, b.Daily, b.Earned, b.Spent, b.Available())
 		},
 	})

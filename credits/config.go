@@ -30,7 +30,9 @@ type Config struct {
 	// service where that stands apart. "": http://localhost:3001. Over http://
 	// it must be this machine or one of PlaintextHosts.
 	URL string
-	// Prefix of the routes. "": InternalPrefix.
+	// Prefix of the routes. "": InternalPrefix. One that ends like that is taken
+	// for it, behind a gateway for example: a ledger's balance there is all that
+	// may be spent, free credits included, and below every other prefix it is not.
 	Prefix string
 	// AppID names the app that charges, as the service key was made for it:
 	// letters, digits, ".", "_" and "-", at most 64.
@@ -124,6 +126,10 @@ func (c Config) checked() (Config, error) {
 	}
 	return c, errors.Join(errs...)
 }
+
+// withFree tells whether the balance that the ledger answers has the free
+// credits in it.
+func (c Config) withFree() bool { return strings.HasSuffix(c.Prefix, "/internal/credits") }
 
 // keyVariables are the names of the service key in the environment.
 const keyVariables = "MANA_SERVICE_KEY, SERVICE_KEY or MANA_CORE_SERVICE_KEY"

@@ -246,7 +246,7 @@ func TestFlaw10ReservedIsOutOfReach(t *testing.T) {
 func TestFlaw11AnswersAreHeldToTheQuestion(t *testing.T) {
 	t.Parallel()
 	const (
-		balance = `{"balance":1,"freeCreditsRemaining":2,"totalEarned":3,"totalSpent":4,"dailyFreeCredits":5}`
+		balance = `{"balance":3,"freeCreditsRemaining":2,"totalEarned":3,"totalSpent":4,"dailyFreeCredits":5}`
 		use     = `{"success":true,"transaction":{"id":"t","userId":"ada","amount":-1,"appId":"chat","balanceBefore":3,"balanceAfter":2},"newBalance":{"balance":1,"freeCreditsRemaining":1}}`
 		reserve = `{"reservationId":"r","balance":1,"expiresAt":"2026-01-02T03:04:05.000Z"}`
 		commit  = `{"success":true,"transactionId":"t"}`
@@ -269,12 +269,12 @@ func TestFlaw11AnswersAreHeldToTheQuestion(t *testing.T) {
 		}
 	}
 	cases = append(cases,
-		replace("Balance", `"balance":1`, `"balance":-1`), replace("Balance", `"balance":1`, `"balance":null`),
-		replace("Balance", `"balance":1`, `"balance":"1"`), replace("Balance", `"balance":1`, `"balance":0.5`),
-		replace("Balance", `"balance":1`, `"balance":1e3`), replace("Balance", `"balance":1`, `"balance":9007199254740992`),
-		replace("Balance", `"balance":1`, `"balance":1,"balance":1000`), replace("Balance", `"balance":1`, `"Balance":1`),
+		replace("Balance", `"balance":3`, `"balance":-1`), replace("Balance", `"balance":3`, `"balance":null`),
+		replace("Balance", `"balance":3`, `"balance":"1"`), replace("Balance", `"balance":3`, `"balance":0.5`),
+		replace("Balance", `"balance":3`, `"balance":3e3`), replace("Balance", `"balance":3`, `"balance":9007199254740992`),
+		replace("Balance", `"balance":3`, `"balance":3,"balance":1000`), replace("Balance", `"balance":3`, `"Balance":3`), replace("Balance", `"balance":3`, `"balance":1`),
 		replace("Balance", `"freeCreditsRemaining":2`, `"freeCreditsRemaining":9007199254740991`),
-		replace("Balance", `"totalSpent":4`, `"totalSpent":-4`), replace("Check", `"balance":1`, `"balance":-1`),
+		replace("Balance", `"totalSpent":4`, `"totalSpent":-4`), replace("Check", `"balance":3`, `"balance":-1`),
 		replace("Consume", `"userId":"ada"`, `"userId":"bob"`), replace("Consume", `"appId":"chat"`, `"appId":"other"`),
 		replace("Consume", `"amount":-1`, `"amount":1`), replace("Consume", `"amount":-1`, `"amount":-2`),
 		replace("Consume", `"success":true`, `"success":false`), replace("Consume", `"id":"t"`, `"id":""`),

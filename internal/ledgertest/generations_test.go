@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/manacore/manacore-go/authtest"
 	"github.com/manacore/manacore-go/credits"
 )
 
@@ -50,10 +52,11 @@ func newerErrors(status int, body map[string]any) {
 	body["status"] = status
 }
 
-// bothPairs are the details of a 402 that serves both generations.
-func bothPairs(status int, body map[string]any) {
+// olderPair are the details of a 402 that serves the older generation alone.
+func olderPair(status int, body map[string]any) {
 	if details, ok := body["details"].(map[string]any); ok && status == http.StatusPaymentRequired {
-		details["required"], details["available"] = details["requiredCredits"], details["availableCredits"]
+		delete(details, "required")
+		delete(details, "available")
 	}
 }
 
@@ -66,9 +69,9 @@ func TestGenerationsAgree(t *testing.T) {
 		rewrite func(status int, body map[string]any)
 	}{
 		"authtest, 2026":         {fakePlace, newerErrors},
-		"authtest, both pairs":   {fakePlace, bothPairs},
+		"authtest, older pair":   {fakePlace, olderPair},
 		"authserver, 2026":       {realPlace, newerErrors},
-		"authserver, both pairs": {realPlace, bothPairs},
+		"authserver, older pair": {realPlace, olderPair},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,6 +81,61 @@ func TestGenerationsAgree(t *testing.T) {
 				t.Errorf("(-2025 +%s):\n%s", name, diff)
 			}
 		})
+	}
+}
+
+// A 402 of either ledger has its figures under the names of both generations.
+func TestBothPairsOfNames(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(*testing.T) place{"authtest": fakePlace, "authserver": realPlace} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := open(t)
+			var details map[string]any
+			keep := func(_ int, body map[string]any) { details, _ = body["details"].(map[string]any) }
+			ledger := newClient(t, p.url, &http.Client{Transport: generation{p.http.Transport, keep}})
+			_, err := ledger.Consume(t.Context(), credits.ConsumeParams{UserID: p.userID, Amount: 151, Operation: "op"})
+			want := map[string]any{
+				"requiredCredits": 151.0, "availableCredits": 150.0, "required": 151.0, "available": 150.0,
+				"creditType": "user", "operation": "op",
+			}
+			if diff := cmp.Diff(want, details); diff != "" || !errors.Is(err, credits.ErrInsufficient) {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+// Below the internal prefix a ledger's balance is all that may be spent, free
+// credits included, and below the older one it is not. The client says the same
+// of both.
+func TestBalanceBelowEitherPrefix(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(*testing.T) place{"authtest": fakePlace, "authserver": realPlace} {
+		for _, prefix := range []string{"", credits.InternalPrefix, credits.InternalPrefix + "/", credits.LegacyPrefix} {
+			t.Run(name+" "+prefix, func(t *testing.T) {
+				t.Parallel()
+				p := open(t)
+				ledger, err := credits.New(credits.Config{
+					URL: p.url, Prefix: prefix, AppID: "chat", ServiceKey: authtest.ServiceKey, HTTPClient: p.http,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer ledger.Close()
+				_, err = ledger.Consume(t.Context(), credits.ConsumeParams{UserID: p.userID, Amount: 30, Operation: "op"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := ledger.Balance(t.Context(), p.userID)
+				if b.Paid != 0 || b.Free != 120 || b.Available() != 120 || err != nil {
+					t.Errorf("%+v, %v; want 120 free", b, err)
+				}
+				if err := ledger.Check(t.Context(), p.userID, 121); !errors.Is(err, credits.ErrInsufficient) {
+					t.Errorf("121 credits: %v, want %v", err, credits.ErrInsufficient)
+				}
+			})
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ func (l *Ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	envelope := wire.NewEnvelope(refused.code, refused.message, r.URL.Path, l.config.Now())
 	switch details := refused.details.(type) {
-	case wire.InsufficientDetails:
+	case wire.InsufficientServiceDetails:
 		wire.Reply(w, r, envelope.StatusCode, wire.InsufficientEnvelope{Envelope: envelope, Details: details})
 	case wire.KeyReusedDetails:
 		wire.Reply(w, r, envelope.StatusCode, wire.KeyReusedEnvelope{Envelope: envelope, Details: details})
@@ -72,7 +72,7 @@ func (l *Ledger) answer(w http.ResponseWriter, r *http.Request) (status int, bod
 	status = http.StatusOK
 	switch r.Method + " " + name {
 	case "GET balance":
-		body = l.open(userID).balance()
+		body = l.open(userID).balance().At(r.URL.Path)
 	case "GET transactions":
 		body, err = l.page(w, r, userID, appID)
 	case "POST use":

@@ -1,7 +1,7 @@
 // Package memledger is a credit ledger in memory, as services see one over
 // HTTP: what authtest serves to tests, and what stands in for the ledger on a
 // developer's machine. It keeps the rules of the auth server's ledger, held to
-// them by the suite of internal/wiretest, but for daily credits and limits of
+// them by internal/ledgertest, but for daily credits and limits of
 // length, and forgets everything with the process.
 package memledger
 

@@ -18,9 +18,7 @@ type refusal struct {
 func (r *refusal) Error() string { return string(r.code) }
 
 func insufficient(required, available int64, operation string) error {
-	return &refusal{wire.InsufficientCredits, "Insufficient credits", wire.InsufficientDetails{
-		RequiredCredits: required, AvailableCredits: available, CreditType: "user", Operation: operation,
-	}}
+	return &refusal{wire.InsufficientCredits, "Insufficient credits", wire.NewInsufficientDetails(required, available, operation)}
 }
 
 func conflict(message string) error { return &refusal{code: wire.Conflict, message: message} }

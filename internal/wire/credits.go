@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // The routes of the credit ledger below the auth server's base URL. Services
 // call theirs under either prefix: the older NestJS package under the first,
@@ -25,14 +29,25 @@ const MaxCredits = 1<<53 - 1
 // It is absent after the last one.
 const NextCursorHeader = "X-Next-Cursor"
 
-// CreditBalance is the body of GET balance. Free credits are spent first; what
-// a user may spend is Balance + FreeCreditsRemaining.
+// CreditBalance is the body of GET balance. Free credits are spent first. What a
+// user may spend is Balance + FreeCreditsRemaining, but below
+// InternalCreditsPath it is Balance, see At.
 type CreditBalance struct {
 	Balance              int64 `json:"balance"`
 	FreeCreditsRemaining int64 `json:"freeCreditsRemaining"`
 	TotalEarned          int64 `json:"totalEarned"`
 	TotalSpent           int64 `json:"totalSpent"`
 	DailyFreeCredits     int64 `json:"dailyFreeCredits"`
+}
+
+// At turns a body whose Balance has no free credits into the one for a path:
+// below InternalCreditsPath Balance is all that may be spent, since the later
+// clients read that member alone.
+func (b CreditBalance) At(path string) CreditBalance {
+	if strings.HasPrefix(path, InternalCreditsPath+"/") {
+		b.Balance += b.FreeCreditsRemaining
+	}
+	return b
 }
 
 // CreditTransaction is a row of the ledger. Amount is negative where it takes.
@@ -179,8 +194,8 @@ type CreditDayUsage struct {
 	Uses     int64  `json:"uses"` // how many usages
 }
 
-// InsufficientDetails stand in the 402 of a service's request and in the one
-// that a backend answers its end users with.
+// InsufficientDetails stand in the 402 that a backend answers its end users
+// with.
 type InsufficientDetails struct {
 	RequiredCredits  int64  `json:"requiredCredits"`
 	AvailableCredits int64  `json:"availableCredits"`
@@ -188,10 +203,29 @@ type InsufficientDetails struct {
 	Operation        string `json:"operation"`
 }
 
+// InsufficientServiceDetails stand in the 402 of a service's request. One
+// generation of clients reads the figures under the names of
+// InsufficientDetails, the next under these.
+type InsufficientServiceDetails struct {
+	InsufficientDetails
+	Required  int64 `json:"required"`
+	Available int64 `json:"available"`
+}
+
+// NewInsufficientDetails fills the details of a service's 402.
+func NewInsufficientDetails(required, available int64, operation string) InsufficientServiceDetails {
+	return InsufficientServiceDetails{
+		InsufficientDetails: InsufficientDetails{
+			RequiredCredits: required, AvailableCredits: available, CreditType: "user", Operation: operation,
+		},
+		Required: required, Available: available,
+	}
+}
+
 // InsufficientEnvelope is the 402 of a service's request.
 type InsufficientEnvelope struct {
 	Envelope
-	Details InsufficientDetails `json:"details"`
+	Details InsufficientServiceDetails `json:"details"`
 }
 
 // The states of a reservation.

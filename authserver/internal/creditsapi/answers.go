@@ -64,9 +64,7 @@ func (a *API) refusedInDetail(w http.ResponseWriter, r *http.Request, err error,
 	case errors.As(err, &short):
 		out.Respond(w, r, http.StatusPaymentRequired, wire.InsufficientEnvelope{
 			Envelope: out.Envelope(r, wire.InsufficientCredits, textInsufficient),
-			Details: wire.InsufficientDetails{
-				RequiredCredits: short.Required, AvailableCredits: short.Available, CreditType: "user", Operation: operation,
-			},
+			Details:  wire.NewInsufficientDetails(short.Required, short.Available, operation),
 		})
 	default:
 		return refused(err)
@@ -82,7 +80,7 @@ func (a *API) answerBalance(w http.ResponseWriter, r *http.Request, userID strin
 	a.config.Out.Respond(w, r, http.StatusOK, wire.CreditBalance{
 		Balance: account.Paid, FreeCreditsRemaining: account.Free, TotalEarned: account.Earned, TotalSpent: account.Spent,
 		DailyFreeCredits: a.config.DailyFree,
-	})
+	}.At(r.URL.Path))
 	return nil
 }
 

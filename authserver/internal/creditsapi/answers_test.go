@@ -82,12 +82,12 @@ func TestDetails(t *testing.T) {
 	}{
 		{wire.InternalCreditsPath + "/use", `{"userId":"ann","amount":151,"appId":"chat","description":"words"}`, asChat, http.StatusPaymentRequired,
 			`{"statusCode":402,"message":"Insufficient credits","error":"INSUFFICIENT_CREDITS","code":"INSUFFICIENT_CREDITS",` + at + `internal/credits/use",` +
-				`"details":{"requiredCredits":151,"availableCredits":150,"creditType":"user","operation":"words"}}`},
+				`"details":{"requiredCredits":151,"availableCredits":150,"creditType":"user","operation":"words","required":151,"available":150}}`},
 		{wire.CreditsPath + "/use", `{"amount":151,"appId":"chat","description":"words"}`, asAnn, http.StatusBadRequest,
 			`{"statusCode":400,"message":"Insufficient credits","error":"INSUFFICIENT_CREDITS","code":"INSUFFICIENT_CREDITS",` + at + `credits/use"}`},
 		{wire.CreditsPath + "/reserve", `{"userId":"ann","amount":151,"reason":"stream"}`, asChat, http.StatusPaymentRequired,
 			`{"statusCode":402,"message":"Insufficient credits","error":"INSUFFICIENT_CREDITS","code":"INSUFFICIENT_CREDITS",` + at + `credits/reserve",` +
-				`"details":{"requiredCredits":151,"availableCredits":150,"creditType":"user","operation":"stream"}}`},
+				`"details":{"requiredCredits":151,"availableCredits":150,"creditType":"user","operation":"stream","required":151,"available":150}}`},
 	} {
 		if w := h.ask("POST", test.path, test.body, test.headers...); w.Code != test.status || w.Body.String() != test.want {
 			t.Errorf("%d %s\nwant %s", w.Code, w.Body, test.want)
