@@ -29,6 +29,12 @@
 //
 // Sign and SignInput sign bytes and text that no encoder would write.
 //
+// # Generations
+//
+// The issuer is an auth server of December 2025. WithGeneration2026 makes it one
+// of 2026, with another iss and aud, and tokens that say tier and
+// email_verified. A backend should pass its tests against both.
+//
 // # Keys
 //
 // Rotate makes a new key that signs from then on; the old ones stay published

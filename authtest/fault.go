@@ -166,7 +166,7 @@ func (i *Issuer) flatter(w http.ResponseWriter, r *http.Request) {
 	now := i.now()
 	i.write(w, http.StatusOK, wire.ValidateResponse{Valid: true, Payload: &wire.ValidatePayload{
 		Sub: "somebodyElse", Email: "else@example.com", Role: "admin", Sid: "other", SessionID: "other",
-		Iss: i.name, Aud: i.audience, Iat: now.Unix(), Exp: now.Add(TokenLife).Unix(),
+		Iss: i.Name(), Aud: i.Audience(), Iat: now.Unix(), Exp: now.Add(TokenLife).Unix(),
 	}})
 }
 

@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/internal/memledger"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // The user whom Token speaks for unless told otherwise, and the names that
@@ -19,6 +21,7 @@ const (
 	DefaultEmail     = "user@example.com"
 	DefaultRole      = "user"
 	DefaultSessionID = "Vw6Xq1ZtB9nK4rMf8PjL2sYhC7dGe3Ua"
+	DefaultTier      = "public" // WithGeneration2026
 
 	// TokenLife is how long a token of Token lives.
 	TokenLife = 15 * time.Minute
@@ -29,7 +32,8 @@ const (
 // Issuer is an auth server in the test's own process: it publishes its keys,
 // judges tokens over HTTP, and mints them. It is safe for concurrent use.
 type Issuer struct {
-	name, audience string
+	generation     wire.Generation
+	name, audience string // "": those of the generation
 	seed           string
 	clock          *Clock
 	fatalf         func(format string, args ...any)
@@ -54,6 +58,12 @@ type Issuer struct {
 
 // Option changes how an issuer is made.
 type Option func(*Issuer)
+
+// WithGeneration2026 makes the issuer one of the auth servers of 2026. Its name
+// is its URL and its audience "mana", its tokens have a tier, DefaultTier, and
+// email_verified, true, and its errors the codes of that year. Default: one of
+// December 2025. Backends meet both.
+func WithGeneration2026() Option { return func(i *Issuer) { i.generation = wire.Generation2026 } }
 
 // WithName sets the issuer's name, the iss of its tokens. Default DefaultName.
 func WithName(iss string) Option { return func(i *Issuer) { i.name = iss } }
@@ -91,18 +101,19 @@ func panicf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
 func newIssuer(fatalf func(string, ...any), opts []Option) *Issuer {
 	i := &Issuer{
-		name:     DefaultName,
-		audience: DefaultName,
-		fatalf:   fatalf,
-		maxAge:   DefaultMaxAge,
-		revoked:  map[string]bool{},
-		mode:     &mode{ended: make(chan struct{})},
+		generation: wire.Generation2025,
+		fatalf:     fatalf,
+		maxAge:     DefaultMaxAge,
+		revoked:    map[string]bool{},
+		mode:       &mode{ended: make(chan struct{})},
 	}
 	for _, o := range opts {
 		o(i)
 	}
 	i.keys = []*key{newKey(i.seed, 0)}
-	i.ledger = memledger.New(memledger.Config{Free: SignupBonus, ServiceKey: ServiceKey, Now: i.now})
+	i.ledger = memledger.New(memledger.Config{
+		Free: SignupBonus, ServiceKey: ServiceKey, Now: i.now, Generation: i.generation,
+	})
 	if err := i.net.open(i); err != nil {
 		i.fatalf("authtest: %v", err)
 	}
@@ -122,10 +133,20 @@ func (i *Issuer) HTTPClient() *http.Client { return i.net.client }
 func (i *Issuer) Close() { i.net.close() }
 
 // Name is the iss of its tokens.
-func (i *Issuer) Name() string { return i.name }
+func (i *Issuer) Name() string {
+	if i.name == "" && i.generation == wire.Generation2026 {
+		return i.net.url
+	}
+	return cmp.Or(i.name, DefaultName)
+}
 
 // Audience is the aud of its tokens.
-func (i *Issuer) Audience() string { return i.audience }
+func (i *Issuer) Audience() string {
+	if i.audience == "" && i.generation == wire.Generation2026 {
+		return "mana"
+	}
+	return cmp.Or(i.audience, DefaultName)
+}
 
 // Clock is the clock the issuer runs on. Give it to the client under test: it
 // may be nil, and a nil *Clock is the real time.

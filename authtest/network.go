@@ -49,9 +49,12 @@ func (n *network) open(i *Issuer) error {
 	if err != nil {
 		return err
 	}
+	n.addr = listener.Addr().String()
+	n.url = "http://" + n.addr
+	if n.tls {
+		n.url = "https://" + n.addr
+	}
 	n.serve(listener)
-	n.url = n.server.URL
-	n.addr = n.server.Listener.Addr().String()
 	transport := &http.Transport{}
 	if n.tls {
 		roots := x509.NewCertPool()

@@ -66,8 +66,15 @@ func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// routePath is the path without the trailing slash that the contract allows.
-func routePath(r *http.Request) string { return strings.TrimSuffix(r.URL.Path, "/") }
+// routePath is the path without the trailing slash that the contract allows, and
+// without the other name of the key set.
+func routePath(r *http.Request) string {
+	path := strings.TrimSuffix(r.URL.Path, "/")
+	if path == wire.JWKSAlias {
+		return wire.JWKSPath
+	}
+	return path
+}
 
 // hold waits while the mode is to hang or to be slow. It returns the mode to
 // answer in, or false where the client or the issuer has gone.
@@ -104,7 +111,7 @@ func (i *Issuer) hold(r *http.Request) (*mode, bool) {
 }
 
 func (i *Issuer) deny(w http.ResponseWriter, r *http.Request, code wire.Code, message any) {
-	i.write(w, code.Status(), wire.NewEnvelope(code, message, r.URL.Path, i.now()))
+	i.write(w, code.Status(), wire.NewEnvelope(code, message, r.URL.Path, i.now()).In(i.generation))
 }
 
 // write answers with a JSON body that no cache may keep.

@@ -77,7 +77,7 @@ func (k *key) sign(input string) []byte { return ed25519.Sign(k.private, []byte(
 func (i *Issuer) draft() *draft {
 	now := i.now()
 	k := i.signer()
-	return &draft{
+	d := &draft{
 		issuer: i,
 		now:    now,
 		key:    k,
@@ -89,10 +89,14 @@ func (i *Issuer) draft() *draft {
 			"sid":   DefaultSessionID,
 			"iat":   issuedNow(now.Unix()),
 			"exp":   now.Add(TokenLife).Unix(),
-			"iss":   i.name,
-			"aud":   i.audience,
+			"iss":   i.Name(),
+			"aud":   i.Audience(),
 		},
 	}
+	if i.generation == wire.Generation2026 {
+		d.claims["tier"], d.claims["email_verified"] = DefaultTier, true
+	}
+	return d
 }
 
 // issuedNow is the iat of a token that was told nothing about it.
@@ -137,6 +141,13 @@ func Email(address string) Claim { return Set("email", address) }
 
 // Role sets role.
 func Role(role string) Claim { return Set("role", role) }
+
+// Tier sets tier, which issuers of 2026 have: guest, public, beta, alpha or
+// founder.
+func Tier(tier string) Claim { return Set("tier", tier) }
+
+// EmailVerified sets email_verified, which issuers of 2026 have.
+func EmailVerified(verified bool) Claim { return Set("email_verified", verified) }
 
 // SessionID sets sid.
 func SessionID(sid string) Claim { return Set("sid", sid) }

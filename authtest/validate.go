@@ -62,15 +62,17 @@ func (i *Issuer) verdict(token string) wire.ValidateResponse {
 		return invalid(fault)
 	}
 	var claims struct {
-		Sub   string         `json:"sub"`
-		Email string         `json:"email"`
-		Role  string         `json:"role"`
-		Sid   string         `json:"sid"`
-		Iss   string         `json:"iss"`
-		Aud   jsontext.Value `json:"aud"`
-		Iat   int64          `json:"iat"`
-		Exp   *int64         `json:"exp"`
-		Nbf   *int64         `json:"nbf"`
+		Sub           string         `json:"sub"`
+		Email         string         `json:"email"`
+		Role          string         `json:"role"`
+		Sid           string         `json:"sid"`
+		Iss           string         `json:"iss"`
+		Aud           jsontext.Value `json:"aud"`
+		Iat           int64          `json:"iat"`
+		Exp           *int64         `json:"exp"`
+		Nbf           *int64         `json:"nbf"`
+		Tier          string         `json:"tier"`
+		EmailVerified *bool          `json:"email_verified"`
 	}
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		return invalid("malformed claims")
@@ -79,9 +81,9 @@ func (i *Issuer) verdict(token string) wire.ValidateResponse {
 	switch {
 	case claims.Sub == "":
 		return invalid("no sub")
-	case claims.Iss != i.name:
+	case claims.Iss != i.Name():
 		return invalid("wrong issuer")
-	case !contains(claims.Aud, i.audience):
+	case !contains(claims.Aud, i.Audience()):
 		return invalid("wrong audience")
 	case claims.Exp == nil:
 		return invalid("no exp")
@@ -94,7 +96,8 @@ func (i *Issuer) verdict(token string) wire.ValidateResponse {
 	}
 	return wire.ValidateResponse{Valid: true, Payload: &wire.ValidatePayload{
 		Sub: claims.Sub, Email: claims.Email, Role: claims.Role, Sid: claims.Sid, SessionID: claims.Sid,
-		Iss: claims.Iss, Aud: i.audience, Iat: claims.Iat, Exp: *claims.Exp,
+		Iss: claims.Iss, Aud: i.Audience(), Iat: claims.Iat, Exp: *claims.Exp,
+		Tier: claims.Tier, EmailVerified: claims.EmailVerified,
 	}}
 }
 

@@ -6,6 +6,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/manacore/manacore-go/authtest"
+	"github.com/manacore/manacore-go/internal/wire"
 	"github.com/manacore/manacore-go/internal/wiretest"
 )
 
@@ -13,19 +14,24 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestWire(t *testing.T) {
 	t.Parallel()
-	for name, opts := range map[string][]authtest.Option{
-		"plain": nil,
-		"TLS":   {authtest.WithTLS()},
+	for name, c := range map[string]struct {
+		generation wire.Generation
+		opts       []authtest.Option
+	}{
+		"plain": {wire.Generation2025, nil},
+		"TLS":   {wire.Generation2025, []authtest.Option{authtest.WithTLS()}},
+		"2026":  {wire.Generation2026, []authtest.Option{authtest.WithGeneration2026()}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			issuer := authtest.NewIssuer(t, opts...)
+			issuer := authtest.NewIssuer(t, c.opts...)
 			issuer.Rotate()
 			wiretest.Run(t, wiretest.Target{
-				BaseURL: issuer.URL(),
-				Client:  issuer.HTTPClient(),
-				Valid:   func(testing.TB) string { return issuer.Token(authtest.Email("zoë@example.com")) },
-				Expired: func(testing.TB) string { return issuer.Token(authtest.Expired()) },
+				BaseURL:    issuer.URL(),
+				Generation: c.generation,
+				Client:     issuer.HTTPClient(),
+				Valid:      func(testing.TB) string { return issuer.Token(authtest.Email("zoë@example.com")) },
+				Expired:    func(testing.TB) string { return issuer.Token(authtest.Expired()) },
 				Revoked: func(testing.TB) string {
 					token := issuer.Token(authtest.SessionID("ended"))
 					issuer.Revoke(token)

@@ -59,8 +59,13 @@ func TestLedgersAgree(t *testing.T) {
 
 func fakePlace(t *testing.T) place {
 	t.Helper()
+	return placeOf(t)
+}
+
+func placeOf(t *testing.T, opts ...authtest.Option) place {
+	t.Helper()
 	clock := authtest.NewClock(epoch)
-	issuer := authtest.NewIssuer(t, authtest.WithClock(clock))
+	issuer := authtest.NewIssuer(t, append(opts, authtest.WithClock(clock))...)
 	return place{
 		ledger: newClient(t, issuer.URL(), issuer.HTTPClient()), url: issuer.URL(), http: issuer.HTTPClient(),
 		userID: "ada", clock: clock,

@@ -44,7 +44,7 @@ func (l *Ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		refused = &refusal{code: wire.Internal, message: "Internal server error"}
 	}
-	envelope := wire.NewEnvelope(refused.code, refused.message, r.URL.Path, l.config.Now())
+	envelope := wire.NewEnvelope(refused.code, refused.message, r.URL.Path, l.config.Now()).In(l.config.Generation)
 	switch details := refused.details.(type) {
 	case wire.InsufficientServiceDetails:
 		wire.Reply(w, r, envelope.StatusCode, wire.InsufficientEnvelope{Envelope: envelope, Details: details})

@@ -24,6 +24,8 @@ type Config struct {
 	ServiceKey string
 	// Now tells the time. nil: the system's.
 	Now func() time.Time
+	// Generation is that of the errors. "": the one of 2025.
+	Generation wire.Generation
 }
 
 // Ledger is the whole ledger. It is safe for concurrent use.

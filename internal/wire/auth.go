@@ -4,6 +4,8 @@ package wire
 const (
 	ValidatePath = "/api/v1/auth/validate"
 	JWKSPath     = "/api/v1/auth/jwks"
+	// JWKSAlias is where services of 2026 ask for the key set.
+	JWKSAlias = "/api/auth/jwks"
 )
 
 // ValidateRequest is the body of POST ValidatePath.
@@ -32,6 +34,10 @@ type ValidatePayload struct {
 	Aud       string `json:"aud"`
 	Iat       int64  `json:"iat,omitzero"` // zero: the token has none
 	Exp       int64  `json:"exp"`
+	// Tier and EmailVerified are those of servers of 2026. Zero: the server says
+	// nothing about it.
+	Tier          string `json:"tier,omitempty"`
+	EmailVerified *bool  `json:"email_verified,omitempty"`
 }
 
 // The texts of ValidateResponse.Error. Clients relay them and refresh only on

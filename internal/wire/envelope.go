@@ -8,8 +8,9 @@ const TimeFormat = "2006-01-02T15:04:05.000Z"
 // Timestamp writes t in TimeFormat.
 func Timestamp(t time.Time) string { return t.UTC().Format(TimeFormat) }
 
-// Envelope is the body of every error. Error and Code carry the same value:
-// one generation of clients reads the one, the next reads the other.
+// Envelope is the body of every error. Error and Code carry the same value, but
+// for the codes that are others in 2026: one generation of clients reads the
+// one, the next reads the other.
 type Envelope struct {
 	StatusCode int    `json:"statusCode"`
 	Message    any    `json:"message"` // a string, or a []string with one entry a failed constraint
@@ -17,6 +18,7 @@ type Envelope struct {
 	Code       Code   `json:"code"`
 	Timestamp  string `json:"timestamp"`
 	Path       string `json:"path"`
+	Status     int    `json:"status,omitzero"` // StatusCode, for clients of 2026; 0: not sent
 }
 
 // NewEnvelope fills an envelope for code. message is a string or a []string.

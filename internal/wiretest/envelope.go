@@ -26,15 +26,21 @@ func (a *answer) envelope(codes ...wire.Code) []string {
 		Code       wire.Code      `json:"code"`
 		Timestamp  string         `json:"timestamp"`
 		Path       string         `json:"path"`
+		Status     int            `json:"status"`
 	}
-	if !a.object(a.body, &e, "statusCode", "message", "error", "code", "timestamp", "path") {
+	members := []string{"statusCode", "message", "error", "code", "timestamp", "path"}
+	newer := a.p.generation == wire.Generation2026
+	if newer {
+		members = append(members, "status")
+	}
+	if !a.object(a.body, &e, members...) {
 		return nil
 	}
-	if e.StatusCode != a.response.StatusCode {
-		a.errorf("statusCode %d with status %d", e.StatusCode, a.response.StatusCode)
+	if e.StatusCode != a.response.StatusCode || newer && e.Status != e.StatusCode {
+		a.errorf("statusCode %d and status %d with status %d", e.StatusCode, e.Status, a.response.StatusCode)
 	}
-	if !slices.Contains(codes, e.Code) || e.Error != e.Code {
-		a.errorf("code %q and error %q, want both one of %q", e.Code, e.Error, codes)
+	if !slices.Contains(codes, e.Code) || e.Error != e.Code.In(a.p.generation) {
+		a.errorf("code %q and error %q, want the code one of %q and the error %q", e.Code, e.Error, codes, e.Code.In(a.p.generation))
 	}
 	if at, err := time.Parse(wire.TimeFormat, e.Timestamp); err != nil || wire.Timestamp(at) != e.Timestamp {
 		a.errorf("timestamp %q, want the form of %s", e.Timestamp, wire.TimeFormat)

@@ -133,6 +133,22 @@ func jwksConditional(p *probe) {
 	}
 }
 
+// jwksAlias is the same answer at another path.
+func jwksAlias(p *probe) {
+	get, alias := p.get(jwksPath), p.get(wire.JWKSAlias)
+	if !alias.status(http.StatusOK) {
+		return
+	}
+	if !bytes.Equal(alias.body, get.body) {
+		alias.errorf("%s, and %s says %s", alias.body, jwksPath, get.body)
+	}
+	for _, name := range []string{"ETag", "Cache-Control", "Content-Type"} {
+		if alias.header(name) != get.header(name) {
+			alias.errorf("%s %q, and %s says %q", name, alias.header(name), jwksPath, get.header(name))
+		}
+	}
+}
+
 func jwksHead(p *probe) {
 	get, head := p.get(jwksPath), p.do(http.MethodHead, jwksPath, "", nil)
 	if !head.status(http.StatusOK) {

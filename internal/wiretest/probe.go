@@ -30,6 +30,8 @@ type probe struct {
 	client *http.Client
 	tokens tokens
 	faults []string
+
+	generation wire.Generation // "": the one of 2025
 }
 
 func newProbe(ctx context.Context, base string, transport http.RoundTripper, tokens tokens) *probe {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // tokenForm: contract section 2, "Access token". The header names a published
@@ -69,6 +71,9 @@ func (p *probe) tokenClaims(doc []byte) {
 		Aud   string `json:"aud"`
 		Iat   int64  `json:"iat"`
 		Exp   int64  `json:"exp"`
+
+		Tier          *string `json:"tier"`
+		EmailVerified *bool   `json:"email_verified"`
 	}
 	if err := json.Unmarshal(doc, &c, json.RejectUnknownMembers(true)); err != nil {
 		p.errorf("access token: claims: %v", err)
@@ -76,6 +81,12 @@ func (p *probe) tokenClaims(doc []byte) {
 	}
 	if slices.Contains([]string{c.Sub, c.Email, c.Sid, c.Iss, c.Aud}, "") {
 		p.errorf("access token: an empty claim in %s", doc)
+	}
+	switch newer := p.generation == wire.Generation2026; {
+	case !newer && (c.Tier != nil || c.EmailVerified != nil):
+		p.errorf("access token: a claim of 2026 in %s", doc)
+	case newer && (c.EmailVerified == nil || c.Tier == nil || !slices.Contains([]string{"guest", "public", "beta", "alpha", "founder"}, *c.Tier)):
+		p.errorf("access token: want email_verified, and tier guest, public, beta, alpha or founder, in %s", doc)
 	}
 	if !slices.Contains([]string{"user", "admin", "service"}, c.Role) {
 		p.errorf("access token: role %q, want user, admin or service", c.Role)

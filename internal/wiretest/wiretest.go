@@ -2,19 +2,24 @@
 // server passes: authserver itself and authtest, its stand-in, so that the
 // stand-in cannot drift from it. It holds a server to the key set, the verdict
 // and the common rules of the contract, over real HTTP, and knows no more of
-// the server than a Target says.
+// the server than a Target says. A server of 2026 is held to more than one of
+// 2025 (contract section 7).
 package wiretest
 
 import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// Target is a running server. All fields but Client are required.
+// Target is a running server. All fields but Generation and Client are required.
 type Target struct {
 	// BaseURL is the server's address, without a path.
 	BaseURL string
+	// Generation is the server's. "": the one of 2025.
+	Generation wire.Generation
 	// Client reaches the server. Nil is a client of the suite's own. Its
 	// Transport is used, its other fields are not.
 	Client *http.Client
@@ -44,9 +49,10 @@ func Run(t *testing.T, target Target) {
 		revoked: target.Revoked(t),
 		foreign: target.Foreign(t),
 	}
-	for _, c := range checks() {
+	for _, c := range checks(target.Generation) {
 		t.Run(c.name, func(t *testing.T) {
 			p := newProbe(t.Context(), target.BaseURL, transport, tokens)
+			p.generation = target.Generation
 			c.run(p)
 			for _, fault := range p.faults {
 				t.Error(fault)
@@ -65,8 +71,8 @@ type check struct {
 	run  func(p *probe)
 }
 
-func checks() []check {
-	return []check{
+func checks(generation wire.Generation) []check {
+	list := []check{
 		{"jwks form", jwksForm},
 		{"jwks caching", jwksCaching},
 		{"jwks conditional", jwksConditional},
@@ -81,6 +87,10 @@ func checks() []check {
 		{"trailing slash", trailingSlash},
 		{"security headers", securityHeaders},
 	}
+	if generation == wire.Generation2026 {
+		list = append(list, check{"jwks alias", jwksAlias})
+	}
+	return list
 }
 
 // securityHeaders are on every response, HEAD, 304 and errors included

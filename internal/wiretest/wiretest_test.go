@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/manacore/manacore-go/authtest"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -136,37 +137,104 @@ func mutants() []mutant {
 	}
 }
 
-// TestChecksNotice holds the suite itself to account: every rule that a server
+// newerMutants are the mutants of a server of 2026: most of those of 2025, and
+// its own.
+func newerMutants() []mutant {
+	onAlias := func(change func(rec *httptest.ResponseRecorder)) func(*http.Request, *httptest.ResponseRecorder) {
+		return func(r *http.Request, rec *httptest.ResponseRecorder) {
+			if r.URL.Path == wire.JWKSAlias {
+				change(rec)
+			}
+		}
+	}
+	return append(mutants(), []mutant{
+		{"no status member", "unknown routes and methods", replace(`,"status":404`, "")},
+		{"another status member", "unknown routes and methods", replace(`"status":404`, `"status":400`)},
+		{"older name in error", "validate request refused", replace(`"error":"VALIDATION"`, `"error":"VALIDATION_FAILED"`)},
+		{"newer name in code", "validate request refused", replace(`"code":"VALIDATION_FAILED"`, `"code":"VALIDATION"`)},
+		{"no tier in the verdict", "validate valid", replace(`"tier":"public",`, "")},
+		{"another tier in the verdict", "validate valid", replace(`"tier":"public"`, `"tier":"founder"`)},
+		{"not verified in the verdict", "validate valid", replace(`"email_verified":true`, `"email_verified":false`)},
+		{"no alias", "jwks alias", onAlias(func(rec *httptest.ResponseRecorder) { rec.Code = http.StatusNotFound })},
+		{"another set at the alias", "jwks alias", onAlias(func(rec *httptest.ResponseRecorder) {
+			rec.Body = bytes.NewBufferString(`{"keys":[]}`)
+		})},
+		{"another max-age at the alias", "jwks alias", onAlias(func(rec *httptest.ResponseRecorder) {
+			rec.Header().Set("Cache-Control", "public, max-age=1")
+		})},
+	}...)
+}
+
+// TestChecksNotice holds the suite itself to account, in each generation: every rule that a server
 // may break is noticed by the check for it, and a server that breaks none
 // passes all of them.
 func TestChecksNotice(t *testing.T) {
 	t.Parallel()
-	for _, c := range checks() {
-		if faults := run(t, c, func(*http.Request, *httptest.ResponseRecorder) {}); faults != nil {
-			t.Fatalf("the untouched server fails %q: %q", c.name, faults)
-		}
-	}
-	noticed := map[string]bool{}
-	for _, m := range mutants() {
-		noticed[m.check] = true
-		t.Run(m.name, func(t *testing.T) {
+	for _, generation := range []wire.Generation{wire.Generation2025, wire.Generation2026} {
+		t.Run(string(generation), func(t *testing.T) {
 			t.Parallel()
-			at := slices.IndexFunc(checks(), func(c check) bool { return c.name == m.check })
-			if faults := run(t, checks()[at], m.change); faults == nil {
-				t.Errorf("check %q passes", m.check)
+			all, broken := checks(generation), mutants()
+			if generation == wire.Generation2026 {
+				broken = newerMutants()
+			}
+			for _, c := range all {
+				if faults := run(t, generation, c, func(*http.Request, *httptest.ResponseRecorder) {}); faults != nil {
+					t.Fatalf("the untouched server fails %q: %q", c.name, faults)
+				}
+			}
+			noticed := map[string]bool{}
+			for _, m := range broken {
+				noticed[m.check] = true
+				t.Run(m.name, func(t *testing.T) {
+					t.Parallel()
+					at := slices.IndexFunc(all, func(c check) bool { return c.name == m.check })
+					if faults := run(t, generation, all[at], m.change); faults == nil {
+						t.Errorf("check %q passes", m.check)
+					}
+				})
+			}
+			for _, c := range all {
+				if !noticed[c.name] {
+					t.Errorf("no broken server tries check %q", c.name)
+				}
 			}
 		})
 	}
-	for _, c := range checks() {
-		if !noticed[c.name] {
-			t.Errorf("no broken server tries check %q", c.name)
+}
+
+// A token of the one generation is none of the other.
+func TestTokensOfTheOtherGeneration(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		generation wire.Generation
+		claims     []authtest.Claim
+	}{
+		"2025, with a tier":       {wire.Generation2025, []authtest.Claim{authtest.Tier("public")}},
+		"2025, verified":          {wire.Generation2025, []authtest.Claim{authtest.EmailVerified(true)}},
+		"2026, without a tier":    {wire.Generation2026, []authtest.Claim{authtest.Without("tier")}},
+		"2026, with another tier": {wire.Generation2026, []authtest.Claim{authtest.Tier("gold")}},
+		"2026, not said":          {wire.Generation2026, []authtest.Claim{authtest.Without("email_verified")}},
+	} {
+		issuer := authtest.NewIssuer(t, of(c.generation)...)
+		p := newProbe(t.Context(), issuer.URL(), issuer.HTTPClient().Transport, tokens{valid: issuer.Token(c.claims...)})
+		p.generation = c.generation
+		if tokenForm(p); p.faults == nil {
+			t.Errorf("%s: nothing is found wrong with it", name)
 		}
+		issuer.HTTPClient().CloseIdleConnections()
 	}
 }
 
+func of(generation wire.Generation) []authtest.Option {
+	if generation == wire.Generation2026 {
+		return []authtest.Option{authtest.WithGeneration2026()}
+	}
+	return nil
+}
+
 // run returns what c finds wrong with a server whose answers change has edited.
-func run(t *testing.T, c check, change func(*http.Request, *httptest.ResponseRecorder)) []string {
-	issuer := authtest.NewIssuer(t)
+func run(t *testing.T, generation wire.Generation, c check, change func(*http.Request, *httptest.ResponseRecorder)) []string {
+	issuer := authtest.NewIssuer(t, of(generation)...)
 	tokens := tokens{
 		valid:   issuer.Token(),
 		expired: issuer.Token(authtest.Expired()),
@@ -193,6 +261,7 @@ func run(t *testing.T, c check, change func(*http.Request, *httptest.ResponseRec
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	p := newProbe(t.Context(), server.URL, transport, tokens)
+	p.generation = generation
 	c.run(p)
 	return p.faults
 }
