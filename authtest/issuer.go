@@ -16,12 +16,12 @@ import (
 // The user whom Token speaks for unless told otherwise, and the names that
 // an issuer has unless told otherwise.
 const (
-	DefaultName      = "manacore" // both iss and aud
+	DefaultName      = "manacore" // both iss and aud, but in 2026
 	DefaultSubject   = "kT3vQ9mWx2LbR7sYc5NzHd8FgJp4UaEo"
 	DefaultEmail     = "user@example.com"
 	DefaultRole      = "user"
 	DefaultSessionID = "Vw6Xq1ZtB9nK4rMf8PjL2sYhC7dGe3Ua"
-	DefaultTier      = "public" // WithGeneration2026
+	DefaultTier      = "public" // in 2026 alone
 
 	// TokenLife is how long a token of Token lives.
 	TokenLife = 15 * time.Minute
@@ -65,10 +65,12 @@ type Option func(*Issuer)
 // December 2025. Backends meet both.
 func WithGeneration2026() Option { return func(i *Issuer) { i.generation = wire.Generation2026 } }
 
-// WithName sets the issuer's name, the iss of its tokens. Default DefaultName.
+// WithName sets the issuer's name, the iss of its tokens. Default DefaultName, or
+// in 2026 the issuer's URL.
 func WithName(iss string) Option { return func(i *Issuer) { i.name = iss } }
 
-// WithAudience sets the aud of its tokens. Default DefaultName.
+// WithAudience sets the aud of its tokens. Default DefaultName, or in 2026
+// "mana".
 func WithAudience(aud string) Option { return func(i *Issuer) { i.audience = aud } }
 
 // WithClock runs the issuer on c. Default, and nil: the real time.

@@ -112,7 +112,7 @@ func (c *Client) reserve(p ReserveParams, key string, r *Reservation) call {
 // ErrConflict. ctx should not end with the request that it is about: whoever
 // has served a caller that went wants to be paid all the same
 // (context.WithoutCancel).
-func (c *Client) Commit(ctx context.Context, p CommitParams) (string, error) {
+func (c *Client) Commit(ctx context.Context, p CommitParams) (transactionID string, err error) {
 	if err := checkID(p.ReservationID); err != nil {
 		return "", err
 	}
@@ -123,8 +123,7 @@ func (c *Client) Commit(ctx context.Context, p CommitParams) (string, error) {
 		}
 		request.Amount = &p.Amount
 	}
-	var id string
-	err := c.do(ctx, call{
+	err = c.do(ctx, call{
 		method:  http.MethodPost,
 		path:    "/commit",
 		settles: true,
@@ -135,7 +134,7 @@ func (c *Client) Commit(ctx context.Context, p CommitParams) (string, error) {
 			if err := a.into(&body, "success", "transactionId"); err != nil {
 				return err
 			}
-			if id = body.TransactionID; !body.Success || !isID(id) {
+			if transactionID = body.TransactionID; !body.Success || !isID(transactionID) {
 				return errAnswer
 			}
 			return nil
@@ -144,7 +143,7 @@ func (c *Client) Commit(ctx context.Context, p CommitParams) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return id, nil
+	return transactionID, nil
 }
 
 // Release returns what was reserved. Doing it again changes nothing, as it
