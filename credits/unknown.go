@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/manacore/manacore-go/internal/recovery"
 )
 
 const (
@@ -93,24 +95,31 @@ func (c *Client) releaseUnknown(ctx context.Context, p ReserveParams, key string
 	ill := !c.gaveUp(ctx)
 	ctx = context.WithoutCancel(ctx)
 	started := c.unknown.run(p.UserID, func() {
-		var err error = errEnded
-		if ill && !c.waitOpen(ctx, maxBackoff) {
-			c.leftToExpire(err)
-			return
-		}
-		for n := range maxAsks {
-			if err = c.releaseOnce(ctx, p, key); !errors.Is(err, ErrUnavailable) {
-				return // it is released, or the ledger knows of none
-			}
-			if !c.waitOpen(ctx, c.pause(n, 0)) {
-				break
-			}
-		}
-		c.leftToExpire(err)
+		recovery.Run(c.logger(), "a reservation was looked for, and is left to expire", func() {
+			c.releaseAfter(ctx, p, key, ill)
+		})
 	})
 	if !started {
 		c.leftToExpire(errTooMany)
 	}
+}
+
+// releaseAfter asks until the ledger answers, after a second where it was ill.
+func (c *Client) releaseAfter(ctx context.Context, p ReserveParams, key string, ill bool) {
+	var err error = errEnded
+	if ill && !c.waitOpen(ctx, maxBackoff) {
+		c.leftToExpire(err)
+		return
+	}
+	for n := range maxAsks {
+		if err = c.releaseOnce(ctx, p, key); !errors.Is(err, ErrUnavailable) {
+			return // it is released, or the ledger knows of none
+		}
+		if !c.waitOpen(ctx, c.pause(n, 0)) {
+			break
+		}
+	}
+	c.leftToExpire(err)
 }
 
 // releaseOnce asks for the reservation under its key, which makes it where the

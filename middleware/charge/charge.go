@@ -72,7 +72,7 @@ func (c *Charge) Run(w http.ResponseWriter, handler func(w http.ResponseWriter, 
 	out := &writer{ResponseWriter: w, request: c.request, reservation: c.reservation.ID, until: c.until, pays: c.pays, refuse: c.refuseLate}
 	failed := true
 	defer func() { c.settle(out, failed) }() // also where the handler panics
-	defer out.cutOff()()
+	defer out.cutOff(c.guard.logger())()
 	err := handler(out, c.request)
 	// What the guard or a time limit did to the answer is no failure of the
 	// handler's.

@@ -1,12 +1,14 @@
 package charge_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,5 +128,33 @@ func TestNobodyOutwaitsTheReservation(t *testing.T) {
 				t.Errorf("%d %q, %+v", w.Code, w.Body, ledger)
 			}
 		})
+	})
+}
+
+// faulty is a writer of the program's own with a fault in what few call.
+type faulty struct{ *httptest.ResponseRecorder }
+
+func (faulty) SetWriteDeadline(time.Time) error { panic("secret") }
+
+// The time is over on a goroutine of the guard's.
+func TestS10PanicWhenTheTimeIsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		guard := charge.New(&expiring{}, "stream", charge.Fixed(10), charge.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/stream", nil)
+		charged, denial := guard.Admit(r.WithContext(client.WithUser(r.Context(), client.User{ID: "ada"})))
+		if denial != nil {
+			t.Fatal(denial.Err)
+		}
+		_ = charged.Run(faulty{httptest.NewRecorder()}, func(w http.ResponseWriter, _ *http.Request) error {
+			_, err := io.WriteString(w, "first")
+			time.Sleep(15*time.Minute - time.Second)
+			return err
+		})
+		synctest.Wait()
+		if text := log.String(); strings.Count(text, "level=ERROR") != 1 || !strings.Contains(text, "panic=string") || strings.Contains(text, "secret") {
+			t.Errorf("log: %s\nwant one error with the panic's type", text)
+		}
 	})
 }

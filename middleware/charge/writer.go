@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/manacore/manacore-go/internal/recovery"
 )
 
 // writer watches how far an answer gets. It keeps what http.ResponseController
@@ -60,19 +63,20 @@ func (w *writer) begin(status int) error {
 // cutOff ends a write that waits for its reader once the time is over. What it
 // returns is to be called when the handler has returned: from then on the
 // connection is somebody else's.
-func (w *writer) cutOff() (stop func()) {
+func (w *writer) cutOff(log *slog.Logger) (stop func()) {
 	var (
 		lock sync.Mutex
 		done bool
 	)
-	timer := time.AfterFunc(time.Until(w.until), func() {
+	end := func() {
 		lock.Lock()
 		defer lock.Unlock()
 		if !done {
 			// Where it is not supported, the next write is refused.
 			_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Unix(1, 0))
 		}
-	})
+	}
+	timer := time.AfterFunc(time.Until(w.until), func() { recovery.Run(log, "an answer was cut off", end) })
 	return func() {
 		timer.Stop()
 		lock.Lock()
