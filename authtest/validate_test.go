@@ -33,7 +33,7 @@ func TestVerdict(t *testing.T) {
 		{"D79 exp text", issuer.Token(authtest.Set("exp", "1")), "Invalid token: malformed claims"},
 		{"D94 no sub", issuer.Token(authtest.Without("sub")), "Invalid token: no sub"},
 		{"C59 two subs", issuer.Token(authtest.RawPayload([]byte(`{"sub":"a","sub":"b"}`))), "Invalid token: malformed claims"},
-		{"C62 EXP", issuer.Token(authtest.Without("exp"), authtest.Set("EXP", 1<<40)), "Invalid token: no exp"},
+		{"C62 EXP", issuer.Token(authtest.Without("exp"), authtest.Set("EXP", int64(1<<40))), "Invalid token: no exp"},
 		{"A1 alg none", issuer.Token(authtest.AlgNone()), "Invalid token: wrong algorithm"},
 		{"A3 no alg", issuer.Token(authtest.WithoutHeader("alg")), "Invalid token: wrong algorithm"},
 		{"A9 HMAC", issuer.Token(authtest.HS256WithPublicKey()), "Invalid token: wrong algorithm"},
