@@ -37,6 +37,7 @@ import (
 	"os"
 
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/env"
 	"github.com/manacore/manacore-go/internal/isnil"
 )
 
@@ -63,19 +64,37 @@ type Config struct {
 }
 
 // ConfigFromEnv is the Config that FromEnv uses: the variables that the fields
-// name.
-func ConfigFromEnv() Config {
-	return Config{
+// name. NODE_ENV and DEV_BYPASS_AUTH count as they are. Where they switch the
+// bypass on, the others are read as well: white space around a value is
+// trimmed, an empty variable counts as unset, and quotes around a value are the
+// error.
+func ConfigFromEnv() (Config, error) {
+	config := Config{
 		NodeEnv:       os.Getenv("NODE_ENV"),
 		DevBypassAuth: os.Getenv("DEV_BYPASS_AUTH"),
-		UserID:        os.Getenv("DEV_USER_ID"),
-		Email:         os.Getenv("DEV_USER_EMAIL"),
-		Role:          os.Getenv("DEV_USER_ROLE"),
 	}
+	if on, err := config.On(); !on || err != nil {
+		return config, nil // New says why
+	}
+	var r env.Reader
+	config.UserID = r.String("DEV_USER_ID")
+	config.Email = r.String("DEV_USER_EMAIL")
+	config.Role = r.String("DEV_USER_ROLE")
+	if err := r.Err(); err != nil {
+		return Config{}, fmt.Errorf("devbypass: %w", err)
+	}
+	return config, nil
 }
 
-// FromEnv is New with the configuration of the environment.
-func FromEnv(auth client.Verifier) (client.Verifier, error) { return New(auth, ConfigFromEnv()) }
+// FromEnv is New with the configuration of the environment. Its errors are those
+// of New and of ConfigFromEnv.
+func FromEnv(auth client.Verifier) (client.Verifier, error) {
+	config, err := ConfigFromEnv()
+	if err != nil {
+		return nil, err
+	}
+	return New(auth, config)
+}
 
 // On tells whether the bypass is on. It is the one rule for whatever stands in
 // for a server on a developer's machine. Errors: ErrNotDevelopment and

@@ -277,6 +277,47 @@ func TestFromEnv(t *testing.T) {
 	}
 }
 
+// S26: who the developer is is read by the rule of every other variable, where
+// the bypass is on. The two that switch it on count as they are.
+func TestS26VariablesOfTheUser(t *testing.T) {
+	for _, c := range []struct {
+		name, id, role, nodeEnv string
+		want                    client.User
+		says                    []string // of the error; nil: none
+	}{
+		{"S26 white space", " u1\n", "\tadmin ", "development", client.User{ID: "u1", Role: "admin"}, nil},
+		{"S26 white space alone", " ", "\n", "development", client.User{ID: "00000000-0000-0000-0000-000000000000", Role: "user"}, nil},
+		{"S26 quotes", `"u1"`, "'admin'", "development", client.User{}, []string{"DEV_USER_ID", `\"u1\"`, "DEV_USER_ROLE", "'admin'", "quotes"}},
+		{"S26 quotes where it has no effect", `"u1"`, "", "", client.User{}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("NODE_ENV", c.nodeEnv)
+			t.Setenv("DEV_BYPASS_AUTH", map[bool]string{true: "true", false: ""}[c.nodeEnv != ""])
+			t.Setenv("DEV_USER_ID", c.id)
+			t.Setenv("DEV_USER_EMAIL", "")
+			t.Setenv("DEV_USER_ROLE", c.role)
+			if c.nodeEnv != "" && !compiledIn {
+				t.Skip("compiled out")
+			}
+			auth, err := FromEnv(new(real))
+			if (err != nil) != (c.says != nil) || (auth == nil) != (err != nil) {
+				t.Fatalf("%v, %v", auth, err)
+			}
+			for _, word := range c.says {
+				if !strings.Contains(err.Error(), word) {
+					t.Errorf("%v does not say %q", err, word)
+				}
+			}
+			if err != nil {
+				return
+			}
+			if user, _ := auth.Verify(t.Context(), ""); user.ID != c.want.ID || user.Role != c.want.Role {
+				t.Errorf("%+v, want %+v", user, c.want)
+			}
+		})
+	}
+}
+
 // G143: what a request can ask for, with the bypass off and on, through a guard.
 func TestRequests(t *testing.T) {
 	t.Parallel()

@@ -40,12 +40,12 @@ func (l *Ledger) Grant(userID string, amount int64) { l.ledger.Grant(userID, amo
 
 // FromEnv is Client with the configuration of the environment: the variables of
 // credits.FromEnv, NODE_ENV and DEV_BYPASS_AUTH. Its errors are Client's and those
-// of credits.ConfigFromEnv.
+// of credits.ConfigFromEnv and devbypass.ConfigFromEnv.
 func FromEnv(standIn *Ledger) (*credits.Client, error) {
 	config, wrong := credits.ConfigFromEnv()
-	bypass := devbypass.ConfigFromEnv()
+	bypass, wrongToo := devbypass.ConfigFromEnv()
 	_, refused := bypass.On()
-	if err := errors.Join(refused, wrong); err != nil {
+	if err := errors.Join(refused, wrong, wrongToo); err != nil {
 		return nil, err
 	}
 	return Client(standIn, config, bypass)

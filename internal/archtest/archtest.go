@@ -52,7 +52,7 @@ var rules = []rule{
 	{"middleware/...", []string{"client", "middleware"}},
 	{"credits", []string{"client", "internal/env", "internal/httpcall", "internal/recovery", "internal/wire"}},
 	{"devbypass/ledger", []string{"client", "devbypass", "credits", "internal/memledger"}},
-	{"devbypass", []string{"client", "internal/isnil"}},
+	{"devbypass", []string{"client", "internal/env", "internal/isnil"}},
 	{"authtest", []string{"internal/memledger", "internal/wire"}},
 	{"authserver/internal/clock/...", nil},
 	{"authserver/internal/background", []string{"authserver/internal/clock"}},
