@@ -32,6 +32,7 @@ const (
 var (
 	errOpen    = &callError{kind: ErrUnavailable, text: "the circuit breaker is open"}
 	errClosed  = &callError{kind: ErrUnavailable, text: "the client is closed"}
+	errSettled = &callError{kind: ErrUnavailable, text: "the reservation is settled, perhaps by a request of this call whose answer got lost"}
 	errEnded   = &callError{kind: ErrUnavailable, text: "the caller had gone"}
 	errTooMany = &callError{kind: ErrUnavailable, text: "too many reservations are looked for"}
 )
@@ -167,7 +168,10 @@ func (c *Client) repeat(ctx context.Context, op call, body []byte) error {
 			return &callError{kind: ErrUnavailable, text: "the caller gave up: " + cause.Error(), cause: cause}
 		}
 		var failed *callError
-		if err == nil || !errors.As(err, &failed) || !failed.retry || n == c.config.Retries ||
+		if errors.As(err, &failed) && failed.settled && n > 0 {
+			return errSettled
+		}
+		if err == nil || failed == nil || !failed.retry || n == c.config.Retries ||
 			!c.wait(bounded, c.pause(n, failed.after)) {
 			return err
 		}
@@ -230,7 +234,7 @@ func judged(err error) error {
 	return errNonsense
 }
 
-// judge says what a request's error tells of the ledger's health.
+// judge says what a request's error says of the ledger's health.
 func (c *Client) judge(err error) httpcall.Outcome {
 	var failed *callError
 	switch {

@@ -10,7 +10,7 @@ import (
 )
 
 // The kinds of failure. Every error of this package is at least one of them by
-// errors.Is, told by the status and the code of the answer and never by its
+// errors.Is, known by the status and the code of the answer and never by its
 // text. Error texts are for the operator's log: they are fixed words and what
 // the configuration holds, without the service key, and nothing that a server or
 // a caller sent. ErrUnavailable and ErrForbidden
@@ -69,6 +69,7 @@ type callError struct {
 	outcome httpcall.Outcome // what it says about the ledger's health
 	retry   bool             // another try may end better
 	after   time.Duration    // how long the ledger asked to wait; 0: it did not say
+	settled bool             // the reservation is settled already, the ledger does not say how
 }
 
 func (e *callError) Error() string {

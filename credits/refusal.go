@@ -114,7 +114,8 @@ func (c *Client) refusal(op call, resp *http.Response, doc []byte) error {
 		return &callError{kind: ErrConflict, text: "status 409", outcome: httpcall.Well, retry: op.conflictPasses}
 	case http.StatusBadRequest:
 		if op.settles && code == "" {
-			return answered(ErrConflict, "") // the id is good, and so it is the state that is not
+			// The id is good, and so it is the state that is not.
+			return &callError{kind: ErrConflict, text: "status 400", outcome: httpcall.Well, settled: true}
 		}
 		return answered(ErrInvalid, "")
 	case http.StatusRequestEntityTooLarge:

@@ -45,7 +45,7 @@ type Receipt struct {
 
 // Consume takes credits at once. Where something can fail afterwards, Reserve
 // is right. A call that ends with ErrUnavailable may have taken them, and only
-// the same call with the same Key tells: without a Key nobody can ask.
+// the same call with the same Key finds out: without a Key nobody can.
 func (c *Client) Consume(ctx context.Context, p ConsumeParams) (Receipt, error) {
 	metadata, err := checkSpend(p.UserID, p.Amount, p.Operation, p.Metadata)
 	if err != nil {

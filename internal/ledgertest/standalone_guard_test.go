@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -81,5 +82,66 @@ func TestGuardOnTheStandaloneService(t *testing.T) {
 	service.key = "another"
 	if status, _ := send("", succeed); status != 500 || !errors.Is(last.Err, credits.ErrForbidden) {
 		t.Errorf("with a key that is not taken: status %d, %+v; want 500 and %v", status, last, credits.ErrForbidden)
+	}
+}
+
+// losing answers each request, and loses the first answer on the way.
+type losing struct {
+	http.RoundTripper
+	route string // of what gets lost
+	lost  bool
+}
+
+func (l *losing) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := l.RoundTripper.RoundTrip(r)
+	if err == nil && !l.lost && strings.HasSuffix(r.URL.Path, l.route) {
+		l.lost = true
+		_ = resp.Body.Close()
+		return nil, io.ErrUnexpectedEOF
+	}
+	return resp, err
+}
+
+// A settling whose answer gets lost is asked for again. Our ledger has the same
+// answer then; the standalone service says that the reservation is settled, and
+// not by whom, so that the outcome is not known.
+func TestSettlingWhoseAnswerGetsLost(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(t *testing.T) place{
+		"authtest":   fakePlace,
+		"authserver": realPlace,
+		"standalone": func(t *testing.T) place {
+			service := newStandalone(t)
+			if _, err := newClient(t, service.URL, service.Client()).Balance(t.Context(), "ada"); err != nil {
+				t.Fatal(err)
+			}
+			service.grant("ada", 150)
+			return place{url: service.URL, http: service.Client(), userID: "ada"}
+		},
+	} {
+		for _, route := range []string{"/commit", "/refund-reservation"} {
+			t.Run(name+route, func(t *testing.T) {
+				t.Parallel()
+				p := open(t)
+				ledger := newClient(t, p.url, &http.Client{Transport: &losing{RoundTripper: p.http.Transport, route: route}})
+				v, err := ledger.Reserve(t.Context(), credits.ReserveParams{UserID: p.userID, Amount: 100, Operation: "op"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				left := int64(150)
+				if route == "/commit" {
+					left = 50
+					_, err = ledger.Commit(t.Context(), credits.CommitParams{ReservationID: v.ID})
+				} else {
+					err = ledger.Release(t.Context(), v.ID)
+				}
+				if want := map[bool]string{true: "unavailable", false: ""}[name == "standalone"]; kindOf(err) != want {
+					t.Errorf("%v is %q, want %q", err, kindOf(err), want)
+				}
+				if b, err := ledger.Balance(t.Context(), p.userID); b.Available() != left || err != nil {
+					t.Errorf("%+v, %v; want %d", b, err, left)
+				}
+			})
+		}
 	}
 }
