@@ -22,8 +22,8 @@
 //
 // While it is on, a request without credentials has the developer's user, on
 // optional routes as well. A token that is sent is still verified, and wins. A
-// warning at the start and the header X-Auth-Bypass on each such answer tell
-// that it is on, and Count tells how many requests it let pass.
+// warning at the start and the header X-Auth-Bypass on each such answer say that
+// it is on, and Count says how many requests it let pass.
 //
 // A program that sets DEV_BYPASS_AUTH and does not call this package needs a
 // token as ever; its guards say so at the start.
@@ -44,7 +44,7 @@ import (
 // These are the reasons of Config.On, and so of New, to refuse.
 var (
 	// ErrNotDevelopment says that DEV_BYPASS_AUTH is "true" and NODE_ENV is not
-	// "development". The error that wraps it tells what NODE_ENV is.
+	// "development". The error that wraps it says what NODE_ENV is.
 	ErrNotDevelopment = errors.New(`devbypass: DEV_BYPASS_AUTH is "true", but NODE_ENV is not "development": unset one or set the other`)
 	// ErrCompiledOut says that DEV_BYPASS_AUTH is "true" in a program that was
 	// built with the tag nodevbypass.

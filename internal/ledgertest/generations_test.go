@@ -68,10 +68,10 @@ func newerPlace(t *testing.T) place {
 	return placeOf(t, authtest.WithGeneration2026())
 }
 
-// The same story comes to the same whichever generation's errors a ledger has.
+// The same sequence has the same results whichever generation's errors a ledger has.
 func TestGenerationsAgree(t *testing.T) {
 	t.Parallel()
-	want := story(t, fakePlace(t))
+	want := results(t, fakePlace(t))
 	for name, c := range map[string]struct {
 		place   func(*testing.T) place
 		rewrite func(status int, body map[string]any)
@@ -86,7 +86,7 @@ func TestGenerationsAgree(t *testing.T) {
 			t.Parallel()
 			p := c.place(t)
 			p.ledger = newClient(t, p.url, &http.Client{Transport: generation{p.http.Transport, c.rewrite}})
-			if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(story(t, p), "\n")); diff != "" {
+			if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(results(t, p), "\n")); diff != "" {
 				t.Errorf("(-2025 +%s):\n%s", name, diff)
 			}
 		})

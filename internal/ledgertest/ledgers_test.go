@@ -1,7 +1,8 @@
-// Package ledgertest tells one story to the auth server's ledger and to
-// authtest's, through the client. It is a package of its own because it needs
-// the whole server, which must not get into the modules of those who import
-// the client.
+// Package ledgertest runs one sequence of operations on the auth server's ledger
+// and on authtest's, through the client, and tries client and guard on a fake of
+// the credits service of 2026. It is a package of its own because it needs the
+// whole server, which must not get into the modules of those who import the
+// client.
 package ledgertest
 
 import (
@@ -42,17 +43,17 @@ type place struct {
 	clock  *authtest.Clock
 }
 
-// The auth server's ledger and authtest's: the same story comes to the same in
-// both, and so what a test sees of the one it would see of the other.
+// The same sequence has the same results with the auth server's ledger and with
+// authtest's, and so what a test sees of the one it would see of the other.
 func TestLedgersAgree(t *testing.T) {
 	t.Parallel()
-	stories := map[string]string{"authtest": story(t, fakePlace(t)), "authserver": story(t, realPlace(t))}
-	if diff := cmp.Diff(strings.Split(stories["authserver"], "\n"), strings.Split(stories["authtest"], "\n")); diff != "" {
+	got := map[string]string{"authtest": results(t, fakePlace(t)), "authserver": results(t, realPlace(t))}
+	if diff := cmp.Diff(strings.Split(got["authserver"], "\n"), strings.Split(got["authtest"], "\n")); diff != "" {
 		t.Errorf("(-authserver +authtest):\n%s", diff)
 	}
 	for _, want := range []string{"commit again: same true", "replay: 409", "retry after a failure: 200", "while another holds: 409", "after it expired: 200"} {
-		if !strings.Contains(stories["authserver"], want) {
-			t.Errorf("the story lacks %q:\n%s", want, stories["authserver"])
+		if !strings.Contains(got["authserver"], want) {
+			t.Errorf("the results lack %q:\n%s", want, got["authserver"])
 		}
 	}
 }
@@ -189,20 +190,21 @@ func TestServerGoesBetweenReserveAndCommit(t *testing.T) {
 	has(140)
 }
 
-// story does everything once, and most of it twice, and tells what came of it.
-func story(t *testing.T, p place) string {
+// results does everything once, and most of it twice, and returns what came of
+// it, a line each.
+func results(t *testing.T, p place) string {
 	t.Helper()
-	var told strings.Builder
-	tell := func(what string, result any, err error) {
-		fmt.Fprintf(&told, "%s: %+v %s\n", what, result, kindOf(err))
+	var record strings.Builder
+	add := func(what string, result any, err error) {
+		fmt.Fprintf(&record, "%s: %+v %s\n", what, result, kindOf(err))
 		if short, ok := errors.AsType[*credits.InsufficientError](err); ok {
-			fmt.Fprintf(&told, "  %+v\n", *short)
+			fmt.Fprintf(&record, "  %+v\n", *short)
 		}
 		b, err := p.ledger.Balance(t.Context(), p.userID)
-		fmt.Fprintf(&told, "  %d paid, %d free, %d earned, %d spent %v\n", b.Paid, b.Free, b.Earned, b.Spent, err)
+		fmt.Fprintf(&record, "  %d paid, %d free, %d earned, %d spent %v\n", b.Paid, b.Free, b.Earned, b.Spent, err)
 	}
 	receipt := func(what string, r credits.Receipt, err error) string {
-		tell(what, fmt.Sprint(r.Paid, r.Free, r.Replayed), err)
+		add(what, fmt.Sprint(r.Paid, r.Free, r.Replayed), err)
 		return r.TransactionID
 	}
 	reserve := func(what string, h credits.ReserveParams) credits.Reservation {
@@ -212,15 +214,15 @@ func story(t *testing.T, p place) string {
 		if err != nil {
 			state = "refused"
 		}
-		tell(what, fmt.Sprint(state, v.Available, v.ExpiresAt), err)
+		add(what, fmt.Sprint(state, v.Available, v.ExpiresAt), err)
 		return v
 	}
 	commit := func(what string, s credits.CommitParams) string {
 		id, err := p.ledger.Commit(t.Context(), s)
-		tell(what, id != "", err)
+		add(what, id != "", err)
 		return id
 	}
-	release := func(what, id string) { tell(what, "", p.ledger.Release(t.Context(), id)) }
+	release := func(what, id string) { add(what, "", p.ledger.Release(t.Context(), id)) }
 	spend := func(what string, s credits.ConsumeParams) string {
 		s.UserID, s.Operation = p.userID, "op"
 		r, err := p.ledger.Consume(t.Context(), s)
@@ -234,7 +236,7 @@ func story(t *testing.T, p place) string {
 
 	first := spend("use", credits.ConsumeParams{Amount: 30, Key: "a", Metadata: map[string]any{"n": 1}})
 	again := spend("use again", credits.ConsumeParams{Amount: 30, Key: "a", Metadata: map[string]any{"n": 1}})
-	tell("the same", first == again, nil)
+	add("the same", first == again, nil)
 	spend("use of another amount", credits.ConsumeParams{Amount: 31, Key: "a"})
 	spend("use of too much", credits.ConsumeParams{Amount: 500})
 	back("refund", credits.RefundParams{Amount: 10, TransactionID: first, Key: "b"})
@@ -244,12 +246,12 @@ func story(t *testing.T, p place) string {
 	back("refund of the newest", credits.RefundParams{Amount: 5})
 
 	v := reserve("reserve", credits.ReserveParams{Amount: 40, Operation: "op", Key: "c", For: time.Minute})
-	tell("reserve again", reserve("same", credits.ReserveParams{Amount: 40, Operation: "op", Key: "c", For: time.Minute}).ID == v.ID, nil)
+	add("reserve again", reserve("same", credits.ReserveParams{Amount: 40, Operation: "op", Key: "c", For: time.Minute}).ID == v.ID, nil)
 	reserve("reserve another", credits.ReserveParams{Amount: 41, Operation: "op", Key: "c", For: time.Minute})
 	reserve("reserve too much", credits.ReserveParams{Amount: 500, Operation: "op"})
 	commit("commit too much", credits.CommitParams{ReservationID: v.ID, Amount: 41})
 	id := commit("commit a part", credits.CommitParams{ReservationID: v.ID, Amount: 15})
-	fmt.Fprintf(&told, "commit again: same %v\n", commit("commit", credits.CommitParams{ReservationID: v.ID, Amount: 15}) == id)
+	fmt.Fprintf(&record, "commit again: same %v\n", commit("commit", credits.CommitParams{ReservationID: v.ID, Amount: 15}) == id)
 	commit("commit another amount", credits.CommitParams{ReservationID: v.ID, Amount: 16})
 	release("release the committed", v.ID)
 	w := reserve("reserve", credits.ReserveParams{Amount: 20, Operation: "op"})
@@ -262,21 +264,21 @@ func story(t *testing.T, p place) string {
 	release("release the expired", x.ID)
 	commit("commit nothing known", credits.CommitParams{ReservationID: "00000000-0000-8000-8000-ffffffffffff"})
 
-	guarded(t, p, &told)
+	guarded(t, p, &record)
 	list, next, err := p.ledger.TransactionsPage(t.Context(), credits.PageParams{UserID: p.userID, Limit: 200})
 	for _, row := range list {
 		key := row.Key
 		if strings.HasPrefix(key, "go-") {
 			key = "one of the client's"
 		}
-		fmt.Fprintln(&told, row.Type, row.Amount, row.BalanceBefore, row.BalanceAfter, row.AppID, row.Operation, string(row.Metadata), key)
+		fmt.Fprintln(&record, row.Type, row.Amount, row.BalanceBefore, row.BalanceAfter, row.AppID, row.Operation, string(row.Metadata), key)
 	}
-	fmt.Fprintln(&told, next, err)
-	return told.String()
+	fmt.Fprintln(&record, next, err)
+	return record.String()
 }
 
 // guarded goes through what the guards ask of a ledger, key by key.
-func guarded(t *testing.T, p place, told *strings.Builder) {
+func guarded(t *testing.T, p place, record *strings.Builder) {
 	t.Helper()
 	guard := charge.New(p.ledger, "op", charge.Fixed(10), charge.Config{Logger: slog.New(slog.DiscardHandler)})
 	admit := func(key string) (*charge.Charge, *middleware.Denial) {
@@ -287,12 +289,12 @@ func guarded(t *testing.T, p place, told *strings.Builder) {
 	run := func(what, key string, status int) {
 		charged, denial := admit(key)
 		if denial != nil {
-			fmt.Fprintf(told, "%s: %d\n", what, denial.Status)
+			fmt.Fprintf(record, "%s: %d\n", what, denial.Status)
 			return
 		}
 		w := httptest.NewRecorder()
 		_ = charged.Run(w, func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(status); return nil })
-		fmt.Fprintf(told, "%s: %d\n", what, w.Code)
+		fmt.Fprintf(record, "%s: %d\n", what, w.Code)
 	}
 	run("charged", "k1", 200)
 	run("replay", "k1", 200)
@@ -302,7 +304,7 @@ func guarded(t *testing.T, p place, told *strings.Builder) {
 	run("retry after a failure", "k2", 200)
 	run("replay of the retry", "k2", 200)
 	if _, denial := admit("k3"); denial != nil { // and its process dies
-		fmt.Fprintln(told, denial.Status)
+		fmt.Fprintln(record, denial.Status)
 	}
 	run("while another holds", "k3", 200)
 	p.clock.Advance(15 * time.Minute)

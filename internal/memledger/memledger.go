@@ -22,7 +22,7 @@ type Config struct {
 	Free int64
 	// ServiceKey is the accepted one. "": any.
 	ServiceKey string
-	// Now tells the time. nil: the system's.
+	// Now is the clock. nil: the system's.
 	Now func() time.Time
 	// Generation is that of the errors. "": the one of 2025.
 	Generation wire.Generation
@@ -65,7 +65,7 @@ type usage struct {
 
 type keyRef struct{ userID, appID, key string }
 
-// outcome is what a key is worth: the operation, and its answer.
+// outcome is what took place under a key: the operation, and its answer.
 type outcome struct {
 	operation string
 	answer    any
@@ -180,8 +180,8 @@ func (l *Ledger) charge(a *account, free int64, row wire.CreditTransaction) wire
 	return row
 }
 
-// id makes ids that look like the auth server's (RFC 9562 section 4) and tell
-// their order.
+// id makes ids in the form of the auth server's (RFC 9562 section 4), in rising
+// order.
 func (l *Ledger) id() string {
 	l.made++
 	return fmt.Sprintf("00000000-0000-8000-8000-%012x", l.made)

@@ -122,7 +122,7 @@ func (c *Charge) settle(out *writer, failed bool) {
 		info.Outcome, info.Charged = Unsettled, 0
 	}
 	out.name(info.TransactionID)
-	c.guard.tell(info)
+	c.guard.report(info)
 }
 
 // due is what is to be committed; 0: nothing, and the reservation is released.

@@ -23,7 +23,7 @@ type Config struct {
 	// ledger gives no answer (credits.ErrUnavailable), all users of this Guard
 	// together. It covers that alone: too few credits, a copy of a request and a
 	// service key that is not taken are refused as ever, and so is a caller who
-	// went meanwhile. Each is told to OnCharge as Uncharged, and a warning is
+	// went meanwhile. Each is reported to OnCharge as Uncharged, and a warning is
 	// logged once a minute. 0: none, they get a 503.
 	//
 	// It is a bucket that is full at the start, holds FailOpen requests and fills

@@ -16,15 +16,15 @@ import (
 const retryAfter = 2 * time.Second
 
 var (
-	errCost     = errors.New("charge: the cost of a request can't be told")
+	errCost     = errors.New("charge: the cost of a request is not known")
 	errUnpriced = errors.New("charge: the request has no cost")
 	errKey      = fmt.Errorf("charge: one %s of 1 to 255 visible characters is accepted", KeyHeader)
 	errBody     = errors.New("charge: the request's body can't be read")
 )
 
-// refuse makes the denial and tells the operator.
+// refuse makes the denial, and reports and logs it for the operator.
 func (g *Guard) refuse(r *http.Request, user client.User, cost int64, err error, keySent bool) *middleware.Denial {
-	g.tell(Info{Operation: g.operation, UserID: user.ID, Outcome: Refused, Reserved: cost, Err: err})
+	g.report(Info{Operation: g.operation, UserID: user.ID, Outcome: Refused, Reserved: cost, Err: err})
 	denial := g.denial(err, keySent)
 	switch denial.Status {
 	case http.StatusServiceUnavailable:

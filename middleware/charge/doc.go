@@ -24,15 +24,14 @@
 //
 // A handler fails by an error (Echo, Gin) or a panic. Committed is what SetCost
 // said last, and the whole cost if it said nothing. SetCost(0) releases. A
-// settling that fails is logged and told to Config.OnCharge; the credits then
-// return when the reservation expires. The caller has the answer by then.
+// settling that fails is logged and reported to Config.OnCharge; the credits
+// then return when the reservation expires. The caller has the answer by then.
 //
 // # Durable effects
 //
-// A handler that does not look at its context works on after its caller has
-// gone: it may store a picture that the user finds later. By the table above
-// the user has it for free, and can repeat that at will. There are three ways
-// out:
+// A handler that ignores its context works on after its caller has gone: it may
+// store a picture that the user finds later. By the table above the user has it
+// for free, and can repeat that at will. There are three ways out:
 //
 //   - Stop when the request's context ends, and store nothing.
 //   - Call SetCost with what has been spent. More than 0 is charged although
@@ -45,9 +44,9 @@
 //
 // Nothing is sent in the last 15 seconds of a reservation (Config.HoldFor), or
 // in its second half where it is shorter than 30: a caller who reads or uploads
-// slowly enough would else have the answer for free. One that has begun is cut
-// off and charged; in place of any other comes a 503. A hijacked connection is
-// the handler's own, and so is this limit there.
+// slowly enough would otherwise have the answer for free. One that has begun is
+// cut off and charged; in place of any other comes a 503. A hijacked connection
+// is the handler's own, and so is this limit there.
 //
 // # What the caller gets
 //

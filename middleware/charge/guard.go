@@ -42,7 +42,7 @@ const (
 
 // Ledger is what a Guard needs of a ledger. *credits.Client is one. Reserve has
 // to do as credits.ReserveParams.ReleaseIfUnknown says: what it may have set
-// aside for a request that the guard then refuses would else be out of the
+// aside for a request that the guard then refuses would otherwise be out of the
 // user's reach until it expires.
 type Ledger interface {
 	Reserve(context.Context, credits.ReserveParams) (credits.Reservation, error)
@@ -138,7 +138,7 @@ func (g *Guard) Admit(r *http.Request) (*Charge, *middleware.Denial) {
 }
 
 func (g *Guard) uncharged(r *http.Request, user client.User, err error) *Charge {
-	g.tell(Info{Operation: g.operation, UserID: user.ID, Outcome: Uncharged, Err: err})
+	g.report(Info{Operation: g.operation, UserID: user.ID, Outcome: Uncharged, Err: err})
 	return newUncharged(r)
 }
 
@@ -146,7 +146,7 @@ func (g *Guard) uncharged(r *http.Request, user client.User, err error) *Charge 
 // are made.
 func (g *Guard) logger() *slog.Logger { return cmp.Or(g.config.Logger, slog.Default()) }
 
-func (g *Guard) tell(info Info) {
+func (g *Guard) report(info Info) {
 	if g.config.OnCharge != nil {
 		g.config.OnCharge(info)
 	}

@@ -169,7 +169,7 @@ func flushes(w http.ResponseWriter) bool {
 	return plain || failing
 }
 
-// name tells the caller the reservation, and the transaction if there is one,
+// name names the reservation to the caller, and the transaction if there is one,
 // in whatever way is still open.
 func (w *writer) name(transactionID string) {
 	h := w.Header()
