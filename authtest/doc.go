@@ -70,6 +70,16 @@
 //	token := issuer.Token()
 //	clock.Advance(time.Hour) // token has expired
 //
+// Inside a bubble of testing/synctest, WithoutSockets makes an issuer whose time
+// is the bubble's. Its HTTPClient is then the one way to it:
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		issuer := authtest.NewIssuer(t, authtest.WithoutSockets())
+//		auth, err := client.New(client.Config{
+//			Issuers: []client.Issuer{{URL: issuer.URL()}}, HTTPClient: issuer.HTTPClient(),
+//		})
+//		...
+//
 // # What it is not
 //
 // It keeps no users, passwords or refresh tokens: package authserver is the

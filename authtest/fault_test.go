@@ -59,7 +59,7 @@ func ask(ctx context.Context, issuer *authtest.Issuer, method, token string) ans
 // cut tells whether a request went out over a connection that the fault had
 // just cut. net/http sends a GET again then, but not a POST.
 func cut(method string, warm bool, err error) bool {
-	return warm && method == http.MethodPost && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET))
+	return warm && method == http.MethodPost && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrClosedPipe))
 }
 
 // TestFaults looks at every fault on both endpoints with a bare HTTP client,
@@ -122,14 +122,20 @@ func TestFaults(t *testing.T) {
 	}
 	for _, fault := range authtest.Faults() {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
-			for _, warm := range []bool{false, true} {
-				name := string(fault) + "/" + method + "/cold"
-				if warm {
-					name = string(fault) + "/" + method + "/warm"
-				}
-				t.Run(name, func(t *testing.T) {
+			for _, c := range []struct {
+				name string
+				warm bool
+				opts []authtest.Option
+			}{
+				{"cold", false, []authtest.Option{authtest.WithTLS()}},
+				{"warm", true, []authtest.Option{authtest.WithTLS()}},
+				{"cold pipe", false, []authtest.Option{authtest.WithTLS(), authtest.WithoutSockets()}},
+				{"warm pipe", true, []authtest.Option{authtest.WithTLS(), authtest.WithoutSockets()}},
+			} {
+				t.Run(string(fault)+"/"+method+"/"+c.name, func(t *testing.T) {
 					t.Parallel()
-					issuer := authtest.NewIssuer(t, authtest.WithTLS())
+					warm := c.warm
+					issuer := authtest.NewIssuer(t, c.opts...)
 					token := issuer.Token()
 					if warm {
 						fetch(t, issuer)

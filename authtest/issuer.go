@@ -85,6 +85,12 @@ func WithSeed(seed string) Option { return func(i *Issuer) { i.seed = seed } }
 // client does. TLSError needs it; every other fault works with it too.
 func WithTLS() Option { return func(i *Issuer) { i.net.tls = true } }
 
+// WithoutSockets keeps the issuer in the memory of the process: the connections
+// to it are pipes, and HTTPClient is the one way to it. Made inside a bubble of
+// testing/synctest, such an issuer lets the bubble's time pass; one with sockets
+// makes it wait for ever. Its outages are those of every issuer.
+func WithoutSockets() Option { return func(i *Issuer) { i.net.pipes = new(pipes) } }
+
 // NewIssuer starts an issuer for one test and closes it when the test ends.
 func NewIssuer(tb testing.TB, opts ...Option) *Issuer {
 	tb.Helper()

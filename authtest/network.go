@@ -17,10 +17,11 @@ import (
 	"time"
 )
 
-// network is the issuer's place on the loopback interface: the server that
-// answers there, or none while connections are refused.
+// network is the issuer's place on the loopback interface, or in memory: the
+// server that answers there, or none while connections are refused.
 type network struct {
 	tls    bool
+	pipes  *pipes // nil: sockets
 	url    string
 	client *http.Client
 
@@ -29,7 +30,8 @@ type network struct {
 	addr      string
 	server    *httptest.Server   // nil while refusing
 	abandon   context.CancelFunc // ends the requests in hand
-	hold      *heldPort          // the port while refusing
+	refusing  bool
+	hold      *heldPort // the port while refusing; nil with pipes
 	untrusted *tls.Config
 	elsewhere *httptest.Server // where Redirected points; nil until then
 	closed    bool
@@ -45,7 +47,7 @@ func (n *network) open(i *Issuer) error {
 			return err
 		}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := n.listen(pipeAddress)
 	if err != nil {
 		return err
 	}
@@ -56,6 +58,9 @@ func (n *network) open(i *Issuer) error {
 	}
 	n.serve(listener)
 	transport := &http.Transport{}
+	if n.pipes != nil {
+		transport.DialContext = n.pipes.dial
+	}
 	if n.tls {
 		roots := x509.NewCertPool()
 		roots.AddCert(n.server.Certificate())
@@ -63,6 +68,14 @@ func (n *network) open(i *Issuer) error {
 	}
 	n.client = &http.Client{Transport: transport}
 	return nil
+}
+
+// listen opens a free port, or that address of the pipes.
+func (n *network) listen(pipe string) (net.Listener, error) {
+	if n.pipes != nil {
+		return n.pipes.listen(pipe), nil
+	}
+	return net.Listen("tcp", "127.0.0.1:0")
 }
 
 // serve starts a server; the caller holds the lock.
@@ -117,7 +130,10 @@ func (n *network) refuse() error {
 	// At once, before the connections are cut: a free port may be anybody's.
 	n.server.Listener.Close()
 	var err error
-	n.hold, err = holdPort(n.addr)
+	if n.pipes == nil {
+		n.hold, err = holdPort(n.addr)
+	}
+	n.refusing = err == nil
 	n.shut()
 	return err
 }
@@ -126,16 +142,23 @@ func (n *network) refuse() error {
 func (n *network) accept() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.closed || n.hold == nil {
+	if n.closed || !n.refusing {
 		return nil
 	}
-	listener, err := n.hold.listen()
+	listener, err := n.listenAgain()
 	if err != nil {
 		return err
 	}
-	n.hold = nil
+	n.refusing, n.hold = false, nil
 	n.serve(listener)
 	return nil
+}
+
+func (n *network) listenAgain() (net.Listener, error) {
+	if n.hold != nil {
+		return n.hold.listen()
+	}
+	return n.listen(pipeAddress)
 }
 
 // drop cuts every connection, so that the next request makes a new one.
@@ -153,10 +176,16 @@ func (n *network) redirectTarget() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.elsewhere == nil {
-		n.elsewhere = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		listener, err := n.listen(elsewhereAddress)
+		if err != nil {
+			n.issuer.fatalf("authtest: %v", err)
+		}
+		answer := func(w http.ResponseWriter, r *http.Request) {
 			n.issuer.redirected.Add(1)
 			n.issuer.answer(w, r)
-		}))
+		}
+		n.elsewhere = &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(answer)}}
+		n.elsewhere.Start()
 	}
 	return n.elsewhere.URL
 }

@@ -20,6 +20,7 @@ func TestWire(t *testing.T) {
 	}{
 		"plain": {wire.Generation2025, nil},
 		"TLS":   {wire.Generation2025, []authtest.Option{authtest.WithTLS()}},
+		"pipes": {wire.Generation2025, []authtest.Option{authtest.WithoutSockets()}},
 		"2026":  {wire.Generation2026, []authtest.Option{authtest.WithGeneration2026()}},
 	} {
 		t.Run(name, func(t *testing.T) {
