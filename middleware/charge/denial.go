@@ -26,13 +26,14 @@ var (
 func (g *Guard) refuse(r *http.Request, user client.User, cost int64, err error, keySent bool) *middleware.Denial {
 	g.report(Info{Operation: g.operation, UserID: user.ID, Outcome: Refused, Reserved: cost, Err: err})
 	denial := g.denial(err, keySent)
-	switch denial.Status {
-	case http.StatusServiceUnavailable:
+	switch {
+	case r.Context().Err() != nil: // a caller who went says nothing of the ledger
+	case denial.Status == http.StatusServiceUnavailable:
 		g.warn.Do(func() {
 			g.logger().LogAttrs(r.Context(), slog.LevelWarn, "requests are refused: their charge can't be made",
 				slog.String("operation", g.operation), slog.Any("error", err))
 		})
-	case http.StatusInternalServerError:
+	case denial.Status == http.StatusInternalServerError:
 		g.warn.Do(func() {
 			g.logger().LogAttrs(r.Context(), slog.LevelError, "requests are refused: this service may not charge, and retrying does not help",
 				slog.String("operation", g.operation), slog.Any("error", err))

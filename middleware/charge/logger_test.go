@@ -2,6 +2,7 @@ package charge_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -46,3 +47,49 @@ func TestS33LoggerOfTheProgram(t *testing.T) {
 type refusing struct{}
 
 func (refusing) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("refused") }
+
+// away is a ledger that gives no answer.
+type away struct{ charge.Ledger }
+
+func (away) Reserve(ctx context.Context, _ credits.ReserveParams) (credits.Reservation, error) {
+	return credits.Reservation{}, errors.Join(credits.ErrUnavailable, ctx.Err())
+}
+
+// A caller who goes while the cost is being reserved says nothing of the
+// ledger.
+func TestS23CallerWhoGoesIsNoOutage(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		gone func(context.Context) (context.Context, context.CancelFunc)
+		logs int
+	}{
+		{"S23 hung up", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			return ctx, cancel
+		}, 0},
+		{"S23 out of time", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, -1)
+		}, 0},
+		{"still there", context.WithCancel, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			outcome := charge.Outcome("")
+			guard := charge.New(away{}, "op", charge.Fixed(1), charge.Config{
+				Logger: slog.New(slog.NewTextHandler(&log, nil)), OnCharge: func(i charge.Info) { outcome = i.Outcome },
+			})
+			ctx, cancel := c.gone(client.WithUser(t.Context(), client.User{ID: "ada"}))
+			defer cancel()
+			_, denial := guard.Admit(httptest.NewRequestWithContext(ctx, "POST", "/", nil))
+			if denial == nil || denial.Status != http.StatusServiceUnavailable || outcome != charge.Refused {
+				t.Errorf("%+v, %s", denial, outcome)
+			}
+			if n := strings.Count(log.String(), "level=WARN"); n != c.logs {
+				t.Errorf("%d warnings, want %d: %s", n, c.logs, &log)
+			}
+		})
+	}
+}
