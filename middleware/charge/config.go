@@ -44,7 +44,8 @@ type Config struct {
 	// the route does, which is middleware.Denial.Write unless that has a
 	// DenyWith. The OnDenial of that guard hears of these denials as well.
 	DenyWith func(http.ResponseWriter, *http.Request, *middleware.Denial)
-	// Logger hears of what can't be charged. nil: slog.Default, at each line.
+	// Logger hears of what can't be charged: an outage at most once a minute, and
+	// every refusal at debug level. nil: slog.Default, at each line.
 	Logger *slog.Logger
 }
 

@@ -26,6 +26,8 @@ var (
 func (g *Guard) refuse(r *http.Request, user client.User, cost int64, err error, keySent bool) *middleware.Denial {
 	g.report(Info{Operation: g.operation, UserID: user.ID, Outcome: Refused, Reserved: cost, Err: err})
 	denial := g.denial(err, keySent)
+	g.logger().LogAttrs(r.Context(), slog.LevelDebug, "a request is refused: it is not charged",
+		slog.String("operation", g.operation), slog.Int("status", denial.Status), slog.Any("error", err))
 	switch {
 	case r.Context().Err() != nil: // a caller who went says nothing of the ledger
 	case denial.Status == http.StatusServiceUnavailable:

@@ -93,3 +93,55 @@ func TestS23CallerWhoGoesIsNoOutage(t *testing.T) {
 		})
 	}
 }
+
+// answering is a ledger that answers every reservation with an error.
+type answering struct {
+	charge.Ledger
+	err error
+}
+
+func (a answering) Reserve(context.Context, credits.ReserveParams) (credits.Reservation, error) {
+	return credits.Reservation{}, a.err
+}
+
+// Why a request was refused is in the log of who turns on debug, each time.
+func TestS27ReasonsAtDebug(t *testing.T) {
+	t.Parallel()
+	const secret = "caller's text"
+	for _, c := range []struct {
+		name   string
+		err    error
+		cost   error
+		key    string
+		status int
+		says   string
+	}{
+		{"S27 too few", &credits.InsufficientError{Required: 2, Available: 1}, nil, "", 402, "2 required, 1 available"},
+		{"S27 a copy", credits.ErrKeyReused, nil, "k", 409, "idempotency key was used"},
+		{"S27 a bad key", nil, nil, secret, 400, "visible characters"},
+		{"S27 no cost", nil, credits.ErrInvalid, "", 400, "no cost"},
+		{"S27 an outage", credits.ErrUnavailable, nil, "", 503, "unavailable"},
+		{"S27 a service key that is not taken", credits.ErrForbidden, nil, "", 500, "forbidden"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			guard := charge.New(answering{err: c.err}, "op", func(*http.Request) (int64, error) { return 2, c.cost }, charge.Config{
+				Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			})
+			for range 2 {
+				r := httptest.NewRequestWithContext(client.WithUser(t.Context(), client.User{ID: "ada"}), "POST", "/", nil)
+				if c.key != "" {
+					r.Header.Set(charge.KeyHeader, c.key)
+				}
+				if _, denial := guard.Admit(r); denial == nil || denial.Status != c.status {
+					t.Errorf("%+v, want status %d", denial, c.status)
+				}
+			}
+			text := log.String()
+			if strings.Count(text, "level=DEBUG") != 2 || strings.Count(text, c.says) < 2 || strings.Contains(text, secret) {
+				t.Errorf("log: %s\nwant the reason %q twice at debug", text, c.says)
+			}
+		})
+	}
+}
