@@ -209,7 +209,7 @@ func (c *Client) guarded(caller, ctx context.Context, op call, body []byte) erro
 	_, err := c.breaker.Execute(func() (*answer, error) {
 		a, err := c.exchange(caller, ctx, op, body)
 		if err == nil {
-			err = judged(op.read(a))
+			err = c.judged(op.read(a))
 		}
 		var failed *callError
 		if op.own && errors.As(err, &failed) && failed.outcome == httpcall.Ill {
@@ -227,11 +227,11 @@ func (c *Client) guarded(caller, ctx context.Context, op call, body []byte) erro
 
 // judged is what the reading of a successful answer came to: a verdict, or an
 // answer to another question.
-func judged(err error) error {
+func (c *Client) judged(err error) error {
 	if err == nil || errors.Is(err, ErrKeyReused) {
 		return err
 	}
-	return errNonsense
+	return c.nonsense()
 }
 
 // judge says what a request's error says of the ledger's health.
@@ -272,7 +272,7 @@ func (c *Client) exchange(caller, ctx context.Context, op call, body []byte) (*a
 	doc, err := httpcall.ReadBody(resp.Body, limit)
 	switch {
 	case errors.Is(err, httpcall.ErrTooLarge) && resp.StatusCode < 300:
-		return nil, errNonsense
+		return nil, c.nonsense()
 	case errors.Is(err, httpcall.ErrTooLarge):
 		doc = nil // its status may still say something
 	case err != nil:

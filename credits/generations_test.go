@@ -160,6 +160,48 @@ func TestS35ServiceKeyThatIsRefused(t *testing.T) {
 	})
 }
 
+// What answers in the ledger's place is no verdict, and says where to look.
+func TestS35AnotherServerAnswers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		status int
+		body   string
+		says   []string
+	}{
+		{"S35 a page that is not there", 404, "<html>", []string{"status 404", "MANA_CREDITS_URL", "Prefix", credits.InternalPrefix}},
+		{"S35 a gateway that wants a login", 401, "<html>", []string{"status 401", "MANA_CREDITS_URL"}},
+		{"S35 another service's JSON", 405, `{"detail":"Method Not Allowed"}`, []string{"status 405", "MANA_CREDITS_URL"}},
+		{"S35 a page", 200, "<html>", []string{"not one to the question", "MANA_CREDITS_URL"}},
+		{"S35 a redirection", 308, "", []string{"status 308", "redirect", "MANA_CREDITS_URL"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, nil)
+			r.FaultCredits(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Location", "https://elsewhere.example/secret")
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.body)
+			})
+			_, err := r.ledger.Balance(t.Context(), ada)
+			r.fails(err, credits.ErrUnavailable)
+			for _, word := range append(c.says, r.URL()) {
+				if err == nil || !strings.Contains(err.Error(), word) || strings.Contains(err.Error(), "secret") {
+					t.Errorf("%v does not say %q", err, word)
+				}
+			}
+		})
+	}
+	t.Run("S35 a server that is ill says nothing of the URL", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, nil)
+		r.Down()
+		if _, err := r.ledger.Balance(t.Context(), ada); err == nil || strings.Contains(err.Error(), "MANA_") {
+			t.Error(err)
+		}
+	})
+}
+
 // The standalone service makes an account at the first look at its balance, and
 // knows no user before that.
 func TestAccountIsOpenedByItsBalance(t *testing.T) {

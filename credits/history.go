@@ -55,7 +55,7 @@ func (c *Client) Transactions(ctx context.Context, userID string) iter.Seq2[Tran
 		for p := (PageParams{UserID: userID, Limit: maxLimit}); ; {
 			list, next, err := c.TransactionsPage(ctx, p)
 			if err == nil && next != "" && next == p.Cursor {
-				err = errNonsense // it would go round for ever
+				err = c.nonsense() // it would go round for ever
 			}
 			if err != nil {
 				yield(Transaction{}, err)

@@ -15,8 +15,18 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// errNonsense is an answer of success that is not what was asked for.
-var errNonsense = &callError{kind: ErrUnavailable, text: "the ledger's answer is not one to the question", outcome: httpcall.Ill, retry: true}
+// nonsense is an answer of success that is not what was asked for.
+func (c *Client) nonsense() error {
+	return &callError{
+		kind: ErrUnavailable, outcome: httpcall.Ill, retry: true,
+		text: "the ledger's answer is not one to the question: is a ledger at " + c.place() + "?",
+	}
+}
+
+// place is where the ledger is looked for, for an error that may be about it.
+func (c *Client) place() string {
+	return fmt.Sprintf("the URL (MANA_CREDITS_URL or MANA_AUTH_URL), which is %q, with the Prefix, which is %q", c.config.URL, c.config.Prefix)
+}
 
 // keyReused is a 422: another operation has the key.
 type keyReused struct{ state string }
@@ -92,13 +102,13 @@ func (c *Client) refusal(op call, resp *http.Response, doc []byte) error {
 	status := resp.StatusCode
 	e, code, ok := readEnvelope(status, doc)
 	if !ok {
-		return noVerdict(resp, 0)
+		return c.noVerdict(resp, 0)
 	}
 	if status == http.StatusPaymentRequired {
-		return insufficient(op, e)
+		return c.insufficient(op, e)
 	}
 	if e.StatusCode == nil && e.Status == nil && !known(code) {
-		return noVerdict(resp, e.RetryAfter) // anybody's JSON
+		return c.noVerdict(resp, e.RetryAfter) // anybody's JSON
 	}
 	answered := func(kind error, text string) error {
 		return &callError{kind: kind, text: fmt.Sprintf("status %d", status) + text, outcome: httpcall.Well}
@@ -132,20 +142,20 @@ func (c *Client) refusal(op call, resp *http.Response, doc []byte) error {
 		return answered(ErrForbidden, fmt.Sprintf(": the ServiceKey (MANA_SERVICE_KEY) does not allow %s %s; AppID (APP_ID) is %q; authserver service-keys create makes one that does",
 			op.method, op.route(), c.config.AppID))
 	}
-	return noVerdict(resp, e.RetryAfter)
+	return c.noVerdict(resp, e.RetryAfter)
 }
 
 // insufficient is a 402, which has to be about what was asked for. It needs no
 // code and no status in its body: no other 402 repeats the amount.
-func insufficient(op call, e envelope) error {
+func (c *Client) insufficient(op call, e envelope) error {
 	var d details
 	if json.Unmarshal(e.Details, &d) != nil {
-		return errNonsense
+		return c.nonsense()
 	}
 	required, agreed := either(d.RequiredCredits, d.Required)
 	available, also := either(d.AvailableCredits, d.Available)
 	if !agreed || !also || op.required == 0 || required != op.required || available < 0 || available >= required {
-		return errNonsense
+		return c.nonsense()
 	}
 	return &InsufficientError{Required: required, Available: available, Operation: op.operation}
 }
@@ -166,10 +176,16 @@ func either(a, b *int64) (int64, bool) {
 // either whether the ledger is well: 429, a redirect, a gateway's 401.
 // The wait that it asks for may stand in the header, or in the body as asked, in
 // seconds.
-func noVerdict(resp *http.Response, asked int64) error {
+func (c *Client) noVerdict(resp *http.Response, asked int64) error {
 	e := &callError{kind: ErrUnavailable, text: fmt.Sprintf("status %d", resp.StatusCode), outcome: httpcall.Unknown}
-	if resp.StatusCode >= http.StatusInternalServerError {
+	switch status := resp.StatusCode; {
+	case status >= http.StatusInternalServerError:
 		e.outcome = httpcall.Ill
+	case status == http.StatusTooManyRequests:
+	case status >= 300 && status < 400:
+		e.text += ": it redirects, and no redirect is followed; is a ledger at " + c.place() + "?"
+	default:
+		e.text += ", which is not a ledger's answer: is one at " + c.place() + "?"
 	}
 	e.retry = e.outcome == httpcall.Ill || resp.StatusCode == http.StatusTooManyRequests
 	if seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 16); err == nil {
