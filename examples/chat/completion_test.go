@@ -49,20 +49,26 @@ func has(t *testing.T, issuer *authtest.Issuer, want int64) {
 	}
 }
 
+// The backend serves users of auth servers of either generation.
 func TestCompletionCostsByLength(t *testing.T) {
 	t.Parallel()
-	issuer := authtest.NewIssuer(t)
-	server := start(t, issuer, devbypass.Config{})
-	response := ask(t, server, issuer, `{"prompt":"two words","maxWords":100}`)
-	if body := read(t, response); response.StatusCode != 200 || strings.Count(body, "data: ") != 6 || !strings.HasPrefix(body, "data: words\n\ndata: two\n\n") {
-		t.Errorf("%d %q", response.StatusCode, body)
+	for name, opts := range map[string][]authtest.Option{"2025": nil, "2026": {authtest.WithGeneration2026()}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			issuer := authtest.NewIssuer(t, opts...)
+			server := start(t, issuer, devbypass.Config{})
+			response := ask(t, server, issuer, `{"prompt":"two words","maxWords":100}`)
+			if body := read(t, response); response.StatusCode != 200 || strings.Count(body, "data: ") != 6 || !strings.HasPrefix(body, "data: words\n\ndata: two\n\n") {
+				t.Errorf("%d %q", response.StatusCode, body)
+			}
+			if response.Header.Get(charge.ReservationHeader) == "" || response.Trailer.Get(charge.TransactionTrailer) == "" {
+				t.Errorf("header %v, trailer %v", response.Header, response.Trailer)
+			}
+			has(t, issuer, 144)
+			read(t, ask(t, server, issuer, `{"prompt":"two words","maxWords":5}`))
+			has(t, issuer, 139)
+		})
 	}
-	if response.Header.Get(charge.ReservationHeader) == "" || response.Trailer.Get(charge.TransactionTrailer) == "" {
-		t.Errorf("header %v, trailer %v", response.Header, response.Trailer)
-	}
-	has(t, issuer, 144)
-	read(t, ask(t, server, issuer, `{"prompt":"two words","maxWords":5}`))
-	has(t, issuer, 139)
 }
 
 func TestCompletionRefused(t *testing.T) {
