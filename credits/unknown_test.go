@@ -1,13 +1,16 @@
 package credits_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -263,4 +266,35 @@ func TestS05NextCallWaits(t *testing.T) {
 			}
 		})
 	})
+}
+
+// A ledger that stays away costs at most 256 goroutines; what comes beyond them
+// is left to expire, and a warning says so.
+func TestS05TooMany(t *testing.T) {
+	t.Parallel()
+	for n, warned := range map[int]bool{256: false, 257: true} {
+		synctest.Test(t, func(t *testing.T) {
+			var log bytes.Buffer
+			ledger := bubbled(t, hang, func(c *credits.Config) {
+				c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				c.Timeout, c.Attempt = time.Hour, time.Hour // none of them gives up meanwhile
+			})
+			var callers sync.WaitGroup
+			for range n {
+				callers.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+					defer cancel()
+					_, err := ledger.Reserve(ctx, credits.ReserveParams{UserID: ada, Amount: 1, Operation: "op"})
+					if !errors.Is(err, credits.ErrUnavailable) {
+						t.Error(err)
+					}
+				})
+			}
+			callers.Wait()
+			synctest.Wait()
+			if text := log.String(); strings.Contains(text, "too many reservations") != warned {
+				t.Errorf("%d reservations: the log is %q", n, text)
+			}
+		})
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/manacore/manacore-go/credits"
 	"github.com/manacore/manacore-go/middleware/charge"
@@ -51,7 +52,11 @@ func runAbandoned(t *testing.T, suite Suite) {
 			if info := <-r.infos; info.Outcome != charge.Refused || !errors.Is(info.Err, credits.ErrUnavailable) {
 				t.Errorf("info %+v", info)
 			}
-			<-released
+			select {
+			case <-released:
+			case <-time.After(20 * time.Second):
+				t.Fatal("what was set aside is not released")
+			}
 			r.taken("ada", 0)
 			if n := r.ran.Load(); n != 0 {
 				t.Errorf("the handler ran %d times", n)
