@@ -259,6 +259,8 @@ func (c *Client) exchange(caller, ctx context.Context, op call, body []byte) (*a
 	req.Header.Set(wire.ServiceKeyHeader, c.config.ServiceKey)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	} else {
+		req.Header.Set("Cache-Control", "no-cache") // a balance of a while ago is none (RFC 9111 section 5.2.1.4)
 	}
 	resp, err := c.http.Do(op.watched(req))
 	if err != nil {

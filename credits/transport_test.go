@@ -1,6 +1,7 @@
 package credits_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -111,5 +112,42 @@ func TestS24ContextReachesTheTransport(t *testing.T) {
 		if got := <-seen; got != "the trace" {
 			t.Errorf("the transport got %v", got)
 		}
+	}
+}
+
+// A relay that keeps answers must not answer for the ledger: a service key is
+// no Authorization, and so a shared cache may store what is asked under it (RFC
+// 9111 section 3).
+func TestS01ReadsAreNotForACache(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(memledger.New(memledger.Config{Free: 150}))
+	t.Cleanup(server.Close)
+	var (
+		lock   sync.Mutex
+		stored = map[string][]byte{}
+	)
+	relay := transport(func(r *http.Request) (*http.Response, error) {
+		lock.Lock()
+		defer lock.Unlock()
+		if known := stored[r.URL.Path]; known != nil && r.Header.Get("Cache-Control") != "no-cache" {
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(bytes.NewReader(known)), Request: r}, nil
+		}
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil || r.Method != http.MethodGet {
+			return resp, err
+		}
+		defer resp.Body.Close()
+		doc, err := io.ReadAll(resp.Body)
+		stored[r.URL.Path] = doc
+		resp.Body = io.NopCloser(bytes.NewReader(doc))
+		return resp, err
+	})
+	r := &rig{t: t}
+	ledger := r.plain(server.URL, &http.Client{Transport: relay})
+	for left := int64(150); left > 0; left -= 50 {
+		if b := must[credits.Balance](t)(ledger.Balance(t.Context(), ada)); b.Available() != left {
+			t.Errorf("%+v, want %d", b, left)
+		}
+		must[credits.Receipt](t)(ledger.Consume(t.Context(), credits.ConsumeParams{UserID: ada, Amount: 50, Operation: "op"}))
 	}
 }
