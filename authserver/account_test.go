@@ -216,7 +216,7 @@ func TestSessionIDsOfNoForm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			kept := config(t)
-			h := serverFor(t, func(c *Config) { c.DatabaseURL, c.KeyEncryptionKey = kept.DatabaseURL, kept.KeyEncryptionKey })
+			h := serverFor(t, func(c *Config) { c.Database.URL, c.Keys.EncryptionKey = kept.Database.URL, kept.Keys.EncryptionKey })
 			h.register("ann")
 			mine := h.login("ann").AccessToken
 			for _, id := range []string{"a%00b", "%ff", "%ed%a0%80", strings.Repeat("x", 10_000)} {

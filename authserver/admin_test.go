@@ -9,7 +9,7 @@ import (
 func TestOpenAdmin(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
-	admin, err := OpenAdmin(t.Context(), Config{SQLitePath: path})
+	admin, err := OpenAdmin(t.Context(), Config{Database: Database{SQLitePath: path}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,7 +19,7 @@ func TestOpenAdmin(t *testing.T) {
 	if files := directory(t, filepath.Dir(path)); len(files) != 1 {
 		t.Errorf("files %v, want the database alone", files)
 	}
-	if _, err := OpenAdmin(t.Context(), Config{SQLitePath: path, PasswordMinLength: 1}); err == nil || !strings.Contains(err.Error(), "PasswordMinLength") {
+	if _, err := OpenAdmin(t.Context(), Config{Database: Database{SQLitePath: path}, Passwords: Passwords{MinLength: 1}}); err == nil || !strings.Contains(err.Error(), "Passwords.MinLength") {
 		t.Errorf("a bad configuration: %v", err)
 	}
 }

@@ -21,79 +21,13 @@ import (
 // Config says how a server is to run. The zero value is a working one: an
 // embedded database in the current directory and the limits of the contract.
 type Config struct {
-	// DatabaseURL names a PostgreSQL database, empty or of the existing
-	// service: postgres://user:password@host:port/database, with the
-	// parameters of libpq, pool_max_conns (default 16) and, for a direct
-	// connection alone, default_query_exec_mode=cache_statement. Several
-	// servers may share one. Empty: the SQLite file at SQLitePath.
-	DatabaseURL string
-	// SQLitePath is the database file, created with mode 0600 where there is
-	// none. Empty: "manacore.db" in the current directory.
-	SQLitePath string
-	// KeyEncryptionKey, 32 bytes, seals the private signing keys at rest.
-	// Empty: the key in the file SQLitePath + ".key", which the first start
-	// makes with mode 0600. With DatabaseURL it is required: all servers on a
-	// database need the same one.
-	KeyEncryptionKey []byte
-
-	// KeyRotation is how often a new signing key takes over: at least 1 h and
-	// AccessTokenTTL, at most 366 days. It is published 15 minutes before, and
-	// the old one for as long as its tokens live. Zero: 30 days. Negative: only
-	// when an operator asks for it.
-	KeyRotation time.Duration
-
-	// Issuer and Audience are the iss and aud of access tokens. Empty:
-	// "manacore".
-	Issuer   string
-	Audience string
-	// AccessTokenTTL is the life of an access token, at most 24 h. Zero: 15
-	// minutes. No access token outlives its session.
-	AccessTokenTTL time.Duration
-	// RefreshTokenTTL is the life of a refresh token, and so of a session that
-	// is not refreshed. Zero: 7 days. At most 366 days.
-	RefreshTokenTTL time.Duration
-	// RememberMeTTL stands in for RefreshTokenTTL where a login asked to be
-	// remembered. Zero: 30 days, or RefreshTokenTTL if that is longer.
-	RememberMeTTL time.Duration
-	// SessionTTL is the life of a session from its login, however often it is
-	// refreshed. Zero: 180 days, or RememberMeTTL if that is longer. At most
-	// 3660 days.
-	SessionTTL time.Duration
-	// SessionRetention is how long a session is kept after its end, by expiry
-	// or revocation, with its refresh tokens, IP address and user agent: at
-	// least 24 h, at most 3660 days. It is deleted within the hour that follows;
-	// its refresh tokens are unknown from then on. In a database of the existing
-	// service that holds for the sessions of that one too. Zero: 30 days.
-	// Negative: for ever.
-	SessionRetention time.Duration
-	// RefreshGrace is how long a spent refresh token still yields its
-	// successor, as long as that one is unused. Zero: 30 s. Negative: not at
-	// all, so that a lost answer costs the session. At most 10 minutes.
-	RefreshGrace time.Duration
-	// PasswordMinLength is the least number of characters of a password at
-	// registration, 8 to 128. Zero: 8.
-	PasswordMinLength int
-
-	// CORSOrigins are the origins, scheme://host[:port], that browsers may
-	// call from with credentials. Empty: none.
-	CORSOrigins []string
-	// TrustedProxies are the peers whose X-Forwarded-For counts. Empty: none,
-	// the remote address is that of the connection.
-	TrustedProxies []netip.Prefix
-	// RateLimits are the limits for one client address.
-	RateLimits RateLimits
-	// RateLimitDisabled switches every rate limit off: for tests and load
-	// runs.
-	RateLimitDisabled bool
-	// Hashing bounds the work on passwords.
-	Hashing Hashing
-
-	// Credits says what users are given.
-	Credits Credits
-	// ServiceKey is a key that opens the credit routes for every app and
-	// operation, beside the keys that an Admin makes for single apps. Empty:
-	// there is none.
-	ServiceKey string
+	Database  Database
+	Tokens    Tokens
+	Sessions  Sessions
+	Passwords Passwords
+	Keys      Keys
+	HTTP      HTTP
+	Credits   Credits
 
 	// Clock tells the time. Nil: the system's.
 	Clock Clock
@@ -105,13 +39,96 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Clock tells the time. AfterFunc calls f on its own goroutine or from
-// whatever moves the clock once d has passed; stop says whether it prevented
-// the call, as [time.Timer.Stop] does. A clock that jumps over several d calls
-// once.
-type Clock interface {
-	Now() time.Time
-	AfterFunc(d time.Duration, f func()) (stop func() bool)
+// Database says where everything is kept.
+type Database struct {
+	// URL names a PostgreSQL database, empty or of the existing service:
+	// postgres://user:password@host:port/database, with the parameters of
+	// libpq, pool_max_conns (default 16) and, for a direct connection alone,
+	// default_query_exec_mode=cache_statement. Several servers may share one.
+	// Empty: the SQLite file at SQLitePath.
+	URL string
+	// SQLitePath is the database file, created with mode 0600 where there is
+	// none. Empty: "manacore.db" in the current directory.
+	SQLitePath string
+}
+
+// Tokens says what access tokens hold and how long they live.
+type Tokens struct {
+	// Issuer and Audience are the iss and aud (RFC 7519 section 4.1). Empty:
+	// "manacore".
+	Issuer   string
+	Audience string
+	// AccessTTL is the life of an access token, 1 s to 24 h. Zero: 15 minutes.
+	// No access token outlives its session.
+	AccessTTL time.Duration
+}
+
+// Sessions says how long sessions and their refresh tokens live.
+type Sessions struct {
+	// RefreshTTL is the life of a refresh token, and so of a session that is
+	// not refreshed: at least Tokens.AccessTTL, at most 366 days. Zero: 7 days.
+	RefreshTTL time.Duration
+	// RememberMeTTL stands in for RefreshTTL where a login asked to be
+	// remembered: at least RefreshTTL, at most 366 days. Zero: 30 days, or
+	// RefreshTTL if that is longer.
+	RememberMeTTL time.Duration
+	// TTL is the life of a session from its login, however often it is
+	// refreshed: at least RememberMeTTL, at most 3660 days. Zero: 180 days, or
+	// RememberMeTTL if that is longer.
+	TTL time.Duration
+	// Retention is how long a session is kept after its end, by expiry or
+	// revocation, with its refresh tokens, IP address and user agent: at least
+	// 24 h, at most 3660 days. It is deleted within the hour that follows; its
+	// refresh tokens are unknown from then on. In a database of the existing
+	// service that holds for the sessions of that one too. Zero: 30 days.
+	// Negative: for ever.
+	Retention time.Duration
+	// RefreshGrace is how long a spent refresh token still yields its
+	// successor, as long as that one is unused. Zero: 30 s. Negative: not at
+	// all, so that a lost answer costs the session. At most 10 minutes.
+	RefreshGrace time.Duration
+}
+
+// Passwords says which are taken and bounds the work on them: each hash takes a
+// core and 19 MiB.
+type Passwords struct {
+	// MinLength is the least number of characters of a password that is set,
+	// 8 to 128. Zero: 8.
+	MinLength int
+	// Concurrency is how many are hashed at once. Zero: GOMAXPROCS.
+	Concurrency int
+	// Queue is how many more requests may wait; the next is answered with
+	// 503 and Retry-After. Zero: 128. Negative: none waits.
+	Queue int
+}
+
+// Keys says how the signing keys are kept and replaced.
+type Keys struct {
+	// EncryptionKey, 32 bytes, seals the private signing keys at rest. Empty:
+	// the key in the file Database.SQLitePath + ".key", which the first start
+	// makes with mode 0600. With Database.URL it is required: all servers on a
+	// database need the same one.
+	EncryptionKey []byte
+	// Rotation is how often a new signing key takes over: at least 1 h and
+	// Tokens.AccessTTL, at most 366 days. It is published 15 minutes before, and
+	// the old one for as long as its tokens live. Zero: 30 days. Negative: only
+	// when an operator asks for it.
+	Rotation time.Duration
+}
+
+// HTTP says who may call, and how often.
+type HTTP struct {
+	// CORSOrigins are the origins, scheme://host[:port], that browsers may
+	// call from with credentials. Empty: none.
+	CORSOrigins []string
+	// TrustedProxies are the peers whose X-Forwarded-For counts. Empty: none,
+	// the remote address is that of the connection.
+	TrustedProxies []netip.Prefix
+	// RateLimits are the limits for one client address.
+	RateLimits RateLimits
+	// RateLimitsDisabled switches every rate limit off: for tests and load
+	// runs.
+	RateLimitsDisabled bool
 }
 
 // RateLimits are limits for one client address each; IPv6 addresses count by
@@ -128,17 +145,8 @@ type Limit struct {
 	Per      time.Duration
 }
 
-// Hashing bounds the work on passwords: each hash takes a core and 19 MiB.
-type Hashing struct {
-	// Concurrency is how many are hashed at once. Zero: GOMAXPROCS.
-	Concurrency int
-	// Queue is how many more requests may wait; the next is answered with
-	// 503 and Retry-After. Zero: 128. Negative: none waits.
-	Queue int
-}
-
 // Credits says what users are given, in free credits, which are spent before
-// paid ones.
+// paid ones, and who may call for every app.
 type Credits struct {
 	// SignupBonus is what an account begins with. Zero: 150. Negative: none.
 	SignupBonus int64
@@ -148,28 +156,41 @@ type Credits struct {
 	// DailyCap is how many free credits an account may reach by daily ones.
 	// Zero: SignupBonus and 30 days of DailyFree.
 	DailyCap int64
+	// ServiceKey is a key that opens the credit routes for every app and
+	// operation, beside the keys that an Admin makes for single apps. Empty:
+	// there is none.
+	ServiceKey string
+}
+
+// Clock tells the time. AfterFunc calls f on its own goroutine or from
+// whatever moves the clock once d has passed; stop says whether it prevented
+// the call, as [time.Timer.Stop] does. A clock that jumps over several d calls
+// once.
+type Clock interface {
+	Now() time.Time
+	AfterFunc(d time.Duration, f func()) (stop func() bool)
 }
 
 const day = 24 * time.Hour
 
 // withDefaults fills in the zero values and refuses what cannot work.
 func (c Config) withDefaults() (Config, error) {
-	c.SQLitePath = cmp.Or(c.SQLitePath, "manacore.db")
-	c.Issuer = cmp.Or(c.Issuer, "manacore")
-	c.Audience = cmp.Or(c.Audience, "manacore")
-	c.AccessTokenTTL = cmp.Or(c.AccessTokenTTL, 15*time.Minute)
-	c.RefreshTokenTTL = cmp.Or(c.RefreshTokenTTL, 7*day)
-	c.RememberMeTTL = cmp.Or(c.RememberMeTTL, max(30*day, c.RefreshTokenTTL))
-	c.SessionTTL = cmp.Or(c.SessionTTL, max(180*day, c.RememberMeTTL))
-	c.SessionRetention = cmp.Or(c.SessionRetention, 30*day)
-	c.RefreshGrace = cmp.Or(c.RefreshGrace, 30*time.Second)
-	c.KeyRotation = cmp.Or(c.KeyRotation, 30*day)
-	c.PasswordMinLength = cmp.Or(c.PasswordMinLength, 8)
-	c.RateLimits.Login = cmp.Or(c.RateLimits.Login, Limit{5, time.Minute})
-	c.RateLimits.Register = cmp.Or(c.RateLimits.Register, Limit{10, time.Hour})
-	c.RateLimits.Default = cmp.Or(c.RateLimits.Default, Limit{100, time.Minute})
-	c.Hashing.Concurrency = cmp.Or(c.Hashing.Concurrency, runtime.GOMAXPROCS(0))
-	c.Hashing.Queue = max(cmp.Or(c.Hashing.Queue, 128), 0)
+	c.Database.SQLitePath = cmp.Or(c.Database.SQLitePath, "manacore.db")
+	c.Tokens.Issuer = cmp.Or(c.Tokens.Issuer, "manacore")
+	c.Tokens.Audience = cmp.Or(c.Tokens.Audience, "manacore")
+	c.Tokens.AccessTTL = cmp.Or(c.Tokens.AccessTTL, 15*time.Minute)
+	c.Sessions.RefreshTTL = cmp.Or(c.Sessions.RefreshTTL, 7*day)
+	c.Sessions.RememberMeTTL = cmp.Or(c.Sessions.RememberMeTTL, max(30*day, c.Sessions.RefreshTTL))
+	c.Sessions.TTL = cmp.Or(c.Sessions.TTL, max(180*day, c.Sessions.RememberMeTTL))
+	c.Sessions.Retention = cmp.Or(c.Sessions.Retention, 30*day)
+	c.Sessions.RefreshGrace = cmp.Or(c.Sessions.RefreshGrace, 30*time.Second)
+	c.Keys.Rotation = cmp.Or(c.Keys.Rotation, 30*day)
+	c.Passwords.MinLength = cmp.Or(c.Passwords.MinLength, 8)
+	c.HTTP.RateLimits.Login = cmp.Or(c.HTTP.RateLimits.Login, Limit{5, time.Minute})
+	c.HTTP.RateLimits.Register = cmp.Or(c.HTTP.RateLimits.Register, Limit{10, time.Hour})
+	c.HTTP.RateLimits.Default = cmp.Or(c.HTTP.RateLimits.Default, Limit{100, time.Minute})
+	c.Passwords.Concurrency = cmp.Or(c.Passwords.Concurrency, runtime.GOMAXPROCS(0))
+	c.Passwords.Queue = max(cmp.Or(c.Passwords.Queue, 128), 0)
 	c.Credits = c.Credits.withDefaults()
 	if c.Clock == nil {
 		c.Clock = clock.System{}
@@ -202,32 +223,32 @@ func (c Config) check() error {
 			errs = append(errs, fmt.Errorf("authserver: "+format, args...))
 		}
 	}
-	require(c.DatabaseURL == "" || len(c.KeyEncryptionKey) > 0,
-		"KeyEncryptionKey (KEY_ENCRYPTION_KEY) is required with DatabaseURL: all servers on a database need the same one, and there is no file to keep it in; make one with: openssl rand -base64 32")
-	require(len(c.KeyEncryptionKey) == 0 || len(c.KeyEncryptionKey) == keys.KEKBytes,
-		"KeyEncryptionKey has %d bytes, not %d", len(c.KeyEncryptionKey), keys.KEKBytes)
-	require(c.AccessTokenTTL >= time.Second && c.AccessTokenTTL <= day, "AccessTokenTTL %v is not within 1 s and 24 h", c.AccessTokenTTL)
-	require(c.KeyRotation < 0 || c.KeyRotation >= max(time.Hour, c.AccessTokenTTL) && c.KeyRotation <= 366*day,
-		"KeyRotation %v is not within 1 h (or AccessTokenTTL, if that is longer) and 366 days", c.KeyRotation)
-	require(c.RefreshTokenTTL >= c.AccessTokenTTL && c.RefreshTokenTTL <= 366*day,
-		"RefreshTokenTTL %v is not within AccessTokenTTL and 366 days", c.RefreshTokenTTL)
-	require(c.RememberMeTTL >= c.RefreshTokenTTL && c.RememberMeTTL <= 366*day,
-		"RememberMeTTL %v is not within RefreshTokenTTL and 366 days", c.RememberMeTTL)
-	require(c.SessionTTL >= c.RememberMeTTL && c.SessionTTL <= 3660*day,
-		"SessionTTL %v is not within RememberMeTTL and 3660 days", c.SessionTTL)
-	require(c.SessionRetention < 0 || c.SessionRetention >= day && c.SessionRetention <= 3660*day,
-		"SessionRetention %v is not within 24 h and 3660 days", c.SessionRetention)
-	require(c.RefreshGrace <= 10*time.Minute, "RefreshGrace %v is over 10 minutes", c.RefreshGrace)
-	require(c.PasswordMinLength >= 8 && c.PasswordMinLength <= form.MaxPassword,
-		"PasswordMinLength %d is not within 8 and %d", c.PasswordMinLength, form.MaxPassword)
-	require(c.Hashing.Concurrency > 0, "Hashing.Concurrency %d is negative", c.Hashing.Concurrency)
-	for _, l := range []Limit{c.RateLimits.Login, c.RateLimits.Register, c.RateLimits.Default} {
+	require(c.Database.URL == "" || len(c.Keys.EncryptionKey) > 0,
+		"Keys.EncryptionKey (KEY_ENCRYPTION_KEY) is required with Database.URL: all servers on a database need the same one, and there is no file to keep it in; make one with: openssl rand -base64 32")
+	require(len(c.Keys.EncryptionKey) == 0 || len(c.Keys.EncryptionKey) == keys.KEKBytes,
+		"Keys.EncryptionKey has %d bytes, not %d", len(c.Keys.EncryptionKey), keys.KEKBytes)
+	require(c.Tokens.AccessTTL >= time.Second && c.Tokens.AccessTTL <= day, "Tokens.AccessTTL %v is not within 1 s and 24 h", c.Tokens.AccessTTL)
+	require(c.Keys.Rotation < 0 || c.Keys.Rotation >= max(time.Hour, c.Tokens.AccessTTL) && c.Keys.Rotation <= 366*day,
+		"Keys.Rotation %v is not within 1 h (or Tokens.AccessTTL, if that is longer) and 366 days", c.Keys.Rotation)
+	require(c.Sessions.RefreshTTL >= c.Tokens.AccessTTL && c.Sessions.RefreshTTL <= 366*day,
+		"Sessions.RefreshTTL %v is not within Tokens.AccessTTL and 366 days", c.Sessions.RefreshTTL)
+	require(c.Sessions.RememberMeTTL >= c.Sessions.RefreshTTL && c.Sessions.RememberMeTTL <= 366*day,
+		"Sessions.RememberMeTTL %v is not within Sessions.RefreshTTL and 366 days", c.Sessions.RememberMeTTL)
+	require(c.Sessions.TTL >= c.Sessions.RememberMeTTL && c.Sessions.TTL <= 3660*day,
+		"Sessions.TTL %v is not within Sessions.RememberMeTTL and 3660 days", c.Sessions.TTL)
+	require(c.Sessions.Retention < 0 || c.Sessions.Retention >= day && c.Sessions.Retention <= 3660*day,
+		"Sessions.Retention %v is not within 24 h and 3660 days", c.Sessions.Retention)
+	require(c.Sessions.RefreshGrace <= 10*time.Minute, "Sessions.RefreshGrace %v is over 10 minutes", c.Sessions.RefreshGrace)
+	require(c.Passwords.MinLength >= 8 && c.Passwords.MinLength <= form.MaxPassword,
+		"Passwords.MinLength %d is not within 8 and %d", c.Passwords.MinLength, form.MaxPassword)
+	require(c.Passwords.Concurrency > 0, "Passwords.Concurrency %d is negative", c.Passwords.Concurrency)
+	for _, l := range []Limit{c.HTTP.RateLimits.Login, c.HTTP.RateLimits.Register, c.HTTP.RateLimits.Default} {
 		require(l.Requests > 0 && l.Per > 0, "rate limit of %d requests per %v: both must be above zero", l.Requests, l.Per)
 	}
 	for _, n := range []int64{c.Credits.SignupBonus, c.Credits.DailyFree, c.Credits.DailyCap} {
 		require(n >= 0 && n <= 31*maxGift, "Credits: %d is not within 0 and %d", n, int64(maxGift))
 	}
-	for _, origin := range c.CORSOrigins {
+	for _, origin := range c.HTTP.CORSOrigins {
 		require(isOrigin(origin), "CORS origin %q is not of the form scheme://host[:port]", origin)
 	}
 	return errors.Join(errs...)

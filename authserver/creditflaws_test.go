@@ -180,7 +180,7 @@ func TestFlaw24UseBeforeAnyRead(t *testing.T) {
 func TestFlaw25TwoServersCannotOverwriteEachOther(t *testing.T) {
 	t.Parallel()
 	h, user, token := spender(t)
-	other := serverFor(t, withServiceKey, func(c *Config) { c.SQLitePath = h.path })
+	other := serverFor(t, withServiceKey, func(c *Config) { c.Database.SQLitePath = h.path })
 	var all sync.WaitGroup
 	for _, server := range []*harness{h, other} {
 		all.Go(func() {
@@ -347,7 +347,7 @@ func TestFlaw49KeysOfOneApp(t *testing.T) {
 func TestFlaw50TwoWebhooksCreditOnce(t *testing.T) {
 	t.Parallel()
 	h, user, token := spender(t)
-	other := serverFor(t, withServiceKey, func(c *Config) { c.SQLitePath = h.path })
+	other := serverFor(t, withServiceKey, func(c *Config) { c.Database.SQLitePath = h.path })
 	var (
 		all     sync.WaitGroup
 		granted atomic.Int64
@@ -372,7 +372,7 @@ func TestFlaw50TwoWebhooksCreditOnce(t *testing.T) {
 func TestFlaw53RecurringWorkOnce(t *testing.T) {
 	t.Parallel()
 	h, user, _ := spender(t)
-	other := serverFor(t, withServiceKey, func(c *Config) { c.SQLitePath = h.path })
+	other := serverFor(t, withServiceKey, func(c *Config) { c.Database.SQLitePath = h.path })
 	h.service("reserve", object{"userId": user, "amount": 100, "reason": "r", "expiresIn": 60})
 	h.clock.Advance(24 * time.Hour)
 	other.clock.Advance(24 * time.Hour)

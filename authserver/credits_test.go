@@ -15,7 +15,7 @@ import (
 const testServiceKey = "service-key-of-the-tests"
 
 // withServiceKey opens the credit routes to every app.
-func withServiceKey(c *Config) { c.ServiceKey = testServiceKey }
+func withServiceKey(c *Config) { c.Credits.ServiceKey = testServiceKey }
 
 // service sends body to a credit route as the app chat.
 func (h *harness) service(operation string, body any, headers ...string) answer {

@@ -11,7 +11,7 @@
 //
 // The zero Config keeps everything in ./manacore.db, an SQLite file that the
 // first start makes, beside ./manacore.db.key, which seals the signing keys
-// in it: back both up, and keep them apart. With Config.DatabaseURL the data is
+// in it: back both up, and keep them apart. With Config.Database.URL the data is
 // in PostgreSQL, and several servers may share it. Command authserver is this
 // package with a configuration from the environment.
 //

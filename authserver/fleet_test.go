@@ -42,10 +42,10 @@ type replica struct {
 // stores are configurations for an empty database.
 var stores = map[string]func(t *testing.T) Config{
 	"SQLite": func(t *testing.T) Config {
-		return Config{SQLitePath: filepath.Join(t.TempDir(), "test.db"), KeyEncryptionKey: testKEK}
+		return Config{Database: Database{SQLitePath: filepath.Join(t.TempDir(), "test.db")}, Keys: Keys{EncryptionKey: testKEK}}
 	},
 	"PostgreSQL": func(t *testing.T) Config {
-		return Config{DatabaseURL: pgtest.New(t), KeyEncryptionKey: testKEK}
+		return Config{Database: Database{URL: pgtest.New(t)}, Keys: Keys{EncryptionKey: testKEK}}
 	},
 }
 
@@ -62,7 +62,7 @@ func eachStore(t *testing.T, test func(f *fleet)) {
 
 func newFleet(t *testing.T, config Config) *fleet {
 	f := &fleet{T: t, clock: clocktest.New(begin), log: &logBuffer{}, kids: map[string]time.Time{}}
-	config.KeyRotation, config.RateLimitDisabled = time.Hour, true
+	config.Keys.Rotation, config.HTTP.RateLimitsDisabled = time.Hour, true
 	config.Clock, config.Logger = f.clock, slog.New(slog.NewTextHandler(f.log, nil))
 	f.config = config
 	return f
@@ -83,7 +83,7 @@ func (f *fleet) start(around ...func(store.Store) store.Store) *replica {
 		f.Fatal(err)
 	}
 	r := &replica{Server: server}
-	r.access = token.Access{Ring: server.keys.Ring, Issuer: cfg.Issuer, Audience: cfg.Audience}
+	r.access = token.Access{Ring: server.keys.Ring, Issuer: cfg.Tokens.Issuer, Audience: cfg.Tokens.Audience}
 	f.servers = append(f.servers, r)
 	f.Cleanup(func() {
 		if err := server.Close(); err != nil {

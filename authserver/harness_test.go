@@ -76,10 +76,10 @@ func serverOver(t *testing.T, wrap func(store.Store) store.Store, change ...func
 	t.Helper()
 	h := &harness{T: t, clock: clocktest.New(begin), log: &logBuffer{}, path: filepath.Join(t.TempDir(), "test.db")}
 	config := Config{
-		SQLitePath:        h.path,
-		RateLimitDisabled: true,
-		Clock:             h.clock,
-		Logger:            slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Database: Database{SQLitePath: h.path},
+		HTTP:     HTTP{RateLimitsDisabled: true},
+		Clock:    h.clock,
+		Logger:   slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, c := range change {
 		c(&config)

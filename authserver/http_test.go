@@ -91,7 +91,7 @@ func TestHEAD(t *testing.T) {
 
 func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
-	h := serverFor(t, func(c *Config) { c.CORSOrigins = []string{"https://app.example.com"} })
+	h := serverFor(t, func(c *Config) { c.HTTP.CORSOrigins = []string{"https://app.example.com"} })
 	for name, a := range map[string]answer{
 		"health":    h.do("GET", "/health", ""),
 		"jwks":      h.do("GET", wire.JWKSPath, ""),
@@ -125,7 +125,7 @@ func TestSecurityHeaders(t *testing.T) {
 func TestCORS(t *testing.T) {
 	t.Parallel()
 	const app, other = "https://app.example.com", "https://evil.example.com"
-	h := serverFor(t, func(c *Config) { c.CORSOrigins = []string{app, "http://localhost:5173"} })
+	h := serverFor(t, func(c *Config) { c.HTTP.CORSOrigins = []string{app, "http://localhost:5173"} })
 	none := serverFor(t)
 	for _, test := range []struct {
 		name   string
@@ -174,7 +174,7 @@ func TestCORS(t *testing.T) {
 
 func TestRateLimits(t *testing.T) {
 	t.Parallel()
-	limited := func(c *Config) { c.RateLimitDisabled = false }
+	limited := func(c *Config) { c.HTTP.RateLimitsDisabled = false }
 	for _, test := range []struct {
 		name, path, body string
 		allowed          int
@@ -221,14 +221,14 @@ func TestRateLimitByClient(t *testing.T) {
 		return h.post(wire.LoginPath, `{}`, "X-Forwarded-For", forwarded).status
 	}
 	one := func(c *Config) {
-		c.RateLimitDisabled = false
-		c.RateLimits.Login = Limit{1, time.Minute}
+		c.HTTP.RateLimitsDisabled = false
+		c.HTTP.RateLimits.Login = Limit{1, time.Minute}
 	}
 	direct := serverFor(t, one)
 	if first, second := login(direct, "192.0.2.1"), login(direct, "192.0.2.2"); first != 400 || second != 429 {
 		t.Errorf("without a trusted proxy: %d, %d", first, second)
 	}
-	proxied := serverFor(t, one, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	proxied := serverFor(t, one, func(c *Config) { c.HTTP.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 	for i, test := range []struct {
 		forwarded string
 		want      int

@@ -41,8 +41,7 @@ func (v victim) run(ctx context.Context) error {
 	clock := clocktest.New(begin)
 	clock.Jump(time.Duration(v.Minutes) * time.Minute)
 	cfg, db, err := openConfigured(ctx, Config{
-		DatabaseURL: v.DatabaseURL, SQLitePath: v.SQLitePath, KeyEncryptionKey: testKEK,
-		KeyRotation: time.Hour, Clock: clock, Logger: slog.New(slog.DiscardHandler),
+		Database: Database{URL: v.DatabaseURL, SQLitePath: v.SQLitePath}, Keys: Keys{EncryptionKey: testKEK, Rotation: time.Hour}, Clock: clock, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return err
@@ -123,7 +122,7 @@ func TestKilledWhileRotating(t *testing.T) {
 					f.advance(44*time.Minute, 11*time.Minute)
 					f.lose(first)
 					f.clock.Jump(time.Minute)
-					victim{f.config.DatabaseURL, f.config.SQLitePath, 45, step, point}.kill(f.T)
+					victim{f.config.Database.URL, f.config.Database.SQLitePath, 45, step, point}.kill(f.T)
 					f.start()
 					f.start()
 					for range 50 {

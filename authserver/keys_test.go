@@ -97,9 +97,9 @@ func TestOneRotationAPeriod(t *testing.T) {
 		for _, row := range rows {
 			dump.WriteString(row.ID + row.PublicKey + row.PrivateKey)
 		}
-		if f.config.DatabaseURL == "" {
+		if f.config.Database.URL == "" {
 			for _, suffix := range []string{"", "-wal"} {
-				content, err := os.ReadFile(f.config.SQLitePath + suffix)
+				content, err := os.ReadFile(f.config.Database.SQLitePath + suffix)
 				if err != nil {
 					f.Fatal(err)
 				}
@@ -250,7 +250,7 @@ func TestRetireKey(t *testing.T) {
 // TestRotateKey: what an operator asks for goes the way of every rotation.
 func TestRotateKey(t *testing.T) {
 	eachStore(t, func(f *fleet) {
-		f.config.KeyRotation = -1
+		f.config.Keys.Rotation = -1
 		f.start()
 		f.start()
 		admin, err := OpenAdmin(f.Context(), f.config)
@@ -346,7 +346,7 @@ func TestWrongKEKChangesNothing(t *testing.T) {
 		f.lose(r)
 		f.clock.Advance(40 * day)
 		wrong := f.config
-		wrong.KeyEncryptionKey = []byte(strings.Repeat("w", 32))
+		wrong.Keys.EncryptionKey = []byte(strings.Repeat("w", 32))
 		if server, err := Open(f.Context(), wrong); err == nil || !strings.Contains(err.Error(), "does not open the private key") {
 			f.Errorf("Open: %v, %v", server, err)
 		}
@@ -396,7 +396,7 @@ func TestAdminMakesNoKeyFile(t *testing.T) {
 	if err := os.Remove(path + ".key"); err != nil {
 		t.Fatal(err)
 	}
-	admin, err := OpenAdmin(t.Context(), Config{SQLitePath: path})
+	admin, err := OpenAdmin(t.Context(), Config{Database: Database{SQLitePath: path}})
 	if err != nil {
 		t.Fatal(err)
 	}

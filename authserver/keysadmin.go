@@ -33,8 +33,8 @@ type SigningKey struct {
 func keysConfig(cfg Config, db keys.Store, counted *meter.Meter) keys.Config {
 	return keys.Config{
 		Store: db, Clock: cfg.Clock, Random: cfg.Random, Logger: cfg.Logger, Meter: counted,
-		KEK:   keys.KEKSource{Key: cfg.KeyEncryptionKey, File: cfg.SQLitePath + ".key"},
-		Every: cfg.KeyRotation, TokenTTL: cfg.AccessTokenTTL,
+		KEK:   keys.KEKSource{Key: cfg.Keys.EncryptionKey, File: cfg.Database.SQLitePath + ".key"},
+		Every: cfg.Keys.Rotation, TokenTTL: cfg.Tokens.AccessTTL,
 	}
 }
 

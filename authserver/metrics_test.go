@@ -39,7 +39,7 @@ func (h *harness) sampled(want map[string]string) {
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	h := serverFor(t, func(c *Config) {
-		c.RateLimitDisabled, c.RateLimits.Register = false, Limit{1, time.Hour}
+		c.HTTP.RateLimitsDisabled, c.HTTP.RateLimits.Register = false, Limit{1, time.Hour}
 	})
 	h.sampled(map[string]string{
 		`authserver_validations_total{verdict="valid"}`:  "0",

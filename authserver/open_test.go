@@ -23,31 +23,31 @@ func TestOpenRefusesConfig(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		{"PostgreSQL without a key", func(c *Config) { c.DatabaseURL = "postgres://user:secret@db/mana" }, "KeyEncryptionKey (KEY_ENCRYPTION_KEY) is required"},
+		{"PostgreSQL without a key", func(c *Config) { c.Database.URL = "postgres://user:secret@db/mana" }, "Keys.EncryptionKey (KEY_ENCRYPTION_KEY) is required"},
 		{"another database", func(c *Config) {
-			c.DatabaseURL, c.KeyEncryptionKey = "mysql://user:secret@db/mana", make([]byte, 32)
+			c.Database.URL, c.Keys.EncryptionKey = "mysql://user:secret@db/mana", make([]byte, 32)
 		}, "does not begin with postgres://"},
-		{"short key", func(c *Config) { c.KeyEncryptionKey = make([]byte, 31) }, "KeyEncryptionKey has 31 bytes, not 32"},
-		{"negative access token", func(c *Config) { c.AccessTokenTTL = -1 }, "AccessTokenTTL"},
-		{"long access token", func(c *Config) { c.AccessTokenTTL = 25 * time.Hour }, "AccessTokenTTL"},
-		{"rotation within the hour", func(c *Config) { c.KeyRotation = 59 * time.Minute }, "KeyRotation"},
-		{"rotation faster than tokens end", func(c *Config) { c.AccessTokenTTL, c.KeyRotation = 2*time.Hour, time.Hour }, "KeyRotation"},
-		{"refresh below access", func(c *Config) { c.RefreshTokenTTL = time.Minute }, "RefreshTokenTTL"},
-		{"remembered below refresh", func(c *Config) { c.RememberMeTTL = time.Hour }, "RememberMeTTL"},
-		{"sessions kept for an hour", func(c *Config) { c.SessionRetention = 24*time.Hour - 1 }, "SessionRetention"},
-		{"sessions kept for a lifetime", func(c *Config) { c.SessionRetention = 3660*day + 1 }, "SessionRetention"},
-		{"long grace", func(c *Config) { c.RefreshGrace = time.Hour }, "RefreshGrace"},
-		{"short passwords", func(c *Config) { c.PasswordMinLength = 7 }, "PasswordMinLength"},
-		{"no hashing", func(c *Config) { c.Hashing.Concurrency = -1 }, "Hashing.Concurrency"},
-		{"half a limit", func(c *Config) { c.RateLimits.Login = Limit{Requests: 5} }, "rate limit of 5 requests per 0s"},
-		{"any origin", func(c *Config) { c.CORSOrigins = []string{"*"} }, `CORS origin "*"`},
-		{"origins by pattern", func(c *Config) { c.CORSOrigins = []string{"https://*.example.com"} }, "CORS origin"},
-		{"origin with a path", func(c *Config) { c.CORSOrigins = []string{"https://example.com/"} }, "CORS origin"},
-		{"origin without a scheme", func(c *Config) { c.CORSOrigins = []string{"example.com"} }, "CORS origin"},
+		{"short key", func(c *Config) { c.Keys.EncryptionKey = make([]byte, 31) }, "Keys.EncryptionKey has 31 bytes, not 32"},
+		{"negative access token", func(c *Config) { c.Tokens.AccessTTL = -1 }, "Tokens.AccessTTL"},
+		{"long access token", func(c *Config) { c.Tokens.AccessTTL = 25 * time.Hour }, "Tokens.AccessTTL"},
+		{"rotation within the hour", func(c *Config) { c.Keys.Rotation = 59 * time.Minute }, "Keys.Rotation"},
+		{"rotation faster than tokens end", func(c *Config) { c.Tokens.AccessTTL, c.Keys.Rotation = 2*time.Hour, time.Hour }, "Keys.Rotation"},
+		{"refresh below access", func(c *Config) { c.Sessions.RefreshTTL = time.Minute }, "Sessions.RefreshTTL"},
+		{"remembered below refresh", func(c *Config) { c.Sessions.RememberMeTTL = time.Hour }, "Sessions.RememberMeTTL"},
+		{"sessions kept for an hour", func(c *Config) { c.Sessions.Retention = 24*time.Hour - 1 }, "Sessions.Retention"},
+		{"sessions kept for a lifetime", func(c *Config) { c.Sessions.Retention = 3660*day + 1 }, "Sessions.Retention"},
+		{"long grace", func(c *Config) { c.Sessions.RefreshGrace = time.Hour }, "RefreshGrace"},
+		{"short passwords", func(c *Config) { c.Passwords.MinLength = 7 }, "Passwords.MinLength"},
+		{"no hashing", func(c *Config) { c.Passwords.Concurrency = -1 }, "Passwords.Concurrency"},
+		{"half a limit", func(c *Config) { c.HTTP.RateLimits.Login = Limit{Requests: 5} }, "rate limit of 5 requests per 0s"},
+		{"any origin", func(c *Config) { c.HTTP.CORSOrigins = []string{"*"} }, `CORS origin "*"`},
+		{"origins by pattern", func(c *Config) { c.HTTP.CORSOrigins = []string{"https://*.example.com"} }, "CORS origin"},
+		{"origin with a path", func(c *Config) { c.HTTP.CORSOrigins = []string{"https://example.com/"} }, "CORS origin"},
+		{"origin without a scheme", func(c *Config) { c.HTTP.CORSOrigins = []string{"example.com"} }, "CORS origin"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			config := Config{SQLitePath: filepath.Join(t.TempDir(), "test.db")}
+			config := Config{Database: Database{SQLitePath: filepath.Join(t.TempDir(), "test.db")}}
 			test.change(&config)
 			server, err := Open(t.Context(), config)
 			if err == nil {
@@ -57,7 +57,7 @@ func TestOpenRefusesConfig(t *testing.T) {
 			if !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
 				t.Errorf("error %q, want %q in it", err, test.want)
 			}
-			if entries, err := os.ReadDir(filepath.Dir(config.SQLitePath)); err != nil || len(entries) != 0 {
+			if entries, err := os.ReadDir(filepath.Dir(config.Database.SQLitePath)); err != nil || len(entries) != 0 {
 				t.Errorf("files were made: %v, %v", entries, err)
 			}
 		})
@@ -77,7 +77,7 @@ func TestKeyEncryptionKey(t *testing.T) {
 		want   string // empty: opens
 	}{
 		{name: "the same file"},
-		{name: "the same configuration", first: Config{KeyEncryptionKey: otherKEK}, second: Config{KeyEncryptionKey: otherKEK}},
+		{name: "the same configuration", first: Config{Keys: Keys{EncryptionKey: otherKEK}}, second: Config{Keys: Keys{EncryptionKey: otherKEK}}},
 		{
 			name: "file lost", want: "no key file at",
 			change: func(t *testing.T, keyFile string) {
@@ -95,8 +95,8 @@ func TestKeyEncryptionKey(t *testing.T) {
 				}
 			},
 		},
-		{name: "from file to configuration", second: Config{KeyEncryptionKey: otherKEK}, want: "does not open the private key"},
-		{name: "from configuration to file", first: Config{KeyEncryptionKey: otherKEK}, want: "no key file at"},
+		{name: "from file to configuration", second: Config{Keys: Keys{EncryptionKey: otherKEK}}, want: "does not open the private key"},
+		{name: "from configuration to file", first: Config{Keys: Keys{EncryptionKey: otherKEK}}, want: "no key file at"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -113,7 +113,7 @@ func TestKeyEncryptionKey(t *testing.T) {
 			}
 			files := directory(t, filepath.Dir(path))
 			config := test.second
-			config.SQLitePath = path
+			config.Database.SQLitePath = path
 			server, err := Open(t.Context(), config)
 			if err == nil {
 				_ = server.Close()
@@ -142,7 +142,7 @@ func TestOpenTogether(t *testing.T) {
 		)
 		for i := range servers {
 			all.Go(func() {
-				servers[i], errs[i] = Open(t.Context(), Config{SQLitePath: path, Logger: slog.New(slog.DiscardHandler)})
+				servers[i], errs[i] = Open(t.Context(), Config{Database: Database{SQLitePath: path}, Logger: slog.New(slog.DiscardHandler)})
 			})
 		}
 		all.Wait()
@@ -168,7 +168,7 @@ func TestOpenTogether(t *testing.T) {
 // openOnce opens and closes a server and returns its JWKS.
 func openOnce(t *testing.T, path string, config Config) string {
 	t.Helper()
-	config.SQLitePath = path
+	config.Database.SQLitePath = path
 	server, err := Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)

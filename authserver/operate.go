@@ -30,10 +30,10 @@ func PendingMigrations(ctx context.Context, config Config) ([]string, error) {
 }
 
 func pendingMigrations(ctx context.Context, cfg Config) ([]string, error) {
-	if cfg.DatabaseURL != "" {
-		return postgres.Pending(ctx, cfg.DatabaseURL)
+	if cfg.Database.URL != "" {
+		return postgres.Pending(ctx, cfg.Database.URL)
 	}
-	return sqlite.Pending(ctx, cfg.SQLitePath)
+	return sqlite.Pending(ctx, cfg.Database.SQLitePath)
 }
 
 // Migrate brings the database's schema up to date, as Open does, makes the
@@ -59,16 +59,16 @@ var ErrBackupElsewhere = errors.New("authserver: a PostgreSQL database is backed
 // mode 0600. Servers may be running on the database meanwhile. It never
 // replaces a file: fs.ErrExist. The key-encryption key is not part of the copy,
 // and the signing keys in it are of no use without: keep it somewhere else.
-// ErrBackupElsewhere with Config.DatabaseURL.
+// ErrBackupElsewhere with Config.Database.URL.
 func Backup(ctx context.Context, config Config, file string) error {
 	cfg, err := config.withDefaults()
 	if err != nil {
 		return err
 	}
-	if cfg.DatabaseURL != "" {
+	if cfg.Database.URL != "" {
 		return ErrBackupElsewhere
 	}
-	if err := sqlite.Backup(ctx, cfg.SQLitePath, file); err != nil {
+	if err := sqlite.Backup(ctx, cfg.Database.SQLitePath, file); err != nil {
 		return fmt.Errorf("authserver: backup: %w", err)
 	}
 	return nil
@@ -106,8 +106,8 @@ func Check(ctx context.Context, config Config) []Finding {
 	if !there {
 		return append(findings, Finding{"database", "not there yet: serve makes it", nil})
 	}
-	if cfg.DatabaseURL == "" {
-		if err := sqlite.Whole(ctx, cfg.SQLitePath); err != nil {
+	if cfg.Database.URL == "" {
+		if err := sqlite.Whole(ctx, cfg.Database.SQLitePath); err != nil {
 			return append(findings, Finding{"database", "", err})
 		}
 	}
@@ -122,22 +122,22 @@ func Check(ctx context.Context, config Config) []Finding {
 
 // database names the database, without a secret.
 func database(cfg Config) string {
-	if cfg.DatabaseURL == "" {
-		return "the SQLite file " + cfg.SQLitePath
+	if cfg.Database.URL == "" {
+		return "the SQLite file " + cfg.Database.SQLitePath
 	}
-	return postgres.Place(cfg.DatabaseURL)
+	return postgres.Place(cfg.Database.URL)
 }
 
 // exists says whether there is a database, or where it could not be made why.
 func exists(cfg Config) (bool, error) {
-	if cfg.DatabaseURL != "" {
+	if cfg.Database.URL != "" {
 		return true, nil
 	}
-	if info, err := os.Stat(cfg.SQLitePath); err == nil && info.Size() > 0 {
+	if info, err := os.Stat(cfg.Database.SQLitePath); err == nil && info.Size() > 0 {
 		return true, nil
 	}
-	if _, err := os.Stat(filepath.Dir(cfg.SQLitePath)); err != nil {
-		return false, fmt.Errorf("%s cannot be made; make its folder first, or name another file: %w", cfg.SQLitePath, err)
+	if _, err := os.Stat(filepath.Dir(cfg.Database.SQLitePath)); err != nil {
+		return false, fmt.Errorf("%s cannot be made; make its folder first, or name another file: %w", cfg.Database.SQLitePath, err)
 	}
 	return false, nil
 }

@@ -53,62 +53,62 @@ func TestCheck(t *testing.T) {
 	}{
 		{name: "good", change: func(*testing.T, *Config) {}, want: "configuration database schema keys credits", says: "1, opened with the key-encryption key from"},
 		{name: "nothing yet", none: true, change: func(*testing.T, *Config) {}, want: "configuration database", says: "serve makes it"},
-		{name: "configuration", none: true, change: func(_ *testing.T, c *Config) { c.PasswordMinLength = 1 }, failed: "configuration", says: "PasswordMinLength"},
+		{name: "configuration", none: true, change: func(_ *testing.T, c *Config) { c.Passwords.MinLength = 1 }, failed: "configuration", says: "Passwords.MinLength"},
 		{name: "no folder", none: true, change: func(_ *testing.T, c *Config) {
-			c.SQLitePath = filepath.Join(filepath.Dir(c.SQLitePath), "nowhere", "x.db")
+			c.Database.SQLitePath = filepath.Join(filepath.Dir(c.Database.SQLitePath), "nowhere", "x.db")
 		},
 			want: "configuration", failed: "database", says: "make its folder first"},
 		{name: "damaged", change: func(t *testing.T, c *Config) {
-			if err := os.WriteFile(c.SQLitePath, bytes.Repeat([]byte("junk"), 2048), 0o600); err != nil {
+			if err := os.WriteFile(c.Database.SQLitePath, bytes.Repeat([]byte("junk"), 2048), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, want: "configuration", failed: "database", says: "restore a backup"},
 		{name: "newer", change: func(t *testing.T, c *Config) {
-			execute(t, c.SQLitePath, `INSERT INTO manacore_migrations (name, applied_at) VALUES ('99999_future.sql', 1)`)
+			execute(t, c.Database.SQLitePath, `INSERT INTO manacore_migrations (name, applied_at) VALUES ('99999_future.sql', 1)`)
 		}, want: "configuration database", failed: "schema", says: "run the newer program"},
 		{name: "older", change: func(t *testing.T, c *Config) {
-			execute(t, c.SQLitePath, `DELETE FROM manacore_migrations WHERE name = (SELECT max(name) FROM manacore_migrations)`)
+			execute(t, c.Database.SQLitePath, `DELETE FROM manacore_migrations WHERE name = (SELECT max(name) FROM manacore_migrations)`)
 		}, want: "configuration database schema", says: "1 migrations to run"},
 		{name: "a damaged page", change: func(t *testing.T, c *Config) {
-			content, err := os.ReadFile(c.SQLitePath)
+			content, err := os.ReadFile(c.Database.SQLitePath)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i := len(content) - 4096; i < len(content); i++ {
 				content[i] = 0xff
 			}
-			if err := os.WriteFile(c.SQLitePath, content, 0o600); err != nil {
+			if err := os.WriteFile(c.Database.SQLitePath, content, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, want: "configuration", failed: "database", says: "is damaged; restore a backup"},
 		{name: "key file lost", change: func(t *testing.T, c *Config) {
-			if err := os.Remove(c.SQLitePath + ".key"); err != nil {
+			if err := os.Remove(c.Database.SQLitePath + ".key"); err != nil {
 				t.Fatal(err)
 			}
 		}, want: "configuration database schema", failed: "keys", says: "restore the file"},
 		{name: "books that do not balance", change: func(t *testing.T, c *Config) {
-			execute(t, c.SQLitePath, `INSERT INTO credit_accounts
+			execute(t, c.Database.SQLitePath, `INSERT INTO credit_accounts
 				(user_id, paid, free, held_paid, held_free, earned, given, spent, entries, last_day, created_at, updated_at)
 				VALUES ('ann', 10, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0)`)
 		}, want: "configuration database schema keys", failed: "credits", says: "ann"},
-		{name: "another key", change: func(_ *testing.T, c *Config) { c.KeyEncryptionKey = make([]byte, 32) },
+		{name: "another key", change: func(_ *testing.T, c *Config) { c.Keys.EncryptionKey = make([]byte, 32) },
 			want: "configuration database schema", failed: "keys", says: "does not open"},
 		{name: "PostgreSQL is down", none: true, change: func(_ *testing.T, c *Config) {
-			c.DatabaseURL, c.KeyEncryptionKey = "postgres://user:secret@127.0.0.1:1/mana?sslmode=disable", testKEK
+			c.Database.URL, c.Keys.EncryptionKey = "postgres://user:secret@127.0.0.1:1/mana?sslmode=disable", testKEK
 		}, want: "configuration", failed: "database", says: "start the server there"},
 		{name: "not a URL", none: true, change: func(_ *testing.T, c *Config) {
-			c.DatabaseURL, c.KeyEncryptionKey = "host=db password=secret", testKEK
+			c.Database.URL, c.Keys.EncryptionKey = "host=db password=secret", testKEK
 		}, want: "configuration", failed: "database", says: "does not begin with postgres://"},
 		{name: "PostgreSQL", none: true, change: func(t *testing.T, c *Config) {
-			c.DatabaseURL, c.KeyEncryptionKey = pgtest.New(t), testKEK
+			c.Database.URL, c.Keys.EncryptionKey = pgtest.New(t), testKEK
 		}, want: "configuration database schema", says: "migrations to run"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			config := Config{SQLitePath: filepath.Join(dir, "test.db")}
+			config := Config{Database: Database{SQLitePath: filepath.Join(dir, "test.db")}}
 			if !test.none {
-				openOnce(t, config.SQLitePath, config)
+				openOnce(t, config.Database.SQLitePath, config)
 			}
 			test.change(t, &config)
 			before := contents(t, dir)
@@ -136,8 +136,8 @@ func TestCheck(t *testing.T) {
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	for name, config := range map[string]Config{
-		"SQLite":     {SQLitePath: filepath.Join(t.TempDir(), "test.db")},
-		"PostgreSQL": {DatabaseURL: pgtest.New(t), KeyEncryptionKey: testKEK},
+		"SQLite":     {Database: Database{SQLitePath: filepath.Join(t.TempDir(), "test.db")}},
+		"PostgreSQL": {Database: Database{URL: pgtest.New(t)}, Keys: Keys{EncryptionKey: testKEK}},
 	} {
 		first, err := PendingMigrations(t.Context(), config)
 		if err != nil || len(first) == 0 {
@@ -161,7 +161,7 @@ func TestBackup(t *testing.T) {
 	h := serverFor(t)
 	h.register("ann")
 	token := h.login("ann").AccessToken
-	config := Config{SQLitePath: h.path}
+	config := Config{Database: Database{SQLitePath: h.path}}
 	copied := filepath.Join(t.TempDir(), "copy.db")
 	if err := Backup(t.Context(), config, copied); err != nil {
 		t.Fatal(err)
@@ -178,12 +178,12 @@ func TestBackup(t *testing.T) {
 	if err := os.WriteFile(copied+".key", kek, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	restored := serverFor(t, func(c *Config) { c.SQLitePath = copied })
+	restored := serverFor(t, func(c *Config) { c.Database.SQLitePath = copied })
 	restored.valid(token, "")
 	restored.login("ann")
 	restored.register("bob") // who came after the backup
 
-	onPostgres := Config{DatabaseURL: "postgres://db/mana", KeyEncryptionKey: testKEK}
+	onPostgres := Config{Database: Database{URL: "postgres://db/mana"}, Keys: Keys{EncryptionKey: testKEK}}
 	if err := Backup(t.Context(), onPostgres, copied+"2"); !errors.Is(err, ErrBackupElsewhere) {
 		t.Errorf("PostgreSQL: %v", err)
 	}

@@ -64,7 +64,7 @@ func TestO21PanicOutsideRequests(t *testing.T) {
 			t.Parallel()
 			chosen := config(t)
 			panicsOutsideRequests(t, func(c *Config) {
-				c.DatabaseURL, c.KeyEncryptionKey = chosen.DatabaseURL, chosen.KeyEncryptionKey
+				c.Database.URL, c.Keys.EncryptionKey = chosen.Database.URL, chosen.Keys.EncryptionKey
 			})
 		})
 	}

@@ -18,7 +18,7 @@ var testKEK = bytes.Repeat([]byte{7}, 32)
 
 // on lets a harness's server use the PostgreSQL database at url.
 func on(url string) func(*Config) {
-	return func(c *Config) { c.DatabaseURL, c.KeyEncryptionKey = url, testKEK }
+	return func(c *Config) { c.Database.URL, c.Keys.EncryptionKey = url, testKEK }
 }
 
 // databases are a new one and one of the existing service.

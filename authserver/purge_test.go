@@ -31,7 +31,7 @@ func TestPurge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := serverFor(t, func(c *Config) { c.SessionRetention = keep }, func(c *Config) { change(t, c) })
+			h := serverFor(t, func(c *Config) { c.Sessions.Retention = keep }, func(c *Config) { change(t, c) })
 			h.register("ann")
 			expired := h.login("ann")
 			tokens := []string{expired.RefreshToken, h.refreshed(expired.RefreshToken).RefreshToken}
@@ -75,7 +75,7 @@ func TestPurge(t *testing.T) {
 // TestPurgeNever: a server that is told to keeps sessions for ever.
 func TestPurgeNever(t *testing.T) {
 	t.Parallel()
-	h := serverFor(t, func(c *Config) { c.SessionRetention, c.KeyRotation = -1, -1 })
+	h := serverFor(t, func(c *Config) { c.Sessions.Retention, c.Keys.Rotation = -1, -1 })
 	token := h.register("ann").Token
 	h.unchanged(func() { h.clock.Advance(10 * 366 * day) })
 	h.refused(h.refresh(token), wire.TokenExpired, wire.RefreshPath, "Refresh token expired")

@@ -35,7 +35,7 @@ func onEveryStore(t *testing.T, run func(t *testing.T, servers []*harness)) {
 				servers := []*harness{serverFor(t, shared)}
 				if count == 2 {
 					path := servers[0].path
-					servers = append(servers, serverFor(t, func(c *Config) { c.SQLitePath = path }, shared))
+					servers = append(servers, serverFor(t, func(c *Config) { c.Database.SQLitePath = path }, shared))
 				}
 				run(t, servers)
 			})

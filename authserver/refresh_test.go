@@ -114,7 +114,7 @@ func TestRefreshGrace(t *testing.T) {
 
 func TestNoGrace(t *testing.T) {
 	t.Parallel()
-	h := serverFor(t, func(c *Config) { c.RefreshGrace = -1 })
+	h := serverFor(t, func(c *Config) { c.Sessions.RefreshGrace = -1 })
 	first := h.register("ann").Token
 	h.refreshed(first)
 	h.refused(h.refresh(first), wire.InvalidToken, wire.RefreshPath, "Invalid refresh token")
@@ -153,7 +153,7 @@ func TestSessionExpiry(t *testing.T) {
 func TestAccessTokenEndsWithItsSession(t *testing.T) {
 	t.Parallel()
 	h := serverFor(t, func(c *Config) {
-		c.RefreshTokenTTL, c.RememberMeTTL, c.SessionTTL = time.Hour, time.Hour, time.Hour
+		c.Sessions.RefreshTTL, c.Sessions.RememberMeTTL, c.Sessions.TTL = time.Hour, time.Hour, time.Hour
 	})
 	h.register("ann")
 	tokens := h.login("ann")

@@ -238,7 +238,7 @@ func TestOpenNeedsRevocations(t *testing.T) {
 	h := serverFor(t)
 	db := &watched{Store: h.server.store}
 	db.noLooks.Store(true)
-	cfg, err := Config{SQLitePath: h.path, Clock: h.clock, Logger: slog.New(slog.DiscardHandler)}.withDefaults()
+	cfg, err := Config{Database: Database{SQLitePath: h.path}, Clock: h.clock, Logger: slog.New(slog.DiscardHandler)}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,11 +23,11 @@ import (
 // limiters are the rate limits by the names that routes give them.
 func limiters(cfg Config) map[web.Limit]web.Limiter {
 	all := map[web.Limit]web.Limiter{web.LimitLogin: nil, web.LimitSignup: nil, web.LimitDefault: nil}
-	if cfg.RateLimitDisabled {
+	if cfg.HTTP.RateLimitsDisabled {
 		return all
 	}
 	for name, l := range map[web.Limit]Limit{
-		web.LimitLogin: cfg.RateLimits.Login, web.LimitSignup: cfg.RateLimits.Register, web.LimitDefault: cfg.RateLimits.Default,
+		web.LimitLogin: cfg.HTTP.RateLimits.Login, web.LimitSignup: cfg.HTTP.RateLimits.Register, web.LimitDefault: cfg.HTTP.RateLimits.Default,
 	} {
 		all[name] = limit.New(string(name), l.Requests, l.Per)
 	}
@@ -51,11 +51,11 @@ func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
 		Out: p.out, Identity: p.people,
 		Verdicts: revocation.NewVerdicts(revocation.VerdictsConfig{Access: p.access, Live: p.people.Live, Clock: cfg.Clock, Log: p.revoked}),
 		KeySet:   func() ([]byte, string) { return p.access.Ring().JWKS() },
-		Counted:  p.counted.Verdict, PasswordMinLength: cfg.PasswordMinLength,
+		Counted:  p.counted.Verdict, PasswordMinLength: cfg.Passwords.MinLength,
 	})
 	credits := creditsapi.New(creditsapi.Config{
 		Out: p.out, Ledger: p.books, DailyFree: cfg.Credits.DailyFree, Users: auth.Users(),
-		Keys: servicekey.NewChecker(servicekey.CheckerConfig{Now: cfg.Clock.Now, Known: knownKeys(cfg.Clock, cfg.Logger, p.db).Get, Single: cfg.ServiceKey}),
+		Keys: servicekey.NewChecker(servicekey.CheckerConfig{Now: cfg.Clock.Now, Known: knownKeys(cfg.Clock, cfg.Logger, p.db).Get, Single: cfg.Credits.ServiceKey}),
 	})
 	database := pinger(cfg.Clock, cfg.Logger, p.counted, p.db.Ping)
 	health := status.New(status.Config{
@@ -64,19 +64,19 @@ func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
 		Signing:  func(now time.Time) error { _, err := p.access.Ring().Signing(now); return err },
 	})
 	return web.Handler(web.Config{
-		Responder: p.out, Limits: limiters(cfg), CORSOrigins: cfg.CORSOrigins,
+		Responder: p.out, Limits: limiters(cfg), CORSOrigins: cfg.HTTP.CORSOrigins,
 		Routes: slices.Concat(auth.Routes(), credits.Routes(), health.Routes()),
 	})
 }
 
 func lifetimes(cfg Config) identity.Lifetimes {
-	return identity.Lifetimes{Idle: cfg.RefreshTokenTTL, Remembered: cfg.RememberMeTTL, Absolute: cfg.SessionTTL}
+	return identity.Lifetimes{Idle: cfg.Sessions.RefreshTTL, Remembered: cfg.Sessions.RememberMeTTL, Absolute: cfg.Sessions.TTL}
 }
 
 // lanes is how many transactions of one kind run at once: with PostgreSQL, one
 // works while the other waits for the disk. SQLite has one writer.
 func lanes(cfg Config) int {
-	if cfg.DatabaseURL != "" {
+	if cfg.Database.URL != "" {
 		return 2
 	}
 	return 1

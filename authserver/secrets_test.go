@@ -25,12 +25,12 @@ func TestNoSecretIsKeptOrLogged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			kept := config(t)
-			keep := func(c *Config) { c.DatabaseURL, c.KeyEncryptionKey = kept.DatabaseURL, kept.KeyEncryptionKey }
+			keep := func(c *Config) { c.Database.URL, c.Keys.EncryptionKey = kept.Database.URL, kept.Keys.EncryptionKey }
 			h := serverFor(t, keep)
 			secrets, live := playSecrets(h, adminOf(h, keep))
 			dump := sqliteDump
-			if kept.DatabaseURL != "" {
-				dump = func(h *harness) string { return postgresDump(h, kept.DatabaseURL) }
+			if kept.Database.URL != "" {
+				dump = func(h *harness) string { return postgresDump(h, kept.Database.URL) }
 			}
 			content, log := dump(h), h.log.String()
 			for name, secret := range secrets {

@@ -48,10 +48,10 @@ func Open(ctx context.Context, config Config) (*Server, error) {
 
 // openStore opens the database that the configuration names.
 func openStore(ctx context.Context, cfg Config) (store.Store, error) {
-	if cfg.DatabaseURL != "" {
-		return postgres.Open(ctx, cfg.DatabaseURL)
+	if cfg.Database.URL != "" {
+		return postgres.Open(ctx, cfg.Database.URL)
 	}
-	return sqlite.Open(ctx, cfg.SQLitePath)
+	return sqlite.Open(ctx, cfg.Database.SQLitePath)
 }
 
 // newServer puts a server together over an open store.
@@ -61,22 +61,22 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	if err != nil {
 		return nil, err
 	}
-	access := token.Access{Ring: keeper.Ring, Issuer: cfg.Issuer, Audience: cfg.Audience}
-	hasher := password.New(cfg.Hashing.Concurrency, cfg.Hashing.Queue, cfg.Random)
+	access := token.Access{Ring: keeper.Ring, Issuer: cfg.Tokens.Issuer, Audience: cfg.Tokens.Audience}
+	hasher := password.New(cfg.Passwords.Concurrency, cfg.Passwords.Queue, cfg.Random)
 	watchKeys(counted, cfg.Clock, access.Ring)
 	watchHashing(counted, hasher)
 	watchSessions(counted, cfg.Clock, cfg.Logger, db)
 	revoked := revocation.New(revocation.Config{Source: db, Clock: cfg.Clock, Logger: cfg.Logger, Meter: counted})
 	out := &web.Responder{
-		Log: cfg.Logger, Clock: cfg.Clock, Trusted: cfg.TrustedProxies, Meter: counted,
+		Log: cfg.Logger, Clock: cfg.Clock, Trusted: cfg.HTTP.TrustedProxies, Meter: counted,
 		Busy: []error{password.ErrBusy, groupcommit.ErrBusy},
 	}
 	work := background.New(background.Config{Clock: cfg.Clock, Logger: cfg.Logger})
 	people := identity.New(identity.Config{
 		Store: db, Access: access, Hasher: hasher, Clock: cfg.Clock, Random: cfg.Random, Log: cfg.Logger,
 		Revocations: revoked, Meter: counted,
-		Lifetimes: lifetimes(cfg), AccessTTL: cfg.AccessTokenTTL, RefreshGrace: cfg.RefreshGrace,
-		PasswordMinLength: cfg.PasswordMinLength, Lanes: lanes(cfg),
+		Lifetimes: lifetimes(cfg), AccessTTL: cfg.Tokens.AccessTTL, RefreshGrace: cfg.Sessions.RefreshGrace,
+		PasswordMinLength: cfg.Passwords.MinLength, Lanes: lanes(cfg),
 	})
 	work.OnClose("refreshes", func() error { people.Close(); return nil })
 	books := ledger.New(ledger.Config{
@@ -97,9 +97,9 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	work.Every("forget revocations", revocation.ForgetInterval, revoked.Forget)
 	work.Every("poll signing keys", keys.PollInterval, keeper.Poll)
 	work.Every("sweep reservations", sweepEvery, sweeper{ledger: books, log: cfg.Logger}.run)
-	if cfg.SessionRetention >= 0 {
+	if cfg.Sessions.Retention >= 0 {
 		work.Every("purge sessions", purgeEvery, purge{
-			people: people, clock: cfg.Clock, log: cfg.Logger, meter: counted, keep: cfg.SessionRetention,
+			people: people, clock: cfg.Clock, log: cfg.Logger, meter: counted, keep: cfg.Sessions.Retention,
 		}.run)
 	}
 	return &Server{store: db, handler: handler, meter: counted, keys: keeper, work: work}, nil

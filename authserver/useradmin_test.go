@@ -16,7 +16,7 @@ import (
 // adminOf opens the database of a harness for an operator.
 func adminOf(h *harness, change ...func(*Config)) *Admin {
 	h.Helper()
-	config := Config{SQLitePath: h.path, Clock: h.clock}
+	config := Config{Database: Database{SQLitePath: h.path}, Clock: h.clock}
 	for _, c := range change {
 		c(&config)
 	}

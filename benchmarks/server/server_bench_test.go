@@ -95,12 +95,12 @@ func listen(b *testing.B, handler http.Handler) (addr string) {
 // open is an auth server as it is deployed, its log included.
 func open(b *testing.B, config authserver.Config) (addr string) {
 	b.Helper()
-	config.RateLimitDisabled = true
+	config.HTTP.RateLimitsDisabled = true
 	config.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
-	if config.DatabaseURL == "" {
-		config.SQLitePath = filepath.Join(b.TempDir(), "bench.db")
+	if config.Database.URL == "" {
+		config.Database.SQLitePath = filepath.Join(b.TempDir(), "bench.db")
 	} else {
-		config.KeyEncryptionKey = make([]byte, 32)
+		config.Keys.EncryptionKey = make([]byte, 32)
 	}
 	server, err := authserver.Open(b.Context(), config)
 	if err != nil {
@@ -160,7 +160,7 @@ func BenchmarkValidate(b *testing.B) {
 		b.Run(database, func(b *testing.B) {
 			var config authserver.Config
 			if database == "PostgreSQL" {
-				config.DatabaseURL = pgtest.New(b)
+				config.Database.URL = pgtest.New(b)
 			}
 			addr, floor := open(b, config), listen(b, empty)
 			refresh := register(b, addr, "validate").Token
@@ -227,7 +227,7 @@ func BenchmarkLogin(b *testing.B) {
 // statement on the same PostgreSQL.
 func BenchmarkRefresh(b *testing.B) {
 	database := pgtest.New(b)
-	addr := open(b, authserver.Config{DatabaseURL: database + "&default_query_exec_mode=cache_statement"})
+	addr := open(b, authserver.Config{Database: authserver.Database{URL: database + "&default_query_exec_mode=cache_statement"}})
 	bare := &bareRotation{pool: pool(b, database)}
 	floor := listen(b, bare)
 	chains, bareChains := make([]string, connections), make([]string, connections)

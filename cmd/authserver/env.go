@@ -36,46 +36,46 @@ var variables = []variable{
 		return err
 	}},
 	{"DATABASE_URL", "PostgreSQL URL, such as postgres://user:password@host:5432/mana; several servers may share it; unset: the SQLite file", "", func(s *settings, v string) error {
-		s.server.DatabaseURL = v
+		s.server.Database.URL = v
 		return nil
 	}},
 	{"SQLITE_PATH", "the SQLite file, made where there is none", "./manacore.db", func(s *settings, v string) error {
-		s.server.SQLitePath = v
+		s.server.Database.SQLitePath = v
 		return nil
 	}},
 	{"KEY_ENCRYPTION_KEY", "32 bytes in base64 that seal the signing keys at rest; required with DATABASE_URL; unset: the file SQLITE_PATH.key, made at the first start", "", func(s *settings, v string) (err error) {
-		s.server.KeyEncryptionKey, err = base64.StdEncoding.DecodeString(v)
-		if err != nil || len(s.server.KeyEncryptionKey) != 32 {
+		s.server.Keys.EncryptionKey, err = base64.StdEncoding.DecodeString(v)
+		if err != nil || len(s.server.Keys.EncryptionKey) != 32 {
 			return errors.New("not the base64 of 32 bytes") // without the value: it is a secret
 		}
 		return nil
 	}},
 	{"KEY_ROTATION", "how often a new signing key takes over, such as 30d; off: only when an operator asks for it", "30d", func(s *settings, v string) (err error) {
-		s.server.KeyRotation, err = durationOrOff(v)
+		s.server.Keys.Rotation, err = durationOrOff(v)
 		return err
 	}},
 	{"JWT_ISSUER", "iss of the access tokens", "manacore", func(s *settings, v string) (err error) {
-		s.server.Issuer, err = name(v)
+		s.server.Tokens.Issuer, err = name(v)
 		return err
 	}},
 	{"JWT_AUDIENCE", "aud of the access tokens", "manacore", func(s *settings, v string) (err error) {
-		s.server.Audience, err = name(v)
+		s.server.Tokens.Audience, err = name(v)
 		return err
 	}},
 	{"JWT_ACCESS_TOKEN_EXPIRY", "life of an access token, such as 15m", "15m", func(s *settings, v string) (err error) {
-		s.server.AccessTokenTTL, err = duration(v)
+		s.server.Tokens.AccessTTL, err = duration(v)
 		return err
 	}},
 	{"JWT_REFRESH_TOKEN_EXPIRY", "life of a refresh token, such as 7d", "7d", func(s *settings, v string) (err error) {
-		s.server.RefreshTokenTTL, err = duration(v)
+		s.server.Sessions.RefreshTTL, err = duration(v)
 		return err
 	}},
 	{"SESSION_RETENTION", "how long a session is kept after its end, with its IP address, such as 30d; off: for ever", "30d", func(s *settings, v string) (err error) {
-		s.server.SessionRetention, err = durationOrOff(v)
+		s.server.Sessions.Retention, err = durationOrOff(v)
 		return err
 	}},
 	{"CORS_ORIGINS", "origins that browsers may call from, comma-separated", "none", func(s *settings, v string) error {
-		s.server.CORSOrigins = list(v)
+		s.server.HTTP.CORSOrigins = list(v)
 		return nil
 	}},
 	{"TRUSTED_PROXIES", "networks whose X-Forwarded-For counts, comma-separated, such as 10.0.0.0/8", "none", func(s *settings, v string) error {
@@ -84,21 +84,21 @@ var variables = []variable{
 			if err != nil {
 				return fmt.Errorf("%q is not a network such as 10.0.0.0/8", network)
 			}
-			s.server.TrustedProxies = append(s.server.TrustedProxies, prefix.Masked())
+			s.server.HTTP.TrustedProxies = append(s.server.HTTP.TrustedProxies, prefix.Masked())
 		}
 		return nil
 	}},
 	{"RATE_LIMIT_TTL", "seconds over which RATE_LIMIT_MAX counts", "60", func(s *settings, v string) error {
 		seconds, err := integer(v, 1, 86400)
-		s.server.RateLimits.Default.Per = time.Duration(seconds) * time.Second
+		s.server.HTTP.RateLimits.Default.Per = time.Duration(seconds) * time.Second
 		return err
 	}},
 	{"RATE_LIMIT_MAX", "requests from one address in RATE_LIMIT_TTL, beside the limits of login and registration", "100", func(s *settings, v string) (err error) {
-		s.server.RateLimits.Default.Requests, err = integer(v, 1, 1_000_000)
+		s.server.HTTP.RateLimits.Default.Requests, err = integer(v, 1, 1_000_000)
 		return err
 	}},
 	{"RATE_LIMIT_DISABLED", "true switches every limit off, for tests and load runs; refused with NODE_ENV=production", "false", func(s *settings, v string) (err error) {
-		s.server.RateLimitDisabled, err = strconv.ParseBool(v)
+		s.server.HTTP.RateLimitsDisabled, err = strconv.ParseBool(v)
 		if err != nil {
 			return fmt.Errorf("%q is neither true nor false", v)
 		}
@@ -113,7 +113,7 @@ var variables = []variable{
 		return err
 	}},
 	{"MANA_CORE_SERVICE_KEY", "a key that opens the credit routes for every app; better: one for each app", "none", func(s *settings, v string) error {
-		s.server.ServiceKey = v
+		s.server.Credits.ServiceKey = v
 		return nil
 	}},
 	{"METRICS_ADDR", "host:port that serves /metrics to everybody who reaches it, such as 127.0.0.1:9464; off: nowhere; unset: on PORT, to programs on this machine alone", "", func(s *settings, v string) error {
@@ -130,7 +130,7 @@ var variables = []variable{
 // unset.
 func fromEnv(getenv func(string) string) (settings, error) {
 	s := settings{port: 3001}
-	s.server.RateLimits.Default = authserver.Limit{Requests: 100, Per: time.Minute}
+	s.server.HTTP.RateLimits.Default = authserver.Limit{Requests: 100, Per: time.Minute}
 	var errs []error
 	for _, v := range variables {
 		if value := getenv(v.name); value != "" {
@@ -139,7 +139,7 @@ func fromEnv(getenv func(string) string) (settings, error) {
 			}
 		}
 	}
-	if s.server.RateLimitDisabled && getenv("NODE_ENV") == "production" {
+	if s.server.HTTP.RateLimitsDisabled && getenv("NODE_ENV") == "production" {
 		errs = append(errs, errors.New("RATE_LIMIT_DISABLED: refused with NODE_ENV=production"))
 	}
 	return s, errors.Join(errs...)

@@ -22,13 +22,13 @@ func TestFromEnv(t *testing.T) {
 		env  map[string]string
 		want settings
 	}{
-		{"nothing", nil, settings{port: 3001, server: authserver.Config{RateLimits: usual}}},
+		{"nothing", nil, settings{port: 3001, server: authserver.Config{HTTP: authserver.HTTP{RateLimits: usual}}}},
 		{"empty is unset", map[string]string{"PORT": "", "RATE_LIMIT_MAX": "", "JWT_ISSUER": "", "NODE_ENV": ""},
-			settings{port: 3001, server: authserver.Config{RateLimits: usual}}},
+			settings{port: 3001, server: authserver.Config{HTTP: authserver.HTTP{RateLimits: usual}}}},
 		{"rotation off", map[string]string{"KEY_ROTATION": "off"},
-			settings{port: 3001, server: authserver.Config{RateLimits: usual, KeyRotation: -1}}},
+			settings{port: 3001, server: authserver.Config{HTTP: authserver.HTTP{RateLimits: usual}, Keys: authserver.Keys{Rotation: -1}}}},
 		{"sessions kept for ever", map[string]string{"SESSION_RETENTION": "off"},
-			settings{port: 3001, server: authserver.Config{RateLimits: usual, SessionRetention: -1}}},
+			settings{port: 3001, server: authserver.Config{HTTP: authserver.HTTP{RateLimits: usual}, Sessions: authserver.Sessions{Retention: -1}}}},
 		{"everything", map[string]string{
 			"PORT": "0", "DATABASE_URL": "postgres://db", "SQLITE_PATH": "/data/mana.db",
 			"KEY_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString(key),
@@ -39,15 +39,16 @@ func TestFromEnv(t *testing.T) {
 			"CORS_ORIGINS": "https://a.example.com, http://localhost:5173,", "TRUSTED_PROXIES": "10.0.0.7/8",
 			"RATE_LIMIT_TTL": "30", "RATE_LIMIT_MAX": "50", "RATE_LIMIT_DISABLED": "true", "NODE_ENV": "development",
 		}, settings{port: 0, metrics: "127.0.0.1:9464", server: authserver.Config{
-			DatabaseURL: "postgres://db", SQLitePath: "/data/mana.db", KeyEncryptionKey: key,
-			Issuer: "https://auth.example.com", Audience: "mana",
-			AccessTokenTTL: 5 * time.Minute, RefreshTokenTTL: 14 * 24 * time.Hour,
-			KeyRotation:       90 * 24 * time.Hour,
-			SessionRetention:  60 * 24 * time.Hour,
-			CORSOrigins:       []string{"https://a.example.com", "http://localhost:5173"},
-			TrustedProxies:    []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
-			RateLimits:        authserver.RateLimits{Default: authserver.Limit{Requests: 50, Per: 30 * time.Second}},
-			RateLimitDisabled: true,
+			Database: authserver.Database{URL: "postgres://db", SQLitePath: "/data/mana.db"},
+			Tokens:   authserver.Tokens{Issuer: "https://auth.example.com", Audience: "mana", AccessTTL: 5 * time.Minute},
+			Sessions: authserver.Sessions{RefreshTTL: 14 * 24 * time.Hour, Retention: 60 * 24 * time.Hour},
+			Keys:     authserver.Keys{EncryptionKey: key, Rotation: 90 * 24 * time.Hour},
+			HTTP: authserver.HTTP{
+				CORSOrigins:        []string{"https://a.example.com", "http://localhost:5173"},
+				TrustedProxies:     []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+				RateLimits:         authserver.RateLimits{Default: authserver.Limit{Requests: 50, Per: 30 * time.Second}},
+				RateLimitsDisabled: true,
+			},
 		}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -25,7 +25,7 @@ func TestReplicas(t *testing.T) {
 	robin := &roundRobin{transport: transport}
 	for range 3 {
 		server, err := authserver.Open(t.Context(), authserver.Config{
-			DatabaseURL: database, KeyEncryptionKey: make([]byte, 32), Logger: silent,
+			Database: authserver.Database{URL: database}, Keys: authserver.Keys{EncryptionKey: make([]byte, 32)}, Logger: silent,
 		})
 		if err != nil {
 			t.Fatal(err)

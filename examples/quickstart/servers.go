@@ -37,8 +37,8 @@ func start(ctx context.Context, log *slog.Logger, backend func(client.Verifier) 
 	s.closers = append(s.closers, func() error { return os.RemoveAll(dir) })
 
 	server, err := authserver.Open(ctx, authserver.Config{
-		SQLitePath: filepath.Join(dir, "manacore.db"),
-		Logger:     log.With("server", "auth"),
+		Database: authserver.Database{SQLitePath: filepath.Join(dir, "manacore.db")},
+		Logger:   log.With("server", "auth"),
 	})
 	if err != nil {
 		return nil, err

@@ -65,8 +65,8 @@ func fake(t *testing.T) source {
 // token; what they can't is forged from its good one.
 func real(t *testing.T) source {
 	config := authserver.Config{
-		SQLitePath: filepath.Join(t.TempDir(), "auth.db"),
-		Logger:     slog.New(slog.DiscardHandler),
+		Database: authserver.Database{SQLitePath: filepath.Join(t.TempDir(), "auth.db")},
+		Logger:   slog.New(slog.DiscardHandler),
 	}
 	anHourAgo := config
 	anHourAgo.Clock = authtest.NewClock(time.Now().Add(-time.Hour))
@@ -86,7 +86,7 @@ func real(t *testing.T) source {
 	}
 	s.odd = func() odd {
 		issuer, audience := config, config
-		issuer.Issuer, audience.Audience = "other-issuer", "other-audience"
+		issuer.Tokens.Issuer, audience.Tokens.Audience = "other-issuer", "other-audience"
 		return odd{
 			expired:       expired,
 			wrongIssuer:   login(t, openServer(t, issuer).URL).AccessToken,

@@ -106,8 +106,8 @@ type running struct {
 func start(t *testing.T, path string, clock *authtest.Clock) *running {
 	t.Helper()
 	auth, err := authserver.Open(t.Context(), authserver.Config{
-		SQLitePath: path, ServiceKey: authtest.ServiceKey,
-		RateLimitDisabled: true, Clock: clock, Logger: slog.New(slog.DiscardHandler),
+		Database: authserver.Database{SQLitePath: path}, Credits: authserver.Credits{ServiceKey: authtest.ServiceKey},
+		HTTP: authserver.HTTP{RateLimitsDisabled: true}, Clock: clock, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -33,17 +33,18 @@ type setup struct {
 // config is the one place that knows the fields of authserver.Config.
 func config(p place, s setup, clock *clock, random io.Reader) authserver.Config {
 	return authserver.Config{
-		DatabaseURL:       p.url,
-		SQLitePath:        p.path,
-		KeyEncryptionKey:  bytes.Repeat([]byte{7}, 32),
-		Issuer:            s.issuer,
-		CORSOrigins:       []string{"https://app.example.com"},
-		TrustedProxies:    []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		RateLimitDisabled: !s.limited,
-		ServiceKey:        serviceKey,
-		Clock:             clock,
-		Random:            random,
-		Logger:            slog.New(slog.DiscardHandler),
+		Database: authserver.Database{URL: p.url, SQLitePath: p.path},
+		Keys:     authserver.Keys{EncryptionKey: bytes.Repeat([]byte{7}, 32)},
+		Tokens:   authserver.Tokens{Issuer: s.issuer},
+		HTTP: authserver.HTTP{
+			CORSOrigins:        []string{"https://app.example.com"},
+			TrustedProxies:     []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+			RateLimitsDisabled: !s.limited,
+		},
+		Credits: authserver.Credits{ServiceKey: serviceKey},
+		Clock:   clock,
+		Random:  random,
+		Logger:  slog.New(slog.DiscardHandler),
 	}
 }
 
