@@ -1,8 +1,8 @@
-// Package background has the work that a server does by itself: workers that
-// run again and again in a [Group], and questions of which the answer is
-// remembered for a while, a [Remembered].
+// Package background runs the work that a server does by itself. A [Group] runs
+// workers at intervals. A [Remembered] asks a question and caches the answer
+// for a while.
 //
-// Nothing above that work recovers from a panic, so that this package does: a
-// panic is an error of the run or of the question, the log has it with the
-// stack, and the process lives.
+// No caller could recover a panic in such work, so this package does. The panic
+// becomes the error of the run or of the question, it is logged with its stack,
+// and the process lives.
 package background

@@ -14,18 +14,18 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/clock"
 )
 
-// Config is what a Group is made of.
+// Config configures a Group.
 type Config struct {
-	// Clock says when a worker runs. Nil: the system's.
+	// Clock says when a worker runs. Nil means the system's clock.
 	Clock clock.Clock
-	// Logger gets an error for a panic. Nil: slog.Default().
+	// Logger gets an error for each panic. Nil means slog.Default().
 	Logger *slog.Logger
 }
 
 // Group runs workers until it is closed. It is safe for concurrent use.
 type Group struct {
 	config Config
-	ctx    context.Context // of every run
+	ctx    context.Context // the context of every run
 	cancel context.CancelFunc
 
 	lock    sync.Mutex
@@ -34,16 +34,16 @@ type Group struct {
 	closers []closer
 
 	closing sync.Once
-	err     error // of Close
+	err     error // what Close returned
 }
 
-// closer is something that is to be done at the end.
+// closer is a function that Close calls.
 type closer struct {
 	name string
 	f    func() error
 }
 
-// New makes a group without a worker. End it with Close.
+// New makes a group without workers. End it with Close.
 func New(config Config) *Group {
 	if config.Clock == nil {
 		config.Clock = clock.System{}
@@ -53,10 +53,11 @@ func New(config Config) *Group {
 	return &Group{config: config, ctx: ctx, cancel: cancel}
 }
 
-// Every runs f again and again, each time when the interval, which is above
-// zero, has passed since the end of the run before. The first run comes after
-// one interval. Close cancels the context of a run. The group keeps the error of
-// the last run and logs none: f knows which are worth a line. After Close it does nothing.
+// Every runs f at an interval, which is above zero, until the group is closed.
+// The interval counts from the end of the run before, and the first run comes
+// after one interval. Close cancels the context of a run. The group keeps the
+// error of the last run and does not log it, because f knows which errors
+// belong in the log. After Close, Every does nothing.
 func (g *Group) Every(name string, interval time.Duration, f func(context.Context) error) {
 	g.lock.Lock()
 	defer g.lock.Unlock()
@@ -68,8 +69,8 @@ func (g *Group) Every(name string, interval time.Duration, f func(context.Contex
 	w.schedule()
 }
 
-// OnClose has Close call f after the workers have ended: the function that was
-// added last is called first. After Close it does nothing.
+// OnClose makes Close call f after the workers have ended. The function that
+// was added last is called first. After Close, OnClose does nothing.
 func (g *Group) OnClose(name string, f func() error) {
 	g.lock.Lock()
 	defer g.lock.Unlock()
@@ -79,8 +80,8 @@ func (g *Group) OnClose(name string, f func() error) {
 }
 
 // Close ends the workers, waits for the runs under way, and then calls the
-// functions of OnClose. Its error is that of those functions, each with its
-// name. A second call waits for the first and returns the same.
+// functions of OnClose. Its error joins the errors of those functions, each
+// with its name. A second call waits for the first and returns the same error.
 func (g *Group) Close() error {
 	g.closing.Do(func() {
 		g.cancel()
@@ -102,7 +103,7 @@ func (g *Group) Close() error {
 	return g.err
 }
 
-// Workers tells of each worker, in the order in which they were added.
+// Workers reports on each worker, in the order in which they were added.
 func (g *Group) Workers() []Worker {
 	g.lock.Lock()
 	workers := slices.Clone(g.workers)
@@ -114,7 +115,7 @@ func (g *Group) Workers() []Worker {
 	return list
 }
 
-// protect is f, with a panic as its error.
+// protect calls f and turns a panic into an error.
 func (g *Group) protect(name string, f func() error) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -125,7 +126,7 @@ func (g *Group) protect(name string, f func() error) (err error) {
 	return f()
 }
 
-// panicError is the error of what panicked.
+// panicError is the error that a panic becomes.
 type panicError struct{ reason string }
 
 func (e *panicError) Error() string { return "panic: " + e.reason }

@@ -12,41 +12,44 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/clock"
 )
 
-// RememberedConfig is what a Remembered is made of. The times are above zero.
+// RememberedConfig configures a Remembered. The times are above zero.
 type RememberedConfig struct {
-	// Clock says how old an answer is. Nil: the system's.
+	// Clock says how old an answer is. Nil means the system's clock.
 	Clock clock.Clock
-	// Fresh is how long an answer serves, from the moment of the question.
+	// Fresh is how long an answer is used, counted from the moment of the
+	// question.
 	Fresh time.Duration
-	// Retry is how long a failure serves, from its moment, before the question
-	// is put again.
+	// Retry is how long a failure is used, counted from its own moment, before
+	// the question is asked again.
 	Retry time.Duration
 	// Timeout bounds one question, in the system's time.
 	Timeout time.Duration
-	// Logger gets an error for a panic. Nil: slog.Default().
+	// Logger gets an error for each panic. Nil means slog.Default().
 	Logger *slog.Logger
 }
 
-// Remembered asks a question and remembers the answer for a while. However many
-// want to know, and however often, one question is under way at a time. It is
-// safe for concurrent use.
+// Remembered asks a question and caches the answer for a while. However many
+// callers there are, one question is under way at a time. It is safe for
+// concurrent use.
 type Remembered[T any] struct {
 	config RememberedConfig
 	ask    func(context.Context) (T, error)
 
 	lock sync.Mutex
-	last *question[T] // under way or answered; nil: none was asked
+	last *question[T] // under way or answered; nil until the first is asked
 }
 
-// question is one that was put. The answer is there when done is closed.
+// question is a question that was asked. Its answer is complete when done is
+// closed.
 type question[T any] struct {
 	done   chan struct{}
 	answer T
 	err    error
-	from   time.Time // since when the answer, or the failure, serves
+	from   time.Time // when the answer, or the failure, begins to be used
 }
 
-// NewRemembered asks nothing yet. ask has to return when its context ends.
+// NewRemembered makes a Remembered that has asked nothing yet. ask has to
+// return when its context ends.
 func NewRemembered[T any](config RememberedConfig, ask func(context.Context) (T, error)) *Remembered[T] {
 	if config.Clock == nil {
 		config.Clock = clock.System{}
@@ -55,11 +58,11 @@ func NewRemembered[T any](config RememberedConfig, ask func(context.Context) (T,
 	return &Remembered[T]{config: config, ask: ask}
 }
 
-// Get answers what is remembered, or waits for the question that is under way,
-// or puts it. The answer is as it was at most Fresh and Timeout ago. An error is
-// that of the question, context.DeadlineExceeded among them where it took longer
-// than Timeout, or that of ctx if it ended before there was an answer: the
-// question goes on, because others may wait for it.
+// Get returns the cached answer. Where there is none, it waits for the question
+// that is under way, or asks it. The answer is at most Fresh and Timeout old.
+// The error is that of the question, which is context.DeadlineExceeded where
+// the question took longer than Timeout. Where ctx ends first, the error is
+// that of ctx, and the question goes on, because others may wait for it.
 func (r *Remembered[T]) Get(ctx context.Context) (T, error) {
 	q := r.current()
 	select {
@@ -76,20 +79,21 @@ func (r *Remembered[T]) Get(ctx context.Context) (T, error) {
 	}
 }
 
-// current is the question whose answer serves now.
+// current returns the question whose answer is used now, and asks it where
+// there is none.
 func (r *Remembered[T]) current() *question[T] {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	now := r.config.Clock.Now()
 	if r.last == nil || !r.serves(r.last, now) {
 		r.last = &question[T]{done: make(chan struct{})}
-		go r.put(r.last, now)
+		go r.run(r.last, now)
 	}
 	return r.last
 }
 
-// serves says whether a question is under way, or was answered lately enough. A
-// clock that was set back makes every answer too old.
+// serves reports whether a question is under way or was answered recently
+// enough. A clock that was set back makes every answer too old.
 func (r *Remembered[T]) serves(q *question[T], now time.Time) bool {
 	select {
 	case <-q.done:
@@ -104,9 +108,9 @@ func (r *Remembered[T]) serves(q *question[T], now time.Time) bool {
 	return age >= 0 && age < keep
 }
 
-// put puts a question, on a context of its own: a caller that leaves fails only
-// itself.
-func (r *Remembered[T]) put(q *question[T], now time.Time) {
+// run asks a question on a context of its own, so that a caller that leaves
+// fails only itself.
+func (r *Remembered[T]) run(q *question[T], now time.Time) {
 	defer close(q.done)
 	ctx, cancel := context.WithTimeout(context.Background(), r.config.Timeout)
 	defer cancel()
@@ -117,8 +121,8 @@ func (r *Remembered[T]) put(q *question[T], now time.Time) {
 	}
 }
 
-// protected is ask, with a panic as its error. An answer that came with an
-// error is none.
+// protected calls ask and turns a panic into an error. An answer that comes
+// with an error is dropped.
 func (r *Remembered[T]) protected(ctx context.Context) (answer T, err error) {
 	defer func() {
 		var none T

@@ -6,18 +6,19 @@ import (
 	"time"
 )
 
-// Worker is what a worker last did.
+// Worker reports what a worker did last.
 type Worker struct {
 	Name string
-	// LastRun is when the last run that has ended began. Zero: there was none.
+	// LastRun is when the last completed run began. Zero means that no run has
+	// completed.
 	LastRun time.Time
 	// Took is how long that run took.
 	Took time.Duration
-	// Err is the error of that run. Nil: it went well, or there was none.
+	// Err is the error of that run, or nil.
 	Err error
 }
 
-// worker runs f again and again. One timer is set at a time, and none while f
+// worker runs f at an interval. One timer is set at a time, and none while f
 // runs.
 type worker struct {
 	group    *Group

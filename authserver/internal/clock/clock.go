@@ -1,12 +1,13 @@
-// Package clock tells the time, so that a test can tell another one.
+// Package clock tells the time through a value, so that a test can set the
+// time.
 package clock
 
 import "time"
 
-// Clock tells the time. AfterFunc calls f on its own goroutine or from
-// whatever moves the clock once d has passed; stop says whether it prevented
-// the call, as [time.Timer.Stop] does. A clock that jumps over several d calls
-// once.
+// Clock tells the time. AfterFunc calls f once d has passed, on a goroutine of
+// its own or on the one that moves the clock. stop reports whether it prevented
+// the call, as [time.Timer.Stop] does. A clock that jumps ahead by several d
+// calls f once.
 type Clock interface {
 	Now() time.Time
 	AfterFunc(d time.Duration, f func()) (stop func() bool)

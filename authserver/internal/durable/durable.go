@@ -1,4 +1,4 @@
-// Package durable makes files that are there as a whole or not at all.
+// Package durable creates files that are either complete or not there.
 package durable
 
 import (
@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 )
 
-// Create makes the file at path with mode 0600 and the content that write
-// gives to the file that it is handed, which is in the same folder and empty.
-// The content is on the disk before its name exists. fs.ErrExist where there
-// is something at path: it is left as it is.
+// Create makes the file at path with mode 0600. write gets the name of an empty
+// temporary file in the same folder, and fills that file. The content is on the
+// disk before the name path exists. Where there is something at path already,
+// Create leaves it as it is and returns fs.ErrExist.
 func Create(path string, write func(temp string) error) (err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s: %w", path, fs.ErrExist)

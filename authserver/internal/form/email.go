@@ -19,9 +19,9 @@ var (
 )
 
 // NormalEmail checks an e-mail address and returns the form in which it is
-// stored and looked up: Unicode NFC, lower case. ok is false for what is no
-// address, for a domain without a dot and for an address over 254 bytes (RFC
-// 5321 section 4.5.3.1).
+// stored and looked up: Unicode NFC, lower case. ok is false for a text that is
+// not an address, for a domain without a dot and for an address over 254 bytes
+// (RFC 5321 section 4.5.3.1).
 func NormalEmail(s string) (address string, ok bool) {
 	if !utf8.ValidString(s) || len(s) > 254 {
 		return "", false

@@ -1,10 +1,10 @@
 // Package form checks what callers send: JSON objects, query strings and the
 // arguments of an operator's commands, by the same rules and in the same words.
 //
-// A form is a list of fields. Each is a value that says how it is called, what
-// it holds and where that goes, so that the check and the description of a
-// route come from one declaration. What is wrong is told in the wording of
-// class-validator, one text a failed constraint, in the order of the fields.
+// A form is a list of fields. A field says its name, what it holds and where
+// the value goes, so that the check and the description of a route come from
+// one declaration. Problems are worded as class-validator words them, one text
+// for each failed constraint, in the order of the fields.
 package form
 
 import (
@@ -22,16 +22,17 @@ import (
 // maxProblems is how many failed constraints an answer lists.
 const maxProblems = 20
 
-// ErrMalformed: the body is no JSON object, or one with duplicate names or
-// invalid UTF-8.
+// ErrMalformed means that the body is not a JSON object, or has duplicate names
+// or invalid UTF-8.
 var ErrMalformed = errors.New("not a valid JSON object")
 
-// InvalidError says which constraints failed, at most 20.
+// InvalidError lists the constraints that failed, at most 20.
 type InvalidError struct{ Problems []string }
 
 func (e *InvalidError) Error() string { return strings.Join(e.Problems, ", ") }
 
-// Invalid is an InvalidError of problems, or nil where there are none.
+// Invalid returns an InvalidError with the problems, or nil where there are
+// none.
 func Invalid(problems []string) error {
 	if len(problems) == 0 {
 		return nil
@@ -43,8 +44,8 @@ func Invalid(problems []string) error {
 // characters unless Type says otherwise.
 type Schema struct {
 	Type     string // "string", "integer", "boolean" or "object"
-	Format   string // "email", "password", "uuid", "date"; empty: none
-	Min, Max int64  // length of a string, size of a number; zero: none
+	Format   string // "email", "password", "uuid", "date" or empty
+	Min, Max int64  // bounds of a string's length or of a number; zero means no bound
 }
 
 // Field is one property of a form.
@@ -52,15 +53,15 @@ type Field struct {
 	Name     string
 	Required bool
 	Schema   Schema
-	// take decodes the property, which is nil where it is absent, puts it where
-	// the field belongs, and says what is wrong with it.
+	// take decodes the property, stores the value and returns what is wrong
+	// with it. raw is nil where the property is absent.
 	take func(name string, raw jsontext.Value) (problems []string)
 }
 
 // Parse reads a JSON object into fields. An empty body is an empty object, so
-// that the answer names what is missing. An InvalidError tells of failed
-// constraints, among them every property that is no field; ErrMalformed of
-// everything else that is wrong with the body.
+// that the answer names what is missing. The error is an InvalidError where
+// constraints failed; a property without a field is one of them. It is
+// ErrMalformed for everything else that is wrong with the body.
 func Parse(body []byte, fields []Field) error {
 	var sent map[string]jsontext.Value
 	if len(body) > 0 {
@@ -89,11 +90,11 @@ func shorten(name string) string {
 	return string([]rune(name)[:longest]) + "…"
 }
 
-// absent says whether a property is not there or null, which is the same to
-// clients of the field.
+// absent reports whether a property is missing or null. Existing clients make
+// no difference between the two.
 func absent(raw jsontext.Value) bool { return raw == nil || raw.Kind() == 'n' }
 
-// decode decodes a property into v and says whether it is there and has that
+// decode decodes a property into v and reports whether it is there and has that
 // type.
 func decode(raw jsontext.Value, v any) bool { return !absent(raw) && json.Unmarshal(raw, v) == nil }
 

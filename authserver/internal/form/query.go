@@ -7,17 +7,18 @@ import (
 )
 
 // Param is one parameter of a query string. Parameters that no Param names are
-// ignored, as everywhere on the web.
+// ignored, as is usual on the web.
 type Param struct {
 	Name   string
 	Schema Schema
-	// take reads the values of the parameter, of which there may be none, and
-	// says what is wrong with them.
+	// take reads the values of the parameter, which may be none, and returns
+	// what is wrong with them.
 	take func(name string, values []string) (problems []string)
 }
 
-// ParseQuery reads a query string into parameters. ErrMalformed where it is
-// none, an InvalidError where constraints failed.
+// ParseQuery reads a query string into parameters. The error is ErrMalformed
+// where raw is not a query string, and an InvalidError where constraints
+// failed.
 func ParseQuery(raw string, params []Param) error {
 	query, err := url.ParseQuery(raw)
 	if err != nil {
@@ -47,7 +48,7 @@ func IntegerParam(name string, into *int64, least, most int64) Param {
 }
 
 // DateParam is a calendar date (RFC 3339 section 5.6, full-date) that may be
-// absent. It is the first instant of that day in UTC. sent says whether the
+// absent. into gets the first instant of that day in UTC. sent is set where the
 // parameter is there.
 func DateParam(name string, into *time.Time, sent *bool) Param {
 	return Param{Name: name, Schema: Schema{Type: "string", Format: "date"}, take: func(name string, values []string) []string {
@@ -63,7 +64,7 @@ func DateParam(name string, into *time.Time, sent *bool) Param {
 	}}
 }
 
-// TextParam is a text that may be absent; of several the first counts.
+// TextParam is a text that may be absent. Of several values the first counts.
 func TextParam(name string, into *string) Param {
 	return Param{Name: name, Schema: Schema{Type: "string"}, take: func(_ string, values []string) []string {
 		if len(values) > 0 {
@@ -73,8 +74,8 @@ func TextParam(name string, into *string) Param {
 	}}
 }
 
-// NotBeside is a parameter that may not stand beside another one that was read
-// before it.
+// NotBeside is p, which is refused where another parameter is sent too. The
+// other parameter has to be read before it.
 func NotBeside(p Param, other string, isSent func() bool) Param {
 	inner := p.take
 	p.take = func(name string, values []string) []string {

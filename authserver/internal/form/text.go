@@ -14,8 +14,8 @@ const (
 	MaxText = 255
 	// MaxPassword is the longest password that may be set, in characters.
 	MaxPassword = 128
-	// MaxLoginPassword bounds what a login looks at, in characters. No
-	// password of that length was ever set.
+	// MaxLoginPassword bounds the password that a login reads, in characters.
+	// No password of that length was ever set.
 	MaxLoginPassword = 1024
 	// minPersonName is the shortest name of a person, in characters.
 	minPersonName = 2
@@ -31,8 +31,8 @@ func String(name string, into *string) Field {
 	}}
 }
 
-// OptionalString is String where the property itself may be absent. One that is
-// there, if null, has to be a string.
+// OptionalString is String where the property may be absent. A property that is
+// there has to be a string, and null is not one.
 func OptionalString(name string, into *string) Field {
 	f := String(name, into)
 	required := f.take
@@ -76,8 +76,8 @@ func Password(name string, into *string, shortest, longest int) Field {
 	}}
 }
 
-// PasswordProblems says what is wrong with a password of shortest to longest
-// characters.
+// PasswordProblems returns what is wrong with a password, which has to have
+// shortest to longest characters.
 func PasswordProblems(name, password string, shortest, longest int) []string {
 	switch n := utf8.RuneCountInString(password); {
 	case n < shortest:
@@ -106,8 +106,8 @@ func PersonName(name string, into *string) Field {
 	}}
 }
 
-// PersonNameProblems says what is wrong with the name of a person, and returns
-// it without the spaces around it.
+// PersonNameProblems returns the name of a person without the spaces around it,
+// and what is wrong with it.
 func PersonNameProblems(name, person string) (trimmed string, problems []string) {
 	trimmed = strings.TrimSpace(person)
 	switch n := utf8.RuneCountInString(trimmed); {
@@ -142,7 +142,7 @@ func Text(name string, into *string) Field {
 	}}
 }
 
-// Ignored is Text of which nobody makes use: clients of the field send it.
+// Ignored is a Text whose value nobody uses. Existing clients send it.
 func Ignored(name string) Field { return Text(name, new(string)) }
 
 func textProblems(name, s string, longest int) []string {

@@ -13,15 +13,16 @@ const (
 	MaxAppID  = 64
 )
 
-// IsUserID says whether s looks like the id of a user: ids are opaque, but of
-// letters, digits, - and _ alone.
+// IsUserID reports whether s has the form of a user's id. Ids are opaque, and
+// consist of letters, digits, - and _.
 func IsUserID(s string) bool {
 	return s != "" && len(s) <= MaxUserID && !strings.ContainsFunc(s, func(c rune) bool {
 		return !isAlphanumeric(c) && c != '-' && c != '_'
 	})
 }
 
-// IsAppID says whether s is the id of an app: letters, digits, -, _ and dots.
+// IsAppID reports whether s has the form of an app's id: letters, digits, -, _
+// and dots.
 func IsAppID(s string) bool {
 	return s != "" && len(s) <= MaxAppID && !strings.ContainsFunc(s, func(c rune) bool {
 		return !isAlphanumeric(c) && c != '-' && c != '_' && c != '.'
@@ -125,7 +126,7 @@ func OptionalWords(name string, into *string, longest int) Field {
 }
 
 // Object is a JSON object of at most longest bytes, not counting spaces, that
-// may be absent or null. It is kept without spaces.
+// may be absent or null. into gets it without spaces.
 func Object(name string, into *string, longest int) Field {
 	schema := Schema{Type: "object", Max: int64(longest)}
 	return Field{Name: name, Schema: schema, take: func(name string, raw jsontext.Value) []string {

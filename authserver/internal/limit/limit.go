@@ -1,4 +1,4 @@
-// Package limit counts what each client address asks for, and says how long
+// Package limit limits the requests of each client address, and says how long
 // the next request has to wait.
 package limit
 
@@ -11,11 +11,12 @@ import (
 )
 
 // maxClients is how many addresses a limiter remembers, about 15 MB. Beyond
-// it the one unseen for longest is forgotten and begins anew.
+// that number, the address that was seen longest ago is dropped and begins
+// anew.
 const maxClients = 1 << 16
 
-// Limiter holds one token bucket for each client address. Its methods may be
-// called at once.
+// Limiter holds one token bucket for each client address. It is safe for
+// concurrent use.
 type Limiter struct {
 	name     string
 	requests int
@@ -23,8 +24,8 @@ type Limiter struct {
 	buckets  *lru.Cache[netip.Addr, *rate.Limiter]
 }
 
-// New makes a limiter that admits so many requests in each period from one
-// address. Both are positive. The name is for metrics.
+// New makes a limiter that admits that many requests in each period per from
+// one address. Both are positive. The name is for metrics.
 func New(name string, requests int, per time.Duration) *Limiter {
 	buckets, err := lru.New[netip.Addr, *rate.Limiter](maxClients)
 	if err != nil {
@@ -40,8 +41,9 @@ func (l *Limiter) Name() string { return l.name }
 // that is not admitted costs nothing. IPv6 addresses count by their /64.
 func (l *Limiter) Take(addr netip.Addr, now time.Time) (wait time.Duration) {
 	if addr.Is6() {
-		// One customer has a /64, so a limit by single addresses would be none.
-		// 64 bits are never too many for an IPv6 address.
+		// One customer has a whole /64, so a limit for single addresses would
+		// limit nobody. Prefix fails for no IPv6 address, because 64 bits are
+		// never too many.
 		addr = netip.PrefixFrom(addr, 64).Masked().Addr()
 	}
 	bucket, ok := l.buckets.Get(addr)
@@ -51,8 +53,8 @@ func (l *Limiter) Take(addr netip.Addr, now time.Time) (wait time.Duration) {
 			bucket = earlier
 		}
 	}
-	// A reservation that is cancelled does not give everything back among
-	// concurrent requests, so none is made.
+	// A cancelled reservation of package rate does not give everything back
+	// where requests are concurrent, so no reservation is made.
 	if bucket.AllowN(now, 1) {
 		return 0
 	}

@@ -18,7 +18,8 @@ import (
 
 const (
 	namespace = "authserver"
-	// maxScrapes is how many callers may gather at once; the next gets a 503.
+	// maxScrapes is how many callers may read the metrics at once. The next one
+	// gets a 503.
 	maxScrapes = 4
 	scrapeTime = 10 * time.Second
 )
@@ -32,10 +33,10 @@ var durationBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .2
 const (
 	VerdictValid   = "valid"
 	VerdictExpired = "expired"
-	VerdictInvalid = "invalid" // not of ours, or its session or user is gone
+	VerdictInvalid = "invalid" // not a token of this server, or its session or user is gone
 )
 
-// The parts of the server that ask the database something.
+// The parts of the server whose questions to the database may fail.
 const (
 	PartRequests    = "requests"
 	PartHealth      = "health"
@@ -59,8 +60,8 @@ type Meter struct {
 	purged      prometheus.Counter
 }
 
-// New makes a meter. The log gets an error for a gauge that panics; nil:
-// slog.Default().
+// New makes a meter. The log gets an error for each gauge that panics. Nil
+// means slog.Default().
 func New(log *slog.Logger) *Meter {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
@@ -83,7 +84,8 @@ func New(log *slog.Logger) *Meter {
 	}
 	m.registry.MustRegister(m.requests, m.durations, m.validations, m.limited, m.storeErrors, m.events, m.purged,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	// A series is there before its first event, so that a rule sees the rise.
+	// Each series exists before its first event, so that an alerting rule sees
+	// it rise.
 	for _, verdict := range []string{VerdictValid, VerdictExpired, VerdictInvalid} {
 		m.validations.WithLabelValues(verdict)
 	}
@@ -93,9 +95,9 @@ func New(log *slog.Logger) *Meter {
 	return m
 }
 
-// Request counts an answered request. pattern is that of the route; empty or
-// that of everything else: none is known. status is 0 for an answer that was
-// broken off.
+// Request counts an answered request. pattern is that of the route; an empty
+// one, or the one for everything else, is counted as unknown. status is 0 for
+// an answer that was broken off.
 func (m *Meter) Request(pattern string, status int, took time.Duration) {
 	if m == nil {
 		return
@@ -121,7 +123,7 @@ func (m *Meter) RateLimited(limit string) {
 	}
 }
 
-// StoreError counts what part asked and the database did not answer.
+// StoreError counts a question of a part that the database did not answer.
 func (m *Meter) StoreError(part string) {
 	if m != nil {
 		m.storeErrors.WithLabelValues(part).Inc()
@@ -142,7 +144,8 @@ func (m *Meter) SessionsPurged(n int) {
 	}
 }
 
-// Gauge shows a value that is read at each scrape; NaN where reading it panics.
+// Gauge shows a value that is read at each scrape. It is NaN where reading it
+// panics.
 func (m *Meter) Gauge(name, help string, read func() float64) {
 	if m != nil {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -151,7 +154,7 @@ func (m *Meter) Gauge(name, help string, read func() float64) {
 	}
 }
 
-// Counter shows a count that something else keeps, as Gauge does.
+// Counter is Gauge for a count that another part keeps.
 func (m *Meter) Counter(name, help string, read func() float64) {
 	if m != nil {
 		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -160,8 +163,8 @@ func (m *Meter) Counter(name, help string, read func() float64) {
 	}
 }
 
-// protected is read, without its panics: the registry reads on goroutines of
-// its own, from which a panic would end the process.
+// protected makes read return NaN where it panics. The registry reads on
+// goroutines of its own, where a panic would end the process.
 func (m *Meter) protected(name string, read func() float64) func() float64 {
 	return func() (value float64) {
 		defer func() {
@@ -174,8 +177,8 @@ func (m *Meter) protected(name string, read func() float64) func() float64 {
 	}
 }
 
-// Handler answers with everything in the exposition format of Prometheus. Of a
-// nil Meter that is 404.
+// Handler answers with everything in the exposition format of Prometheus. A nil
+// Meter answers with 404.
 func (m *Meter) Handler() http.Handler {
 	if m == nil {
 		return http.NotFoundHandler()

@@ -31,17 +31,17 @@ const (
 )
 
 var (
-	// ErrBusy: as many passwords as may wait are waiting. Try again later.
+	// ErrBusy means that the queue is full. Try again later.
 	ErrBusy = errors.New("password: hashing queue is full")
-	// ErrFormat: the stored hash is of no known form.
+	// ErrFormat means that the stored hash has an unknown form.
 	ErrFormat = errors.New("password: unknown hash format")
 )
 
-// Hasher hashes at most a given number of passwords at once, because each
-// takes 19 MiB and a core, and lets a given number wait. Safe for concurrent
+// Hasher hashes at most a given number of passwords at once, because each takes
+// 19 MiB and a core, and lets a given number wait. It is safe for concurrent
 // use.
 type Hasher struct {
-	admitted chan struct{} // everyone inside, at work or waiting
+	admitted chan struct{} // a place for each call inside, at work or waiting
 	working  chan struct{}
 	refused  atomic.Uint64
 	random   io.Reader
@@ -54,8 +54,8 @@ type Load struct {
 	Refused uint64 // callers that got ErrBusy, since New
 }
 
-// Load looks at the work. Working and Waiting are not of exactly the same
-// moment.
+// Load reads the work of this moment. Working and Waiting are read one after
+// the other.
 func (h *Hasher) Load() Load {
 	working := len(h.working)
 	return Load{Working: working, Waiting: max(len(h.admitted)-working, 0), Refused: h.refused.Load()}
@@ -71,7 +71,8 @@ func New(concurrency, queue int, random io.Reader) *Hasher {
 	}
 }
 
-// Hash makes a PHC string of password. ErrBusy where the queue is full.
+// Hash makes a PHC string of password. The error is ErrBusy where the queue is
+// full.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltBytes)
 	if _, err := io.ReadFull(h.random, salt); err != nil {
@@ -84,8 +85,9 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return encode(salt, key), nil
 }
 
-// Verify says whether password is that of the PHC string. ErrBusy where the
-// queue is full, ErrFormat where encoded is not a hash of this package.
+// Verify reports whether password fits encoded, a PHC string. The error is
+// ErrBusy where the queue is full, and ErrFormat where encoded is not a hash of
+// this package.
 func (h *Hasher) Verify(ctx context.Context, password, encoded string) (bool, error) {
 	salt, want, err := decode(encoded)
 	if err != nil {
@@ -98,8 +100,8 @@ func (h *Hasher) Verify(ctx context.Context, password, encoded string) (bool, er
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }
 
-// Burn takes as long as Verify and accepts nothing: it stands in where there
-// is no account, so that time does not tell.
+// Burn takes as long as Verify and accepts nothing. A login without an account
+// calls it, so that the time does not tell whether there is one.
 func (h *Hasher) Burn(ctx context.Context, password string) error {
 	_, err := h.derive(ctx, password, make([]byte, saltBytes))
 	return err
@@ -122,8 +124,9 @@ func (h *Hasher) derive(ctx context.Context, password string, salt []byte) ([]by
 	return argon2.IDKey(norm.NFKC.Bytes([]byte(password)), salt, passes, memoryKiB, lanes, keyBytes), nil
 }
 
-// prefix begins every hash of this package. The parameters are part of it:
-// other ones are another format, to be read when it exists.
+// prefix begins every hash of this package. The parameters are part of it, so
+// that a hash with other parameters has another format, which this package does
+// not read.
 var prefix = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$", argon2.Version, memoryKiB, passes, lanes)
 
 func encode(salt, key []byte) string {

@@ -31,8 +31,8 @@ func New(random io.Reader) (string, error) {
 func Hash(text string) [sha256.Size]byte { return sha256.Sum256([]byte(text)) }
 
 // Seal encrypts successor so that the holder of spent, and nobody else, can
-// recover it: XChaCha20-Poly1305 under a key derived from spent's plaintext,
-// of which the database has no more than the SHA-256.
+// recover it: XChaCha20-Poly1305 under a key derived from spent's plaintext, of
+// which the database has only the SHA-256.
 func Seal(spent, successor string, random io.Reader) ([]byte, error) {
 	key, err := sealingKey(spent)
 	if err != nil {
@@ -49,8 +49,8 @@ func Seal(spent, successor string, random io.Reader) ([]byte, error) {
 	return aead.Seal(nonce, nonce, []byte(successor), nil), nil
 }
 
-// Unseal recovers the successor that Seal encrypted. ErrSealed where sealed
-// was not made for spent.
+// Unseal recovers the successor that Seal encrypted. The error is ErrSealed
+// where sealed was not made for spent.
 func Unseal(spent string, sealed []byte) (successor string, err error) {
 	key, err := sealingKey(spent)
 	if err != nil {

@@ -12,32 +12,32 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// How the list of all keys, which CheckerConfig.Known hands out, is remembered.
+// How the list of all keys, which CheckerConfig.Known returns, is cached.
 const (
 	// Fresh is how long a list is used, and so how long a revoked key may
 	// still be accepted.
 	Fresh = time.Second
-	// Retry is how long nobody asks the database again after it failed.
+	// Retry is how long the database is not asked again after a failure.
 	Retry = 200 * time.Millisecond
 	// Timeout bounds the query for the list.
 	Timeout = 5 * time.Second
 )
 
 var (
-	// ErrUnknown means that the app has no such key, or not any more.
+	// ErrUnknown means that the app has no such key, or has it no longer.
 	ErrUnknown = errors.New("servicekey: unknown key")
 	// ErrNotAllowed means that the key is good and does not allow the
 	// operation.
 	ErrNotAllowed = errors.New("servicekey: operation not allowed")
 )
 
-// CheckerConfig is what a Checker is made of.
+// CheckerConfig configures a Checker.
 type CheckerConfig struct {
 	Now func() time.Time
-	// Known lists all keys, as they were at most Fresh ago.
+	// Known lists all keys. The list is at most Fresh old.
 	Known func(context.Context) ([]store.ServiceKey, error)
-	// Single is a key that allows every operation to every app. Empty: there
-	// is none.
+	// Single is a key that allows every operation to every app. Empty means
+	// that there is no such key.
 	Single string
 }
 
@@ -45,11 +45,10 @@ type CheckerConfig struct {
 type Checker struct {
 	now    func() time.Time
 	known  func(context.Context) ([]store.ServiceKey, error)
-	single *store.Digest // nil: there is none
+	single *store.Digest // nil where there is none
 }
 
-// NewChecker makes a checker, which remembers the single key by its digest
-// alone.
+// NewChecker makes a checker. It keeps only the digest of the single key.
 func NewChecker(c CheckerConfig) *Checker {
 	k := &Checker{now: c.Now, known: c.Known}
 	if c.Single != "" {
@@ -61,14 +60,14 @@ func NewChecker(c CheckerConfig) *Checker {
 
 // Admit checks that key is a live one of the app and allows the operation. All
 // keys of the app are compared, by their digests and in constant time. The
-// error is ErrUnknown, ErrNotAllowed, or the one of the list, after which the
-// key could not be judged.
+// error is ErrUnknown or ErrNotAllowed. Any other error is that of reading the
+// list, and the key could not be judged.
 func (k *Checker) Admit(ctx context.Context, key, appID, operation string) error {
 	digest := store.Digest(sha256.Sum256([]byte(key)))
 	if k.single != nil && subtle.ConstantTimeCompare(digest[:], k.single[:]) == 1 {
 		return nil
 	}
-	// The instant comes before the list, which may take a while to read.
+	// The instant is taken before the list is read, which may take a while.
 	now := k.now()
 	known, err := k.known(ctx)
 	if err != nil {

@@ -32,13 +32,13 @@ type Key struct {
 	RevokedAt  time.Time // zero: not revoked
 }
 
-// New is a key to be made.
+// New describes a key that Create makes.
 type New struct {
 	AppID string // the app that the key speaks for
-	// Operations that it allows, each of them one of Operations(). Empty: all
-	// but Grant.
+	// Operations lists what it allows, each one of Operations(). Empty means
+	// all but Grant.
 	Operations []string
-	// Lifetime after which it expires. Zero: never.
+	// Lifetime is after how long it expires. Zero means never.
 	Lifetime time.Duration
 }
 
@@ -49,8 +49,8 @@ type Keys struct {
 	Random io.Reader
 }
 
-// Create makes a key. The secret that it returns is the key, 256 random bits
-// behind Prefix, and is kept nowhere: the database has its SHA-256. An app may
+// Create makes a key. The text that it returns is the key, 256 random bits
+// behind Prefix. It is kept nowhere: the database has its SHA-256. An app may
 // have any number of keys, so that a new one can be in use before the old one
 // is revoked.
 func (k Keys) Create(ctx context.Context, n New) (key Key, text string, err error) {
@@ -83,7 +83,7 @@ func (k Keys) Create(ctx context.Context, n New) (key Key, text string, err erro
 	return shown(row), text, nil
 }
 
-// check says what is wrong with a key that is to be made.
+// check returns what is wrong with the description of a key.
 func (n New) check() error {
 	if !form.IsAppID(n.AppID) {
 		return fmt.Errorf("%q is no app id: letters, digits, -, _ and ., at most %d", n.AppID, form.MaxAppID)
@@ -112,8 +112,9 @@ func (k Keys) List(ctx context.Context) ([]Key, error) {
 	return keys, nil
 }
 
-// Revoke ends a key. Running servers refuse it once the list that they
-// remember is older than Fresh. ErrNotFound where no key has that id.
+// Revoke ends a key. Running servers refuse it once the list that they have
+// cached is older than Fresh. The error is ErrNotFound where no key has that
+// id.
 func (k Keys) Revoke(ctx context.Context, id string) error {
 	err := k.Store.RevokeServiceKey(ctx, id, k.Now())
 	if errors.Is(err, store.ErrNotFound) {

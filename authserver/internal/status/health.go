@@ -1,4 +1,4 @@
-// Package status tells probes how the server is.
+// Package status answers health probes.
 package status
 
 import (
@@ -17,13 +17,13 @@ const (
 	checkDown = "down"
 )
 
-// Config is what an API is made of. All of it is required.
+// Config configures an API. All of it is required.
 type Config struct {
 	Out *web.Responder
-	// Database says whether the database answers.
+	// Database returns an error where the database does not answer.
 	Database func(ctx context.Context) error
-	// Signing says whether there is a key to sign with at an instant: an error
-	// of package keys.
+	// Signing returns an error of package keys where no key signs at an
+	// instant.
 	Signing func(now time.Time) error
 }
 
@@ -75,8 +75,9 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) error {
 }
 
 // ready says whether requests may be sent here: whether the database answers,
-// and whether the keys were read lately enough to be signed with. A key that was
-// retired a moment ago is no reason: it would be one on every server at once.
+// and whether the keys were read recently enough to sign with them. A key that
+// was retired a moment ago does not make the server unready, because it would
+// make every server unready at once.
 func (a *API) ready(w http.ResponseWriter, r *http.Request) error {
 	checks := map[string]wire.Check{"database": {Status: checkUp}, "keys": {Status: checkUp}}
 	unready := false

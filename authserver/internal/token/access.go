@@ -14,27 +14,27 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// maxBytes is the longest access token that is looked at.
+// maxBytes is the longest access token that is read.
 const maxBytes = 8 << 10
 
-// Why an access token is not good. The texts are shown to whoever asks and
-// say nothing about the token beyond the step that failed.
+// The errors of Verify. Their texts are shown to whoever asks, and name only
+// the step that failed.
 var (
 	ErrMalformed = errors.New("malformed")
 	ErrHeader    = errors.New("unknown signing key or header")
 	ErrSignature = errors.New("signature verification failed")
 	ErrClaims    = errors.New("unexpected claims")
-	// ErrExpired: good in all but age.
+	// ErrExpired means that the token is good but for its age.
 	ErrExpired = errors.New("expired")
 )
 
-// Claims are those of an access token, all of them.
+// Claims are all claims of an access token.
 type Claims struct {
 	Sub   string `json:"sub"`
 	Email string `json:"email"`
 	Role  string `json:"role"`
 	Sid   string `json:"sid"`
-	Iat   int64  `json:"iat"` // this and Exp: seconds since the Unix epoch
+	Iat   int64  `json:"iat"` // Iat and Exp are seconds since the Unix epoch
 	Exp   int64  `json:"exp"`
 	Iss   string `json:"iss"`
 	Aud   string `json:"aud"`
@@ -44,7 +44,7 @@ type Claims struct {
 // 7.1), EdDSA over Ed25519 (RFC 8037), signed and verified with
 // crypto/ed25519. The one form that it writes is the one form that it reads.
 type Access struct {
-	Ring     func() *keys.Ring // the keys of the moment
+	Ring     func() *keys.Ring // returns the current keys
 	Issuer   string
 	Audience string
 }
@@ -55,9 +55,9 @@ type Signer struct {
 	issuer, audience string
 }
 
-// Signer finds the key that signs at now. It is asked for before the database
-// is changed for the sake of a token: keys.ErrStale or keys.ErrNoKey where none
-// may sign.
+// Signer finds the key that signs at now. Callers ask for it before they change
+// the database for the sake of a token. The error is keys.ErrStale or
+// keys.ErrNoKey where no key may sign.
 func (a Access) Signer(now time.Time) (Signer, error) {
 	key, err := a.Ring().Signing(now)
 	return Signer{key, a.Issuer, a.Audience}, err
@@ -79,8 +79,8 @@ func (s Signer) Sign(c Claims) (string, error) {
 	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
-// Verify reads an access token of this server. On an error, one of those
-// above, the claims are zero.
+// Verify reads an access token of this server. The error is one of those above,
+// and the claims are zero then.
 func (a Access) Verify(text string, now time.Time) (Claims, error) {
 	if len(text) > maxBytes {
 		return Claims{}, ErrMalformed

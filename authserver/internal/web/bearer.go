@@ -6,9 +6,9 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// Bearer reads the access token of a request. It is empty where there is none
-// or another scheme. Credentials in a form that nobody can be sure of are an
-// INVALID_REQUEST failure (RFC 6750 section 3.1).
+// Bearer reads the access token of a request. It is empty where there is no
+// token or another scheme. Ambiguous credentials are an INVALID_REQUEST failure
+// (RFC 6750 section 3.1).
 func Bearer(r *http.Request) (string, error) {
 	token, found := wire.Bearer(r.Header["Authorization"])
 	switch found {

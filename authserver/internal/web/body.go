@@ -13,7 +13,8 @@ import (
 // in bytes.
 const MaxBody = 100 << 10
 
-// readForm reads the JSON body of a request, of at most so many bytes.
+// readForm reads the JSON body of a request, of at most that many bytes, into
+// fields.
 func readForm(w http.ResponseWriter, r *http.Request, most int64, fields []form.Field) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
@@ -26,7 +27,7 @@ func readForm(w http.ResponseWriter, r *http.Request, most int64, fields []form.
 	return invalid(form.Parse(body, fields), "Request body is not a valid JSON object")
 }
 
-// invalid is the answer to an error of package form.
+// invalid turns an error of package form into the answer to it.
 func invalid(err error, malformed string) error {
 	var problems *form.InvalidError
 	switch {

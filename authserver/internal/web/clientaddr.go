@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// ClientAddr is the address that a request came from: the peer's, or where
-// the peer is a trusted proxy the last address in X-Forwarded-For that is not
-// one. Whatever stands before it was written by the client and does not
-// count. The zero Addr if the peer has no IP address.
+// ClientAddr is the address that a request came from: the peer's, or where the
+// peer is a trusted proxy the last address in X-Forwarded-For that is not one.
+// Whatever stands before it was written by the client and does not count. It is
+// the zero Addr where the peer has no IP address.
 func ClientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

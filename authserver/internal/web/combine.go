@@ -7,8 +7,8 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/form"
 )
 
-// Before is an endpoint behind a check of the request's path, which comes before
-// its body and its query are read.
+// Before is an endpoint with a check of the request, which runs before body and
+// query are read.
 func Before(check func(r *http.Request) error, e Endpoint) Endpoint {
 	serve := e.serve
 	e.serve = func(w http.ResponseWriter, r *http.Request) error {
@@ -20,9 +20,9 @@ func Before(check func(r *http.Request) error, e Endpoint) Endpoint {
 	return e
 }
 
-// Either is the endpoint one for the requests that isOne accepts, and other for
-// all others. It is described as taking the fields and parameters of both, of
-// which only those that both require are required.
+// Either serves the requests that isOne accepts with one, and all others with
+// other. Its description has the fields and parameters of both. A field is
+// required only where both require it.
 func Either(isOne func(r *http.Request) bool, one, other Endpoint) Endpoint {
 	return Endpoint{
 		Fields: eitherFields(one.Fields, other.Fields),

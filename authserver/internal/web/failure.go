@@ -6,9 +6,9 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// Failure is an answer that is not the one asked for. Every other error that an
-// endpoint returns is one of the server's own and is answered with 503: the
-// request could not be decided.
+// Failure is an error that is answered with its code. Every other error of an
+// endpoint means that the request could not be decided, and is answered with
+// 503.
 type Failure struct {
 	Code       wire.Code
 	Message    any           // a string or a []string, shown to the caller

@@ -7,19 +7,19 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// Config is what a Handler is made of.
+// Config configures a Handler.
 type Config struct {
 	Responder *Responder
 	Routes    []Route
-	// Limits are the limiters by name. Those that are not there, but Unlimited,
-	// are an error; nil values: no limit.
+	// Limits are the limiters by name. A nil limiter means that there is no
+	// limit. A route is an error where its limit is neither here nor Unlimited.
 	Limits map[Limit]Limiter
 	// CORSOrigins are the origins that browsers may call from with credentials.
 	CORSOrigins []string
 }
 
-// Handler is all routes as one handler. A route that leaves something unsaid is
-// an error.
+// Handler mounts all routes. A route that leaves something undeclared is an
+// error.
 func Handler(c Config) (http.Handler, error) {
 	o := c.Responder
 	mux := http.NewServeMux()
@@ -34,8 +34,8 @@ func Handler(c Config) (http.Handler, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	// Everything else, a known path with another method included: the
-	// existing service has no 405.
+	// This answers everything else. A known path with another method is part of
+	// it, because the existing service has no 405.
 	unknown := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.RespondError(w, r, Fail(wire.NotFound, "Cannot "+r.Method+" "+r.URL.EscapedPath()))
 	})

@@ -23,12 +23,13 @@ var securityHeaders = [...][2]string{
 	{"Referrer-Policy", "strict-origin-when-cross-origin"},
 	{"Cross-Origin-Opener-Policy", "same-origin"},
 	{"Cross-Origin-Resource-Policy", "same-origin"},
-	// Most answers bear tokens or tell about one; the JWKS says otherwise.
+	// Most answers contain a token or tell about one. The JWKS replaces this
+	// value.
 	{"Cache-Control", "no-store"},
 }
 
 // Secure writes the security headers before anything else does. All answers
-// share the values: a handler that sets another replaces the slice.
+// share the slices, and a handler that sets another value replaces the slice.
 func Secure(next http.Handler) http.Handler {
 	shared := make(http.Header, len(securityHeaders))
 	for _, h := range securityHeaders {
@@ -48,7 +49,7 @@ func crossOrigin(origins []string) func(http.Handler) http.Handler {
 		allowed[origin] = true
 	}
 	return cors.New(cors.Options{
-		// A function, because an empty list of origins would mean all.
+		// This is a function, because an empty list of origins would mean all.
 		AllowOriginFunc: func(origin string) bool { return allowed[origin] },
 		AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch,
 			http.MethodDelete, http.MethodOptions},
@@ -61,16 +62,17 @@ func crossOrigin(origins []string) func(http.Handler) http.Handler {
 
 // plainPath drops a trailing slash, so that both spellings find the route.
 // Everything inside sees the request without it. Paths that a ServeMux would
-// redirect to another are given to odd.
+// redirect are handed to odd.
 func plainPath(next, odd http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		trimmed, escaped := r.URL.Path, r.URL.EscapedPath()
-		if strings.HasSuffix(escaped, "/") { // and not %2F, which is none
+		if strings.HasSuffix(escaped, "/") { // and not for %2F, which separates nothing
 			trimmed, escaped = strings.TrimSuffix(trimmed, "/"), strings.TrimSuffix(escaped, "/")
 		}
 		trimmed, escaped = cmp.Or(trimmed, "/"), cmp.Or(escaped, "/")
 		inner := r.WithContext(r.Context())
-		// As the ServeMux does, by the escaped path: %2F..%2F is a name.
+		// The escaped path decides, as in the ServeMux, where %2F..%2F is part
+		// of a name.
 		if escaped != path.Clean(escaped) || escaped[0] != '/' {
 			odd.ServeHTTP(w, inner)
 			return
@@ -95,7 +97,7 @@ func recovered(o *Responder, next http.Handler) http.Handler {
 			default:
 				o.Log.ErrorContext(r.Context(), "handler panicked", "route", r.Pattern, "panic", reason, "stack", string(debug.Stack()))
 				if recorder, ok := w.(*recorder); ok && recorder.status != 0 {
-					panic(http.ErrAbortHandler) // half an answer is out: break it off
+					panic(http.ErrAbortHandler) // half an answer was sent, so it is broken off
 				}
 				o.RespondError(w, r, &Failure{Code: wire.Internal, Message: textInternal})
 			}
@@ -104,7 +106,7 @@ func recovered(o *Responder, next http.Handler) http.Handler {
 	})
 }
 
-// recorder remembers the status of an answer.
+// recorder keeps the status of an answer.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -126,8 +128,9 @@ func (w *recorder) Write(b []byte) (int, error) {
 
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// logged counts each request and writes a line for it: the route's pattern and
-// never the path, the query, a header or a body, which may hold secrets.
+// logged counts each request and logs it. The log gets the pattern of the
+// route, and never the path, the query, a header or a body, which may hold
+// secrets.
 func logged(o *Responder, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := o.Now()
@@ -150,8 +153,8 @@ func logged(o *Responder, next http.Handler) http.Handler {
 	})
 }
 
-// logLevel is debug for what only a prober asks for, and for what is asked
-// thousands of times a second and went well: the metrics count it.
+// logLevel is debug for health probes, and for successful answers of routes
+// that are called thousands of times a second. The metrics count those too.
 func logLevel(pattern string, status int) slog.Level {
 	frequent := strings.Contains(pattern, "/credits") || strings.HasSuffix(pattern, wire.ValidatePath) || strings.HasSuffix(pattern, wire.JWKSPath)
 	if strings.Contains(pattern, "/health") || frequent && status < http.StatusBadRequest {

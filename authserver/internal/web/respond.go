@@ -15,7 +15,7 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// Meter counts what the web has to tell an operator.
+// Meter counts requests for an operator.
 type Meter interface {
 	// Request counts an answered request by the pattern of its route. status is
 	// 0 for an answer that was broken off.
@@ -26,7 +26,7 @@ type Meter interface {
 	StoreError(part string)
 }
 
-// partRequests is the part of the server that StoreError counts for.
+// partRequests names the requests as the part that StoreError counts for.
 const partRequests = "requests"
 
 // Responder is what every endpoint needs to answer.
@@ -35,8 +35,8 @@ type Responder struct {
 	Clock   clock.Clock
 	Trusted []netip.Prefix // proxies whose X-Forwarded-For counts
 	Meter   Meter
-	// Busy are the errors that mean that a queue is full: answered with 503,
-	// and no fault of the database.
+	// Busy lists the errors that mean that a queue is full. They are answered
+	// with 503, and not counted as faults of the database.
 	Busy []error
 }
 
@@ -48,8 +48,8 @@ func (o *Responder) Now() time.Time { return o.Clock.Now() }
 // Addr is the client's address.
 func (o *Responder) Addr(r *http.Request) netip.Addr { return ClientAddr(r, o.Trusted) }
 
-// Respond writes a JSON answer. A connection that broke meanwhile is the
-// caller's loss and tells the server nothing.
+// Respond writes a JSON answer. A connection that broke meanwhile is logged at
+// debug level, because it is no fault of the server.
 func (o *Responder) Respond(w http.ResponseWriter, r *http.Request, status int, body any) {
 	doc, err := json.Marshal(body)
 	if err != nil {
@@ -82,8 +82,8 @@ func (o *Responder) RespondError(w http.ResponseWriter, r *http.Request, err err
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
 	}
 	if f.Code.Status() == http.StatusUnauthorized {
-		// RFC 9110 section 15.5.2; without credentials no error code: RFC 6750
-		// section 3.1.
+		// Every 401 has a challenge (RFC 9110 section 15.5.2), without an error
+		// code where the request had no credentials (RFC 6750 section 3.1).
 		challenge := "Bearer"
 		if f.Code == wire.InvalidToken || f.Code == wire.TokenExpired {
 			challenge = `Bearer error="invalid_token"`
@@ -93,8 +93,8 @@ func (o *Responder) RespondError(w http.ResponseWriter, r *http.Request, err err
 	o.Respond(w, r, f.Code.Status(), o.Envelope(r, f.Code, f.Message))
 }
 
-// failure is what err says to the caller; what only the operator may know is
-// logged.
+// failure turns err into what the caller may know, and logs what only the
+// operator may know.
 func (o *Responder) failure(r *http.Request, err error) *Failure {
 	var f *Failure
 	if errors.As(err, &f) {
@@ -106,8 +106,8 @@ func (o *Responder) failure(r *http.Request, err error) *Failure {
 			return unavailable()
 		}
 	}
-	// A caller that hung up cancels what was done for it: not a fault of the
-	// server.
+	// A caller that hung up has cancelled the work on its request, which is no
+	// fault of the server.
 	if r.Context().Err() == nil {
 		o.Log.ErrorContext(r.Context(), "request could not be decided", "path", r.URL.EscapedPath(), "error", err)
 		o.Meter.StoreError(partRequests)
@@ -115,8 +115,8 @@ func (o *Responder) failure(r *http.Request, err error) *Failure {
 	return unavailable()
 }
 
-// Nullable is a text as the wire has it where it may be unknown: null for an
-// empty one.
+// Nullable is a text that the wire shows as null where it is empty, because it
+// is unknown.
 func Nullable(s string) *string {
 	if s == "" {
 		return nil

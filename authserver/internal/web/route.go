@@ -3,8 +3,8 @@
 // that every answer has. It knows no use case.
 //
 // A route declares itself: its pattern, who may call it, which rate limit it
-// has, what it takes and what it answers. Handler mounts routes and refuses one
-// that leaves any of that unsaid.
+// has, what it takes and what it answers. Handler mounts routes, and refuses
+// one that leaves any of that undeclared.
 package web
 
 import (
@@ -40,16 +40,18 @@ type Route struct {
 // Answer is a successful answer of a route.
 type Answer struct {
 	Status int
-	// Body is a value of the type that is encoded. Nil: there is no body.
+	// Body is a value of the type that is encoded. Nil means that there is no
+	// body.
 	Body any
-	// Headers are those that the answer may have beside what every answer has.
+	// Headers names the headers that the answer may have beside those of every
+	// answer.
 	Headers []string
 }
 
 // Limit names a rate limit.
 type Limit string
 
-// The limits. Which numbers they have is configured.
+// The limits. Their numbers are configured.
 const (
 	Unlimited    Limit = "none"
 	LimitLogin   Limit = "login"
@@ -62,11 +64,12 @@ type Access struct {
 	// Name is how a description of the route calls it: "anyone", "user",
 	// "service".
 	Name string
-	// Admit checks the caller of a request and returns the context in which
-	// the endpoint finds it. Nil: anyone may call.
+	// Admit checks the caller of a request and returns the context in which the
+	// endpoint finds it. Nil means that anyone may call.
 	Admit func(r *http.Request) (context.Context, error)
-	// Trusted says of a request whether its limit counts only when Admit
-	// refuses it: a known service may call as often as it likes. Nil: never.
+	// Trusted reports whether a request counts against the limit only where
+	// Admit refuses it, so that a known service may call as often as it likes.
+	// Nil means that every request counts.
 	Trusted func(r *http.Request) bool
 	// Errors are the codes that Admit answers with.
 	Errors []wire.Code
@@ -77,7 +80,7 @@ var Anyone = Access{Name: "anyone"}
 
 // Endpoint answers requests, and describes what it takes.
 type Endpoint struct {
-	// Fields describe the JSON body. Nil: the body is not read.
+	// Fields describe the JSON body. Nil means that the body is not read.
 	Fields []form.Field
 	// Params describe the query string.
 	Params []form.Param
@@ -90,7 +93,7 @@ func Plain(serve func(w http.ResponseWriter, r *http.Request) error) Endpoint {
 	return Endpoint{serve: serve}
 }
 
-// Form is something that a body is read into: its fields point into it.
+// Form is a type that a body is read into. Its fields point into it.
 type Form[F any] interface {
 	*F
 	Fields() []form.Field
@@ -126,7 +129,7 @@ func bodyOf[F any, P Form[F]](most int64, fresh func() F, serve func(w http.Resp
 	}
 }
 
-// Query is something that a query string is read into.
+// Query is a type that a query string is read into.
 type Query[Q any] interface {
 	*Q
 	Params() []form.Param
@@ -152,7 +155,7 @@ type Limiter interface {
 	Take(addr netip.Addr, now time.Time) (wait time.Duration)
 }
 
-// check says what a route has left unsaid.
+// check returns an error for each part that the route does not declare.
 func (route Route) check(limits map[Limit]Limiter) error {
 	var errs []error
 	require := func(ok bool, what string) {

@@ -1,4 +1,5 @@
-// Package clocktest has a clock for tests, which moves when it is told to.
+// Package clocktest has a clock for tests, which moves only when a test moves
+// it.
 package clocktest
 
 import (
@@ -6,7 +7,7 @@ import (
 	"time"
 )
 
-// Clock is a clock.Clock that moves by Advance and Jump alone. It is safe for
+// Clock is a clock.Clock that only Advance and Jump move. It is safe for
 // concurrent use.
 type Clock struct {
 	lock   sync.Mutex
@@ -44,15 +45,16 @@ func (c *Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 	}
 }
 
-// Jump moves the clock and calls nothing, as where a process is suspended.
+// Jump moves the clock and calls no function, as when a process is suspended.
 func (c *Clock) Jump(d time.Duration) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	c.now = c.now.Add(d)
 }
 
-// Advance moves the clock and calls each function that has come due: once,
-// however long overdue, and all at the same time. It returns when they have.
+// Advance moves the clock and calls each function that has come due. It calls
+// them concurrently, and each once however long it is overdue. It returns when
+// they have returned.
 func (c *Clock) Advance(d time.Duration) {
 	c.Jump(d)
 	var all sync.WaitGroup
@@ -62,7 +64,7 @@ func (c *Clock) Advance(d time.Duration) {
 	all.Wait()
 }
 
-// due takes the functions out that have come due.
+// due removes and returns the functions that have come due.
 func (c *Clock) due() (due []func()) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
