@@ -1,5 +1,5 @@
-// Package authapi is the routes of accounts, sessions and tokens: what they
-// read, which use case of package identity they call, and what they answer.
+// Package authapi has the routes of accounts, sessions and tokens. A route
+// reads a request, calls a use case of package identity and writes the answer.
 package authapi
 
 import (
@@ -16,28 +16,28 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// Verdicts says what access tokens are worth.
+// Verdicts says whether access tokens are good.
 type Verdicts interface {
-	// Of is the verdict on a token, as the body of the answer and as the
-	// metrics call it. An error means that there is none.
+	// Of returns the verdict on a token: the body of the answer, and its kind
+	// for the metrics. An error means that there is no verdict.
 	Of(ctx context.Context, token string) (answer []byte, kind string, err error)
 }
 
-// Config is what an API is made of. All of it is required.
+// Config configures an API. All of it is required.
 type Config struct {
 	Out      *web.Responder
 	Identity *identity.Service
 	Verdicts Verdicts
-	// KeySet is the JWKS and its strong ETag.
+	// KeySet returns the JWKS and its strong ETag.
 	KeySet func() (document []byte, etag string)
-	// Counted is told the kind of each verdict.
+	// Counted is called with the kind of each verdict.
 	Counted func(verdict string)
 	// PasswordMinLength is the least number of characters of a password that
 	// is set.
 	PasswordMinLength int
 }
 
-// API is the routes.
+// API has the routes.
 type API struct{ Config }
 
 // New makes an API.
@@ -53,13 +53,14 @@ func (a *API) Routes() []web.Route {
 	}
 }
 
-// textInvalidToken is the answer of a guarded route to a token that is no good.
+// textInvalidToken is the answer of a guarded route to a token that is not
+// good.
 const textInvalidToken = "Invalid token"
 
-// Users admits whoever sends a good access token of a live session.
+// Users admits requests with a good access token of a live session.
 func (a *API) Users() web.Access { return a.users(textInvalidToken) }
 
-// users is Users with the text of the refusal where the session has ended.
+// users is Users with another text for the refusal of a session that has ended.
 func (a *API) users(ended string) web.Access {
 	return web.Access{
 		Name:   "user",
@@ -89,8 +90,8 @@ func (a *API) admit(r *http.Request, ended string) (context.Context, error) {
 // maxUserAgent is how much of a User-Agent header is kept, in bytes.
 const maxUserAgent = 512
 
-// origin says where a request comes from. The user agent is put into a form that
-// every database takes.
+// origin says where a request comes from. It cuts the User-Agent to a form that
+// every database accepts.
 func (a *API) origin(r *http.Request) identity.Origin {
 	agent := r.UserAgent()
 	agent = agent[:min(len(agent), maxUserAgent)]
@@ -100,8 +101,8 @@ func (a *API) origin(r *http.Request) identity.Origin {
 	return identity.Origin{Addr: a.Out.Addr(r), Agent: strings.ReplaceAll(agent, "\x00", ""), At: a.Out.Now()}
 }
 
-// refused is the answer to a refusal of a use case. Clients in the field compare
-// the texts.
+// refused turns a refusal of a use case into the answer to it. Existing clients
+// compare the texts.
 func refused(err error) error {
 	var bad *identity.TokenError
 	if errors.As(err, &bad) {

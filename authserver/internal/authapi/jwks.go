@@ -25,16 +25,16 @@ func (a *API) keySetRoute() web.Route {
 	}
 }
 
-// keySet publishes the keys. They are in memory: the database may be down, and
-// the last good set stands.
+// keySet publishes the keys. They are in memory, so that the last good set is
+// served while the database is down.
 func (a *API) keySet(w http.ResponseWriter, r *http.Request) error {
 	document, etag := a.KeySet()
 	header := w.Header()
 	header.Set("Content-Type", "application/json; charset=utf-8")
 	header.Set("Cache-Control", keySetCaching)
 	header.Set("ETag", etag)
-	// ServeContent does the conditional requests (RFC 9110 section 13). The
-	// set is served whole: a part of it would be of no use.
+	// ServeContent does the conditional requests (RFC 9110 section 13). The set
+	// is always served whole, because a part of it would be of no use.
 	r.Header.Del("Range")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(document))
 	return nil

@@ -16,8 +16,8 @@ type loginForm struct {
 	device          identity.Device
 }
 
-// Fields implements web.Form. Clients send the last two; the server believes
-// the connection instead.
+// Fields implements web.Form. Existing clients send the last two. The server
+// takes both from the connection instead.
 func (f *loginForm) Fields() []form.Field {
 	return []form.Field{
 		form.Email("email", &f.email),

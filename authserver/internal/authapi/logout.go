@@ -19,7 +19,7 @@ func (f *logoutForm) Fields() []form.Field {
 func (a *API) logoutRoute() web.Route {
 	return web.Route{
 		Pattern: "POST " + wire.LogoutPath, Access: web.Anyone, Limit: web.LimitDefault,
-		// Before the body: credentials sent twice are told of first.
+		// Credentials that were sent twice are refused before the body is read.
 		Endpoint: web.Before(func(r *http.Request) error { _, err := web.Bearer(r); return err }, web.Body(a.logout)),
 		Answers:  []web.Answer{{Status: http.StatusOK, Body: wire.SuccessResponse{}}},
 		Errors:   []wire.Code{wire.InvalidRequest, wire.Unauthorized, wire.InvalidToken, wire.TokenExpired},

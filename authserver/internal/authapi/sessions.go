@@ -17,7 +17,7 @@ func (a *API) sessionRoute() web.Route {
 	}
 }
 
-// session tells who the bearer token speaks for.
+// session answers with the user and the session of the access token.
 func (a *API) session(w http.ResponseWriter, r *http.Request) error {
 	c := identity.CallerFrom(r.Context())
 	a.Out.Respond(w, r, http.StatusOK, wire.SessionResponse{

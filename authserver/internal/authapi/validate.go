@@ -22,7 +22,7 @@ func (a *API) validateRoute() web.Route {
 	}
 }
 
-// validate gives the verdict on an access token.
+// validate answers with the verdict on an access token.
 func (a *API) validate(w http.ResponseWriter, r *http.Request, f validateForm) error {
 	answer, kind, err := a.Verdicts.Of(r.Context(), f.token)
 	if err != nil {

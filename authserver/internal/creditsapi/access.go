@@ -14,7 +14,7 @@ import (
 
 var errTwoCredentials = web.Fail(wire.InvalidRequest, "Send either an access token or a service key")
 
-// user admits whoever sends a good access token, and no service key beside it.
+// user admits requests with a good access token and without a service key.
 func (a *API) user() web.Access {
 	access := a.config.Users
 	admit := access.Admit
@@ -28,8 +28,8 @@ func (a *API) user() web.Access {
 	return access
 }
 
-// service admits the services whose key allows the operation. They are not
-// limited; who is refused is limited as everybody else is.
+// service admits services whose key allows the operation. Admitted requests are
+// not limited, and refused ones count against the limit.
 func (a *API) service(operation string) web.Access {
 	return web.Access{
 		Name:    "service",
@@ -39,7 +39,8 @@ func (a *API) service(operation string) web.Access {
 	}
 }
 
-// userOrService admits both: who sends a service key has to be a service.
+// userOrService admits users and services. A request with a service key is
+// checked as a service's.
 func (a *API) userOrService(operation string) web.Access {
 	user, service := a.user(), a.service(operation)
 	return web.Access{
@@ -83,14 +84,14 @@ func (a *API) admitService(r *http.Request, operation string) (context.Context, 
 
 type appKey struct{}
 
-// appFrom is the id of the app whose service was admitted; empty where none
-// was.
+// appFrom is the id of the app whose service was admitted. It is empty where no
+// service was.
 func appFrom(ctx context.Context) string {
 	appID, _ := ctx.Value(appKey{}).(string)
 	return appID
 }
 
-// isService says whether a request that was admitted is a service's.
+// isService reports whether an admitted request is a service's.
 func isService(r *http.Request) bool { return appFrom(r.Context()) != "" }
 
 func union(a, b []wire.Code) []wire.Code {

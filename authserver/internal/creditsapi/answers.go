@@ -16,7 +16,7 @@ const (
 	textKeyReused    = "Idempotency key was already used for another request"
 )
 
-// refusals are the answers to what the ledger refuses.
+// refusals are the answers to the refusals of the ledger.
 var refusals = []struct {
 	reason error
 	code   wire.Code
@@ -36,8 +36,8 @@ var refusals = []struct {
 	{reason: ledger.ErrExpired, code: wire.Conflict, text: "Reservation expired"},
 }
 
-// refused is the failure that goes with a refusal of the ledger, and err itself
-// where it is none.
+// refused turns a refusal of the ledger into the answer to it, and returns
+// every other error as it is.
 func refused(err error) error {
 	for _, r := range refusals {
 		if errors.Is(err, r.reason) {
@@ -47,8 +47,8 @@ func refused(err error) error {
 	return err
 }
 
-// refusedInDetail writes those answers to a service that tell more than the
-// envelope does, and hands on every other refusal.
+// refusedInDetail writes the answers to a service that say more than the
+// envelope does. Every other refusal is returned.
 func (a *API) refusedInDetail(w http.ResponseWriter, r *http.Request, err error, operation string) error {
 	var (
 		short  *ledger.InsufficientError
@@ -84,8 +84,8 @@ func (a *API) answerBalance(w http.ResponseWriter, r *http.Request, userID strin
 	return nil
 }
 
-// answerPage answers a page of a user's transactions, of which those are shown
-// that the caller may see.
+// answerPage answers a page of a user's transactions, without those that shown
+// leaves out.
 func (a *API) answerPage(w http.ResponseWriter, r *http.Request, userID string, q pageQuery, shown func(ledger.Transaction) bool) error {
 	list, next, err := a.config.Ledger.History(r.Context(), userID, q.page())
 	if err != nil {
@@ -104,7 +104,7 @@ func (a *API) answerPage(w http.ResponseWriter, r *http.Request, userID string, 
 	return nil
 }
 
-// answerMoved is the answer to what wrote a transaction.
+// answerMoved answers an operation that wrote a transaction.
 func (a *API) answerMoved(w http.ResponseWriter, r *http.Request, result ledger.Result) {
 	t := result.Transaction
 	body := wire.CreditUseResponse{

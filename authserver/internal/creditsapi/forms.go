@@ -19,12 +19,12 @@ const (
 	maxOffset   = 1_000_000_000
 )
 
-// amount is a required number of credits: a whole one, from 1 to what every
-// client can count.
+// amount is a required number of credits: a whole number from 1 to the largest
+// that every client can count.
 func amount(into *int64) form.Field { return form.Integer("amount", into, 1, ledger.MaxCredits) }
 
-// spending is what a user's own client sends to use credits, and what the
-// requests of services to use and to refund share.
+// spending is the request of a user's own client to use credits, and the common
+// part of the requests of services to use and to refund.
 type spending struct {
 	amount      int64
 	appID       string

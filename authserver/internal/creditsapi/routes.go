@@ -1,5 +1,5 @@
-// Package creditsapi is the HTTP of the credit ledger: the routes of end users,
-// and those of services, which stand under two prefixes.
+// Package creditsapi has the HTTP routes of the credit ledger: those of end
+// users, and those of services, which exist under two prefixes.
 package creditsapi
 
 import (
@@ -11,19 +11,20 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// maxBody is the largest body of a credit route, in bytes. It is above what any
-// valid request has, so that the answer to a text that is too long names it.
-// Only callers who were admitted get that far.
+// maxBody is the largest body of a credit route, in bytes. It is larger than
+// any valid request, so that the answer to a text that is too long can name
+// that text. Only admitted callers get that far.
 const maxBody = 2 << 20
 
-// Config is what the routes are made of.
+// Config configures the routes.
 type Config struct {
 	Out    *web.Responder
 	Ledger *ledger.Ledger
-	// DailyFree is how many free credits a day brings. Every balance tells it.
+	// DailyFree is how many free credits a day brings. Every answer with a
+	// balance contains it.
 	DailyFree int64
-	// Users admits whoever sends a good access token, and leaves the
-	// identity.Caller in the context.
+	// Users admits requests with a good access token, and puts the
+	// identity.Caller into the context.
 	Users web.Access
 	// Keys checks the service keys.
 	Keys *servicekey.Checker
@@ -84,7 +85,7 @@ func (a *API) userRoutes() []web.Route {
 	}}
 }
 
-// serviceRoute is a route of services, which stands under both prefixes.
+// serviceRoute is a route of services, which exists under both prefixes.
 type serviceRoute struct {
 	method, path string
 	operation    string // that the service key has to allow

@@ -13,7 +13,7 @@ import (
 // pathUser is the user that the path names.
 func pathUser(r *http.Request) string { return r.PathValue("userId") }
 
-// checkPathUser checks that the path names something that can be a user's id.
+// checkPathUser checks that the path names a possible user id.
 func checkPathUser(r *http.Request) error {
 	if !form.IsUserID(pathUser(r)) {
 		return invalid("userId must be a valid id")
@@ -30,9 +30,9 @@ func (a *API) serviceBalance(w http.ResponseWriter, r *http.Request) error {
 	return a.answerBalance(w, r, pathUser(r))
 }
 
-// serviceTransactions shows an app its own transactions with a user: those of
-// other apps are none of its business. A page has at most as many as were
-// asked for, and may have none before the last one.
+// serviceTransactions shows an app its own transactions with a user, and not
+// those of other apps. A page may therefore have fewer transactions than were
+// asked for, or none, although more pages follow.
 func (a *API) serviceTransactions(w http.ResponseWriter, r *http.Request, q pageQuery) error {
 	appID := appFrom(r.Context())
 	return a.answerPage(w, r, pathUser(r), q, func(t ledger.Transaction) bool { return t.AppID == appID })

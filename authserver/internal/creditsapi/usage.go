@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// defaultDays is how many days, the last of them included, a query without
-	// a first day asks for.
+	// defaultDays is how many days a query without a first day asks for,
+	// including the last day.
 	defaultDays = 30
 	// maxDays is how many days one query may ask for: a leap year.
 	maxDays = 366
@@ -33,9 +33,9 @@ func (q *usageQuery) Params() []form.Param {
 	}
 }
 
-// days are the first and the last day that are asked for at now. Without a last
-// day it is today, in UTC; without a first day it is the one that makes
-// defaultDays of them.
+// days returns the first and the last day that a query at now asks for. Without
+// a last day it is today in UTC. Without a first day, the query asks for
+// defaultDays days.
 func (q usageQuery) days(now time.Time) (first, last ledger.Day, err error) {
 	last = ledger.DayOf(now)
 	if q.hasTo {

@@ -25,12 +25,14 @@ func (a *API) usage(w http.ResponseWriter, r *http.Request, q usageQuery) error 
 	return a.answerUsage(w, r, q, ledger.UsageQuery{UserID: userFrom(r.Context())})
 }
 
-// use is what a user's own client reports as spent. It takes from that user
-// alone and is marked, so that no app takes it for a payment.
+// use records what a user's own client reports as spent. It takes credits from
+// that user only. Its transaction is marked, so that no app takes it for a
+// payment.
 func (a *API) use(w http.ResponseWriter, r *http.Request, f spending) error {
 	result, err := a.config.Ledger.Do(r.Context(), f.op(ledger.Use, ledger.FromUser, userFrom(r.Context())))
 	if errors.Is(err, ledger.ErrInsufficient) {
-		// 400, and not 402 as for services: clients in the field know no other.
+		// The status is 400, and not 402 as for services, because existing
+		// clients know only 400.
 		body := a.config.Out.Envelope(r, wire.InsufficientCredits, textInsufficient)
 		body.StatusCode = http.StatusBadRequest
 		a.config.Out.Respond(w, r, body.StatusCode, body)
@@ -43,8 +45,8 @@ func (a *API) use(w http.ResponseWriter, r *http.Request, f spending) error {
 	return nil
 }
 
-// nothing answers with an empty list of purchases or packages: credits are sold
-// elsewhere and granted here.
+// nothing answers with an empty list of purchases or packages, because credits
+// are sold elsewhere and granted here.
 func (a *API) nothing(w http.ResponseWriter, r *http.Request) error {
 	a.config.Out.Respond(w, r, nothing.Status, nothing.Body)
 	return nil

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// MaxEvents is how many events of the security log a user sees.
+	// MaxEvents is the most events of the security log that a user sees.
 	MaxEvents = 50
 	// MaxListed is the most users or sessions that are listed at once.
 	MaxListed = 1000
@@ -21,8 +21,8 @@ func (s *Service) Sessions(ctx context.Context, userID string) ([]store.Session,
 	return s.Store.LiveSessions(ctx, userID, s.Clock.Now(), MaxListed)
 }
 
-// EndSession ends one of a user's sessions. ErrSessionNotFound where it is not
-// one of the user's, or has ended.
+// EndSession ends one of a user's sessions. The error is ErrSessionNotFound
+// where the session is not the user's, or has ended.
 func (s *Service) EndSession(ctx context.Context, o Origin, userID, id string) error {
 	if !isSessionID(id) {
 		return ErrSessionNotFound
@@ -34,8 +34,9 @@ func (s *Service) EndSession(ctx context.Context, o Origin, userID, id string) e
 	return err
 }
 
-// isSessionID says whether the store may be asked for the session: an empty id
-// would name all of a user's, and not every database takes every text.
+// isSessionID reports whether the store may be asked for the session. An empty
+// id would name all sessions of the user, and not every database accepts every
+// text.
 func isSessionID(id string) bool {
 	return id != "" && utf8.ValidString(id) && !strings.ContainsRune(id, 0)
 }
@@ -46,8 +47,8 @@ func (s *Service) SecurityEvents(ctx context.Context, userID string) ([]store.Ev
 }
 
 // ChangePassword replaces the caller's password and ends all of the caller's
-// other sessions. ErrPassword where current is not the password, or is not any
-// more.
+// other sessions. The error is ErrPassword where current is not the password,
+// or was changed meanwhile.
 func (s *Service) ChangePassword(ctx context.Context, o Origin, caller Caller, current, next string) error {
 	hash, err := s.proven(ctx, caller.User.ID, current)
 	if err != nil {
@@ -81,9 +82,10 @@ func (s *Service) ChangePassword(ctx context.Context, o Origin, caller Caller, c
 	})
 }
 
-// DeleteAccount soft-deletes the caller, for good. It asks for the password: an
-// access token may have been left lying about. ErrPassword where it is wrong,
-// ErrUserNotFound where the caller was deleted meanwhile.
+// DeleteAccount soft-deletes the caller, for good. It asks for the password,
+// because an access token may have been left on a device. The error is
+// ErrPassword where the password is wrong, and ErrUserNotFound where the caller
+// was deleted meanwhile.
 func (s *Service) DeleteAccount(ctx context.Context, o Origin, caller Caller, password, reason string) error {
 	if _, err := s.proven(ctx, caller.User.ID, password); err != nil {
 		return err
@@ -96,7 +98,8 @@ func (s *Service) DeleteAccount(ctx context.Context, o Origin, caller Caller, pa
 	return err
 }
 
-// proven is the user's password hash, if password fits it; ErrPassword if not.
+// proven returns the user's password hash where password fits it, and
+// ErrPassword where it does not.
 func (s *Service) proven(ctx context.Context, userID, password string) (hash string, err error) {
 	user, credential, err := s.Store.UserByID(ctx, userID)
 	if isNotFound(err) || err == nil && (!user.Active() || credential.PasswordHash == "") {

@@ -6,15 +6,16 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// Caller is whom an access token speaks for, and by which session.
+// Caller is the user that an access token speaks for, and the session that it
+// belongs to.
 type Caller struct {
 	Session store.Session
 	User    store.User
 }
 
 // Authenticate finds out whom an access token speaks for. It asks the database
-// each time: the use cases behind it do so anyway. A TokenError or
-// ErrSessionEnded where it speaks for nobody.
+// each time, because the use cases that follow do so anyway. The error is a
+// TokenError or ErrSessionEnded where the token speaks for nobody.
 func (s *Service) Authenticate(ctx context.Context, access string) (Caller, error) {
 	now := s.Clock.Now()
 	claims, err := s.Access.Verify(access, now)
@@ -38,8 +39,8 @@ func WithCaller(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// CallerFrom finds the caller of a request that was admitted; the zero Caller
-// where none was.
+// CallerFrom finds the caller of a request that was admitted. It is the zero
+// Caller where no caller was.
 func CallerFrom(ctx context.Context) Caller {
 	c, _ := ctx.Value(callerKey{}).(Caller)
 	return c

@@ -9,8 +9,8 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// records are the operations of a transaction that need no door of their own.
-// Sessions end and events are recorded by the methods of change alone.
+// records are the operations of a transaction that a use case may call
+// directly. Only the methods of change end sessions and add events.
 type records interface {
 	LockUser(id string) (store.User, error)
 	ShareUser(id string) (store.User, error)
@@ -27,12 +27,12 @@ type change struct {
 	records
 	tx     store.Tx
 	origin Origin
-	ended  []string // ids of sessions
-	events []string // types
+	ended  []string // ids of the sessions that were ended
+	events []string // types of the events that were added
 }
 
-// change runs f in a transaction, perhaps more than once. When it is committed,
-// the memory of this server and the counters hear of what was done.
+// change runs f in a transaction, perhaps more than once. After the commit it
+// tells the revocations which sessions ended, and counts the events.
 func (s *Service) change(ctx context.Context, o Origin, f func(c *change) error) error {
 	var done *change
 	err := s.Store.Tx(ctx, func(tx store.Tx) error {
@@ -53,16 +53,16 @@ func (s *Service) change(ctx context.Context, o Origin, f func(c *change) error)
 	return nil
 }
 
-// event is what the security log is to be told.
+// event is an entry for the security log.
 type event struct {
 	kind string // one of the types of store.Event
-	// user is whom it is about. Empty: the user of the sessions that end, and
-	// nothing is recorded where none does.
+	// user is the user that it is about. Empty means the user of the sessions
+	// that end; where no session ends, nothing is recorded.
 	user string
 	more []string // pairs of a name and a value
 }
 
-// record tells the security log of an event.
+// record adds an event to the security log.
 func (c *change) record(e event) error {
 	pairs := e.more
 	if c.origin.Operator {
@@ -79,8 +79,8 @@ func (c *change) record(e event) error {
 	})
 }
 
-// end ends sessions because of an event, which is recorded, and says how many
-// there were. Those that ended before are left as they are.
+// end ends sessions, records the event that is the reason, and returns how many
+// sessions ended. Sessions that had ended before are left as they are.
 func (c *change) end(which store.Ending, because event) (ended int, err error) {
 	which.At = c.origin.At
 	sessions, err := c.tx.EndSessions(which)
@@ -99,20 +99,22 @@ func (c *change) end(which store.Ending, because event) (ended int, err error) {
 	return len(sessions), c.record(because)
 }
 
-// everySession are the sessions of a user, but one, that live or may be renewed.
+// everySession names all sessions of a user that live or may still be renewed,
+// except one.
 func (c *change) everySession(userID, except string) store.Ending {
 	return store.Ending{UserID: userID, Except: except, ExpiresAfter: c.origin.At.Add(-Overtime)}
 }
 
-// metadata is the JSON object of pairs of a name and a value; nil for none.
+// metadata makes a JSON object of pairs of a name and a value. It is nil
+// without pairs.
 func metadata(pairs []string) jsontext.Value {
 	if len(pairs) == 0 {
 		return nil
 	}
 	doc := jsontext.Value("{")
 	for i, text := range pairs {
-		// Every string can be quoted; the error tells of invalid UTF-8, which
-		// is replaced.
+		// Every string can be quoted. The error only reports invalid UTF-8,
+		// which AppendQuote replaces.
 		doc, _ = jsontext.AppendQuote(doc, text)
 		switch {
 		case i%2 == 0:

@@ -1,12 +1,12 @@
 // Package identity holds the rules of users, sessions and passwords: who may
-// register and log in, what a refresh token is worth, what ends a session, and
-// what an operator may do to a user. They stand here once, in Go, for every
-// database and whoever asks: an HTTP route or an operator's command.
+// register and log in, whether a refresh token is good, what ends a session,
+// and what an operator may do to a user. The rules stand here once, in Go, for
+// every database, for HTTP routes and for an operator's commands.
 //
-// Every change is one transaction of the store. What ends sessions in it goes
-// through change.end, and what is told to the security log through
-// change.record: these two see to the revocation, the memory of this server and
-// the counters, so that no use case can forget one of them.
+// Every change is one transaction of the store. In it, only change.end ends
+// sessions and only change.record adds events to the security log. These two
+// take care of the revocations and the counters, so that no use case can forget
+// them.
 package identity
 
 import (
@@ -25,14 +25,14 @@ import (
 // Clock tells the time.
 type Clock interface{ Now() time.Time }
 
-// Revocations is the memory of this server of the sessions that ended.
+// Revocations keeps the ended sessions in the memory of this server.
 type Revocations interface{ Note(sessions []string) }
 
 // Meter counts events of the security log by their type.
 type Meter interface{ Event(kind string) }
 
-// Config is what a Service is made of. All of it is required but where a field
-// says otherwise.
+// Config configures a Service. Every field is required unless it says
+// otherwise.
 type Config struct {
 	Store  store.Store
 	Access token.Access
@@ -40,10 +40,11 @@ type Config struct {
 	Clock  Clock
 	Random io.Reader
 	Log    *slog.Logger
-	// Revocations is told of the sessions that the service ends. Nil: nobody,
-	// as for an operator's command; other servers read them in the database.
+	// Revocations gets the sessions that the service ends. Nil is for an
+	// operator's commands, which have no server beside them. Other servers read
+	// the sessions from the database.
 	Revocations Revocations
-	// Meter counts events. Nil: nobody does.
+	// Meter counts events. Nil means that nothing is counted.
 	Meter Meter
 
 	// Lifetimes is how long sessions live.
@@ -51,16 +52,16 @@ type Config struct {
 	// AccessTTL is the life of an access token.
 	AccessTTL time.Duration
 	// RefreshGrace is how long a spent refresh token yields its successor.
-	// Negative: not at all.
+	// Negative means that it never does.
 	RefreshGrace time.Duration
 	// PasswordMinLength is the least number of characters of a password that
 	// is set.
 	PasswordMinLength int
-	// Lanes is how many transactions of refreshes run at once. Zero: 1.
+	// Lanes is how many transactions of refreshes run at once. Zero means 1.
 	Lanes int
 }
 
-// Service is the use cases. It is safe for concurrent use; end it with Close.
+// Service has the use cases. It is safe for concurrent use; end it with Close.
 type Service struct {
 	Config
 	rotations rotations
@@ -73,15 +74,16 @@ func New(c Config) *Service {
 	return s
 }
 
-// Close lets the refreshes under way end, and refuses every other one.
+// Close waits for the refreshes under way, and refuses all later ones.
 func (s *Service) Close() { s.rotations.close() }
 
 // Origin says where a request comes from.
 type Origin struct {
-	Addr  netip.Addr // the client's address; zero: unknown
-	Agent string     // what it calls itself, valid UTF-8 without NUL
-	At    time.Time  // when it came
-	// Operator says that an operator's command asks, and no client.
+	Addr  netip.Addr // the client's address; zero where it is unknown
+	Agent string     // the client's User-Agent, valid UTF-8 without NUL
+	At    time.Time  // when the request came
+	// Operator says that the request is an operator's command and not a
+	// client's.
 	Operator bool
 }
 
@@ -95,14 +97,15 @@ func (o Origin) address() string {
 // newID makes an id of a user, a credential or a session.
 func (s *Service) newID() (string, error) { return secret.NewID(s.Random) }
 
-// live says whether an access token's session lives and its user is active.
+// live reports whether the session of an access token lives and its user is
+// active.
 func live(session store.Session, user store.User, claims token.Claims, now time.Time) bool {
 	return session.Live(now) && user.Active() && user.ID == claims.Sub
 }
 
 // Live finds the session and the user of verified claims. ok is false where the
-// session ended, or the user was deleted or disabled; they are zero where there
-// is no such session.
+// session has ended, or the user was deleted or disabled. session and user are
+// zero where there is no such session.
 func (s *Service) Live(ctx context.Context, c token.Claims, now time.Time) (session store.Session, user store.User, ok bool, err error) {
 	session, user, err = s.Store.Session(ctx, c.Sid)
 	if isNotFound(err) {

@@ -9,17 +9,19 @@ import (
 // Lifetimes is how long sessions live.
 type Lifetimes struct {
 	Idle       time.Duration // without a refresh
-	Remembered time.Duration // Idle of a session that was asked to be remembered
+	Remembered time.Duration // Idle of a session whose login asked to be remembered
 	Absolute   time.Duration // from the login, whatever is refreshed
 }
 
-// Overtime is for how long after its expiry a session may still be renewed: by a
-// refresh that was judged before and is under way, or on a server whose clock is
-// behind or that was suspended. What ends all sessions of a user ends those that
-// are in it too. Calls take seconds: the rest is for clocks and suspensions.
+// Overtime is how long after its expiry a session may still be renewed. A
+// refresh may have been judged before the expiry and be under way, or the
+// server's clock may be behind, or the server may have been suspended. Whatever
+// ends all sessions of a user therefore also ends those that expired within
+// Overtime. Calls take seconds; the rest of the hour is for clocks and
+// suspensions.
 const Overtime = time.Hour
 
-// expiry is when a session ends that was opened or refreshed at now.
+// expiry is when a session that is opened or refreshed at now expires.
 func (l Lifetimes) expiry(s store.Session, now time.Time) time.Time {
 	idle := l.Idle
 	if s.RememberMe {

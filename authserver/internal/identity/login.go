@@ -7,7 +7,8 @@ import (
 )
 
 // Login opens a session for an e-mail address, in its stored form, and a
-// password. ErrCredentials where they are not somebody's who may log in.
+// password. The error is ErrCredentials where they do not belong to a user who
+// may log in.
 func (s *Service) Login(ctx context.Context, o Origin, email, password string, d Device) (Tokens, error) {
 	user, hash, err := s.checkPassword(ctx, email, password)
 	if err != nil {
@@ -36,9 +37,9 @@ func (s *Service) Login(ctx context.Context, o Origin, email, password string, d
 	return s.tokens(signer, user, n.session, n.refresh)
 }
 
-// stillMayLogIn looks again, in the transaction that opens the session: the
-// password was checked before, and the user, the password or the role that the
-// access token will name may have changed meanwhile.
+// stillMayLogIn checks the user again, in the transaction that opens the
+// session. The password was checked before it, and the user, the password or
+// the role in the access token may have changed meanwhile.
 func (c *change) stillMayLogIn(checked store.User, hash string) error {
 	user, err := c.ShareUser(checked.ID)
 	if isNotFound(err) {

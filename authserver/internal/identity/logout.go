@@ -7,11 +7,12 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// Logout ends the session of an access token and that of a refresh token; either
-// may be empty, not both: ErrNoToken. A refresh token that is spent ends its
-// session all the same, and one that is unknown is as good as logged out (RFC
-// 7009 section 2.2): the client wants to be rid of it. A TokenError where the
-// access token is refused and no refresh token stands beside it.
+// Logout ends the session of an access token and the session of a refresh
+// token. One of the two may be empty; without both the error is ErrNoToken. A
+// spent refresh token also ends its session. An unknown refresh token is no
+// error (RFC 7009 section 2.2), because the client only wants to be rid of it.
+// The error is a TokenError where the access token is refused and there is no
+// refresh token.
 func (s *Service) Logout(ctx context.Context, o Origin, access, refresh string) error {
 	if access == "" && refresh == "" {
 		return ErrNoToken
@@ -38,8 +39,8 @@ func (s *Service) logout(ctx context.Context, o Origin, which store.Ending) (end
 	return s.endSessions(ctx, o, which, store.EventLogout)
 }
 
-// endSessions ends sessions for no other reason than that somebody wants them
-// ended, and says how many there were.
+// endSessions ends sessions where nothing else changes with them, and returns
+// how many ended.
 func (s *Service) endSessions(ctx context.Context, o Origin, which store.Ending, kind string) (ended int, err error) {
 	err = s.change(ctx, o, func(c *change) (err error) {
 		ended, err = c.end(which, event{kind: kind})

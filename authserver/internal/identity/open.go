@@ -8,13 +8,13 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/token"
 )
 
-// Device is what a login says about where it comes from.
+// Device is what a login says about the device that it comes from.
 type Device struct {
 	ID, Name string
 	Remember bool // whether the session is to live for longer
 }
 
-// Tokens is what a session hands out.
+// Tokens are the tokens that a session hands out, and its user.
 type Tokens struct {
 	User    store.User
 	Access  string
@@ -29,7 +29,7 @@ type opened struct {
 	refresh string
 }
 
-// open makes a session. A login always gets a new one (OWASP ASVS 5.0, 7.2.4).
+// open makes a session. Every login gets a new session (OWASP ASVS 5.0, 7.2.4).
 func (s *Service) open(o Origin, userID string, d Device) (opened, error) {
 	id, err := s.newID()
 	if err != nil {
@@ -57,13 +57,13 @@ func (s *Service) open(o Origin, userID string, d Device) (opened, error) {
 // add stores a session with its first refresh token.
 func (c *change) add(n opened) error { return c.AddSession(n.session, secret.Hash(n.refresh)) }
 
-// signer finds the key to sign with. It is asked for before anything is
-// stored: a refresh token that was spent for an answer without a token would
-// cost the session, if the client came back after the grace.
+// signer finds the key to sign with. It is called before anything is stored. If
+// a refresh token were spent and no access token could be signed, the client
+// would lose its session when it retried after the grace.
 func (s *Service) signer() (token.Signer, error) { return s.Access.Signer(s.Clock.Now()) }
 
-// tokens signs the access token of a session, which ends with its session at the
-// latest.
+// tokens signs the access token of a session. The token expires with the
+// session at the latest.
 func (s *Service) tokens(signer token.Signer, user store.User, session store.Session, refresh string) (Tokens, error) {
 	now := s.Clock.Now().Unix()
 	claims := token.Claims{

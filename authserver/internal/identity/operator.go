@@ -13,7 +13,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// roles are all that a user may have.
+// roles are all roles that a user may have.
 var roles = []string{RoleUser, "admin", "service"}
 
 func checkRole(role string) error {
@@ -23,14 +23,15 @@ func checkRole(role string) error {
 	return nil
 }
 
-// Users lists users by id, the deleted among them: at most limit, which is held
-// to 1 to MaxListed, of those behind the id after; empty: from the first.
+// Users lists users by id, including deleted ones. It lists at most limit
+// users, which is held to 1 to MaxListed, and begins behind the id after. An
+// empty after means from the first user.
 func (s *Service) Users(ctx context.Context, after string, limit int) ([]store.User, error) {
 	return s.Store.ListUsers(ctx, after, min(max(limit, 1), MaxListed))
 }
 
-// User finds a user, deleted or not, by id or e-mail address. ErrUserNotFound
-// where there is none.
+// User finds a user, deleted or not, by id or e-mail address. The error is
+// ErrUserNotFound where there is none.
 func (s *Service) User(ctx context.Context, idOrEmail string) (store.User, error) {
 	key := idOrEmail
 	if address, ok := form.NormalEmail(key); ok {
@@ -44,8 +45,8 @@ func (s *Service) User(ctx context.Context, idOrEmail string) (store.User, error
 }
 
 // CreateUser makes an account without a session, by the rules of a registration
-// and with a role. ErrEmailTaken where the address is in use, a
-// form.InvalidError where something is not good.
+// and with a role. The error is ErrEmailTaken where the address is in use, and
+// a form.InvalidError where an argument is not good.
 func (s *Service) CreateUser(ctx context.Context, o Origin, r Registration, role string) (store.User, error) {
 	if err := checkRole(role); err != nil {
 		return store.User{}, err
@@ -74,7 +75,8 @@ func (s *Service) CreateUser(ctx context.Context, o Origin, r Registration, role
 	return user, nil
 }
 
-// checked checks what an operator typed as a registration's form is checked.
+// checked checks what an operator typed by the rules for the form of a
+// registration.
 func (s *Service) checked(r Registration) (Registration, error) {
 	for _, text := range []string{r.Email, r.Password, r.Name} {
 		if !utf8.ValidString(text) {
@@ -91,8 +93,8 @@ func (s *Service) checked(r Registration) (Registration, error) {
 	return Registration{Email: email, Password: r.Password, Name: name}, form.Invalid(append(problems, nameProblems...))
 }
 
-// SetRole gives a user, found by id or e-mail address, a role. If it is another
-// one, the user's sessions end.
+// SetRole gives a role to a user, who is found by id or e-mail address. If the
+// role is a new one, the user's sessions end.
 func (s *Service) SetRole(ctx context.Context, o Origin, idOrEmail, role string) (store.User, error) {
 	if err := checkRole(role); err != nil {
 		return store.User{}, err
@@ -116,7 +118,7 @@ func (s *Service) Disable(ctx context.Context, o Origin, idOrEmail string) (stor
 	})
 }
 
-// Enable lets a user in again who was disabled. Sessions that ended stay ended.
+// Enable lets a disabled user log in again. Sessions that ended stay ended.
 func (s *Service) Enable(ctx context.Context, o Origin, idOrEmail string) (store.User, error) {
 	return s.operate(ctx, o, idOrEmail, event{kind: store.EventUserEnabled}, func(u *store.User, _ time.Time) bool {
 		changed := !u.DisabledAt.IsZero()
@@ -139,8 +141,8 @@ func (s *Service) SessionsOf(ctx context.Context, idOrEmail string) ([]store.Ses
 	return s.Sessions(ctx, user.ID)
 }
 
-// RevokeSessions ends all sessions of a user, found by id or e-mail address, and
-// says how many there were.
+// RevokeSessions ends all sessions of a user, who is found by id or e-mail
+// address, and returns how many ended.
 func (s *Service) RevokeSessions(ctx context.Context, o Origin, idOrEmail string) (ended int, err error) {
 	user, err := s.User(ctx, idOrEmail)
 	if err != nil {
@@ -153,8 +155,8 @@ func (s *Service) RevokeSessions(ctx context.Context, o Origin, idOrEmail string
 	return ended, err
 }
 
-// RevokeSession ends a session. ErrSessionNotFound where there is none with that
-// id, or it has ended before.
+// RevokeSession ends a session. The error is ErrSessionNotFound where no
+// session has that id, or where it had ended before.
 func (s *Service) RevokeSession(ctx context.Context, o Origin, id string) error {
 	var ended int
 	var err error
@@ -180,8 +182,8 @@ func (s *Service) operate(ctx context.Context, o Origin, idOrEmail string, becau
 	return user, err
 }
 
-// alteration alters a user at an instant and says whether there was anything to
-// alter.
+// alteration changes a user at an instant and reports whether there was
+// anything to change.
 type alteration func(u *store.User, at time.Time) bool
 
 func deleted(u *store.User, at time.Time) bool {
@@ -189,10 +191,10 @@ func deleted(u *store.User, at time.Time) bool {
 	return true
 }
 
-// changeUser alters a user who is not deleted, records why, ends all of the
-// user's sessions, and returns the user as it is then. Where there is nothing to
-// alter, nothing ends and nothing is recorded. ErrUserNotFound where there is no
-// such user.
+// changeUser changes a user who is not deleted, records the reason, ends all
+// sessions of the user, and returns the changed user. Where there is nothing to
+// change, no session ends and nothing is recorded. The error is ErrUserNotFound
+// where there is no such user.
 func (s *Service) changeUser(ctx context.Context, o Origin, id string, because event, alter alteration) (user store.User, err error) {
 	err = s.change(ctx, o, func(c *change) (err error) {
 		user, err = c.LockUser(id)

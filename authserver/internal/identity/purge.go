@@ -7,12 +7,13 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// purgeRows is how many sessions are looked at, and rows deleted, at once:
-// SQLite's one writer is held for some 10 ms by so many.
+// purgeRows is how many sessions are read, and how many rows are deleted, at
+// once. Deleting that many holds SQLite's one writer for some 10 ms.
 const purgeRows = 100
 
-// over is when a session is over: at its end before its time, or at its expiry.
-// One of the existing service lives for as long as it could be refreshed.
+// over is when a session is over, which is when it was revoked or when it
+// expired. A session of the existing service lives for as long as it could be
+// refreshed.
 func over(s store.SessionEnd) time.Time {
 	end := s.ExpiresAt
 	if s.RefreshableUntil.After(end) {
@@ -24,11 +25,12 @@ func over(s store.SessionEnd) time.Time {
 	return end
 }
 
-// Purge deletes the sessions that were over before an instant, with their refresh
-// tokens, and tells purged how many, again and again. It goes through all
-// sessions: those that cannot be deleted do not save those behind them. The
-// instant has to be days ago, and so beyond any refresh under way, access token
-// or revocation that a server still has to hear of.
+// Purge deletes the sessions that were over before an instant, with their
+// refresh tokens. It calls purged after each step with the number of sessions
+// deleted in it. It goes through all sessions, so that sessions that cannot be
+// deleted do not keep the later ones. The instant has to be days ago. Then no
+// refresh is under way, no access token is good, and every server has read the
+// revocation.
 func (s *Service) Purge(ctx context.Context, before time.Time, purged func(sessions int)) error {
 	var failed error
 	for after := ""; ; {
@@ -54,7 +56,7 @@ func (s *Service) Purge(ctx context.Context, before time.Time, purged func(sessi
 	}
 }
 
-// first is the first of two errors that there is.
+// first returns a, or b where a is nil.
 func first(a, b error) error {
 	if a != nil {
 		return a

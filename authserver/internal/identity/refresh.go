@@ -10,9 +10,9 @@ import (
 
 // judge applies the rule of refresh rotation (RFC 9700 section 4.14.2): a token
 // is good once. A client that lost the answer may ask again within the grace,
-// for as long as the successor was not used; anything later means that two
-// parties hold the token, and the session ends. An older ancestor is always of
-// that kind, because its successor is spent.
+// until the successor is used. Any later use means that two parties hold the
+// token, and the session ends. A token before the last one always falls under
+// this, because its successor is spent.
 func judge(p store.Presented, now time.Time, grace time.Duration) store.Verdict {
 	switch {
 	case p.User.Deleted():
@@ -31,9 +31,9 @@ func judge(p store.Presented, now time.Time, grace time.Duration) store.Verdict 
 }
 
 // Refresh exchanges a refresh token for its successor and a new access token.
-// ErrRefreshToken, ErrRefreshExpired or ErrUserGone where it is not good. One
-// that was spent, and whose successor is in use or the grace over, ends its
-// session.
+// The error is ErrRefreshToken, ErrRefreshExpired or ErrUserGone where the
+// token is not good. A spent token ends its session where the successor was
+// used or the grace is over.
 func (s *Service) Refresh(ctx context.Context, o Origin, spent string) (Tokens, error) {
 	signer, err := s.signer()
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Service) Refresh(ctx context.Context, o Origin, spent string) (Tokens, 
 }
 
 // endReused ends the session of a token that two parties hold, unless another
-// call was first.
+// call has ended it.
 func (s *Service) endReused(ctx context.Context, o Origin, r store.Rotated) error {
 	var ended int
 	err := s.change(ctx, o, func(c *change) (err error) {

@@ -7,15 +7,15 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// RoleUser is the role of everyone who registers.
+// RoleUser is the role of every user who registers.
 const RoleUser = "user"
 
-// Registration is an account to be made. The address is in its stored form, and
-// password and name are good by the rules of package form.
+// Registration describes an account to be made. The address is in its stored
+// form, and password and name are good by the rules of package form.
 type Registration struct{ Email, Password, Name string }
 
 // Register makes an account and its first session, whose refresh token it
-// returns. ErrEmailTaken where the address is in use.
+// returns. The error is ErrEmailTaken where the address is in use.
 func (s *Service) Register(ctx context.Context, o Origin, r Registration) (store.User, string, error) {
 	user, credential, err := s.newAccount(ctx, o, r)
 	if err != nil {
@@ -40,8 +40,9 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (store
 	return user, n.refresh, nil
 }
 
-// newAccount makes a user and the password. It is hashed before the address is
-// looked at, so that the time does not tell more than the answer.
+// newAccount makes the records of a user and the password. The password is
+// hashed before the address is looked up, so that the time tells no more than
+// the answer.
 func (s *Service) newAccount(ctx context.Context, o Origin, r Registration) (store.User, store.Credential, error) {
 	userID, err := s.newID()
 	if err != nil {

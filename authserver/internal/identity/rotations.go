@@ -16,8 +16,9 @@ type rotations struct {
 func (s *Service) openRotations(lanes int) rotations {
 	return rotations{groupcommit.New(groupcommit.Config[store.Rotation, store.Rotated]{
 		Run: func(calls []*groupcommit.Call[store.Rotation, store.Rotated]) error {
-			// By the time of now, from which the grace of those that are spent
-			// counts, and not that of their arrival.
+			// Tokens are judged by the time of the transaction, from which the
+			// grace of spent tokens counts, and not by the time of their
+			// arrival.
 			questions, now := make([]store.Rotation, len(calls)), s.Clock.Now()
 			decide := func(p store.Presented) store.Decision {
 				return store.Decision{Verdict: judge(p, now, s.RefreshGrace), ExpiresAt: s.Lifetimes.expiry(p.Session, now)}
@@ -36,8 +37,8 @@ func (s *Service) openRotations(lanes int) rotations {
 	})}
 }
 
-// rotate is store.Sessions.Rotate for one token, whose Now and Judge it sets. A
-// caller who leaves before it began is not served.
+// rotate calls store.Sessions.Rotate for one token, whose Now and Judge it
+// sets. A call whose ctx ends before the transaction began is not run.
 func (r rotations) rotate(ctx context.Context, q store.Rotation) (store.Rotated, error) {
 	return r.group.Do(ctx, binary.BigEndian.Uint64(q.Spent[:]), q)
 }

@@ -18,24 +18,26 @@ type Store interface {
 	store.Transactions
 }
 
-// Config is what a Keeper and an Operator are made of.
+// Config configures a Keeper and an Operator.
 type Config struct {
 	Store Store
 	Clock clock.Clock
-	// Random is the source of keys and kids; safe for concurrent use.
+	// Random is the source of keys and kids. It has to be safe for concurrent
+	// use.
 	Random io.Reader
 	// KEK says where the key-encryption key is.
 	KEK KEKSource
 	// Every and TokenTTL are those of Rules.
 	Every    time.Duration
 	TokenTTL time.Duration
-	// Logger is for a Keeper.
+	// Logger is the log of a Keeper.
 	Logger *slog.Logger
-	// Meter is for a Keeper. Nil: nothing is counted.
+	// Meter counts the failed polls of a Keeper. Nil means that nothing is
+	// counted.
 	Meter *meter.Meter
 }
 
-// rules are those of the configuration, which seal new keys with kek.
+// rules returns the rules of the configuration, which seal new keys with kek.
 func (c Config) rules(kek []byte) Rules {
 	return Rules{
 		Every:    c.Every,
@@ -53,8 +55,9 @@ func (c Config) rules(kek []byte) Rules {
 // rule is one of the methods of Rules.
 type rule func(rows []store.Key, now time.Time) (Change, error)
 
-// change has a rule decide about the keys, at the moment at which it sees them,
-// and does what it says. One caller at a time, of all servers, does so.
+// change lets a rule decide about the keys that it reads at that moment, and
+// stores what the rule decides. Only one caller at a time, of all servers, does
+// so.
 func change(ctx context.Context, db store.Transactions, clock clock.Clock, decide rule) error {
 	return db.Tx(ctx, func(tx store.Tx) error {
 		rows, err := tx.LockKeys()

@@ -10,30 +10,30 @@ import (
 )
 
 const (
-	// PollInterval is how often a server is to poll the signing keys.
+	// PollInterval is how often a server polls the signing keys.
 	PollInterval = time.Second
-	// maxSteps is how many steps a poll takes: more than a rotation has.
+	// maxSteps is the most steps that one poll takes. A rotation has fewer.
 	maxSteps = 5
 )
 
 // Keeper has the signing keys as they were last read. Each poll reads them
 // again, and takes the step of a rotation that is due, unless another server on
-// the database was first.
+// the database has taken it.
 type Keeper struct {
 	config Config
 	kek    []byte
 	rules  Rules
 	ring   atomic.Pointer[Ring]
 
-	// Of Poll, which is not called twice at a time.
+	// These two belong to Poll, which is not called concurrently.
 	signing string // kid of the key that signed at the last poll
 	failing bool
 }
 
-// OpenKeeper reads the signing keys, and makes the first one where the
-// database has none. The key file is made only then: with keys in the
-// database, a missing one is an error. Nothing is written unless the
-// key-encryption key opens what is there.
+// OpenKeeper reads the signing keys, and makes the first one where the database
+// has none. The key file is made only then. Where the database has keys, a
+// missing key file is an error. Nothing is written unless the key-encryption
+// key opens the keys that are there.
 func OpenKeeper(ctx context.Context, config Config) (*Keeper, error) {
 	rows, err := config.Store.SigningKeys(ctx)
 	if err != nil {
@@ -59,20 +59,20 @@ func OpenKeeper(ctx context.Context, config Config) (*Keeper, error) {
 	return k, nil
 }
 
-// Ring is the set of keys that was read last. Where the database does not
-// answer, that one stands.
+// Ring is the set of keys that was read last. It stays while the database does
+// not answer.
 func (k *Keeper) Ring() *Ring { return k.ring.Load() }
 
-// Poll reads the keys and takes the steps that are due. It is not to be called
-// twice at a time. The log has an error when a fault begins and a line when it is
-// over.
+// Poll reads the keys and takes the steps that are due. It must not be called
+// concurrently. It logs an error when a fault begins and a line when the fault
+// is over.
 func (k *Keeper) Poll(ctx context.Context) error {
 	err := k.read(ctx)
 	if err != nil && ctx.Err() == nil {
 		k.config.Meter.StoreError(meter.PartKeys)
 	}
 	switch {
-	case ctx.Err() != nil: // the server ends
+	case ctx.Err() != nil: // the server is closing
 	case err != nil && !k.failing:
 		k.failing = true
 		k.config.Logger.ErrorContext(ctx, "signing keys could not be read: the last good ones stand", "error", err)
@@ -83,12 +83,11 @@ func (k *Keeper) Poll(ctx context.Context) error {
 	return err
 }
 
-// read reads the keys and takes the steps that are due, one after the other:
-// each is decided anew by what was stored before it, and published here before
-// the next one is looked for.
+// read reads the keys and takes the steps that are due, one after the other.
+// Before each step it reads the keys again and publishes them on this server.
 func (k *Keeper) read(ctx context.Context) error {
 	for range maxSteps {
-		now := k.config.Clock.Now() // before the read: the keys are at least as young
+		now := k.config.Clock.Now() // taken before the read, so that the keys are no older
 		rows, err := k.config.Store.SigningKeys(ctx)
 		if err != nil {
 			return fmt.Errorf("signing keys: %w", err)
@@ -109,10 +108,10 @@ func (k *Keeper) read(ctx context.Context) error {
 			return fmt.Errorf("next signing key: %w", err)
 		}
 	}
-	return nil // the rest at the next poll
+	return nil // the next poll takes the rest
 }
 
-// replace puts a new set in the place of the old one and logs what differs.
+// replace replaces the set of keys and logs the differences.
 func (k *Keeper) replace(ring *Ring, now time.Time) {
 	old, log := k.ring.Swap(ring), k.config.Logger
 	if old != nil {

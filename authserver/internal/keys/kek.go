@@ -15,11 +15,11 @@ import (
 // KEKBytes is the length of a key-encryption key.
 const KEKBytes = 32
 
-// ErrNoKeyFile: there is no key file at the path.
+// ErrNoKeyFile means that there is no key file at the path.
 var ErrNoKeyFile = errors.New("no key file")
 
 // ReadKEK reads the key-encryption key in the file at path: base64, one line.
-// ErrNoKeyFile where there is no such file.
+// The error is ErrNoKeyFile where there is no such file.
 func ReadKEK(path string) ([]byte, error) {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -36,8 +36,8 @@ func ReadKEK(path string) ([]byte, error) {
 }
 
 // CreateKEK makes a key-encryption key and stores it at path with mode 0600.
-// Where another process was faster, the key is that of the file it made. The
-// file is whole and on the disk before its name exists.
+// Where another process was faster, it returns the key in the file of that
+// process. The file is complete and on the disk before its name exists.
 func CreateKEK(path string, random io.Reader) ([]byte, error) {
 	kek := make([]byte, KEKBytes)
 	if _, err := io.ReadFull(random, kek); err != nil {
@@ -57,14 +57,14 @@ func CreateKEK(path string, random io.Reader) ([]byte, error) {
 
 // KEKSource says where the key-encryption key is.
 type KEKSource struct {
-	// Key is the key itself, of KEKBytes. Empty: it is in File.
+	// Key is the key itself, of KEKBytes. Empty means that it is in File.
 	Key []byte
-	// File is the path of the key file. It is not read where there is a Key.
+	// File is the path of the key file. It is not read where Key is set.
 	File string
 }
 
-// find finds the key-encryption key and says where it is from. ErrNoKeyFile
-// where the file is missing.
+// find finds the key-encryption key and says where it is from. The error is
+// ErrNoKeyFile where the file is missing.
 func (s KEKSource) find() (kek []byte, from string, err error) {
 	if len(s.Key) > 0 {
 		return s.Key, "the configuration", nil
@@ -76,7 +76,7 @@ func (s KEKSource) find() (kek []byte, from string, err error) {
 	return kek, s.File, err
 }
 
-// findOrCreate is find, and makes the file where it is missing.
+// findOrCreate is find, but makes the file where it is missing.
 func (s KEKSource) findOrCreate(random io.Reader) (kek []byte, from string, err error) {
 	kek, from, err = s.find()
 	if errors.Is(err, ErrNoKeyFile) {

@@ -7,48 +7,52 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// The times of a key's life. They follow from MaxAge and from how long other
-// verifiers keep a key set: up to 10 minutes, whatever the server says.
+// These are the times in the life of a key. They follow from MaxAge and from
+// how long other verifiers keep a key set: up to 10 minutes, whatever the
+// server says.
 const (
-	// MaxAge is how long the server tells verifiers to keep the key set. With
-	// the minute in which every server must have read the keys again, one that
-	// was retired is out of use within 5 minutes.
+	// MaxAge is how long the server tells verifiers to keep the key set. Every
+	// server reads the keys again within a minute, so that a retired key is out
+	// of use within 5 minutes.
 	MaxAge = 4 * time.Minute
-	// Lead is how long a key is published before it signs: 10 minutes until
-	// no verifier has a set without it, and 5 for servers that read it late
-	// and for clocks that differ.
+	// Lead is how long a key is published before it signs. After 10 minutes no
+	// verifier has a set without it. The other 5 are for servers that read the
+	// keys late and for clocks that differ.
 	Lead = 15 * time.Minute
 	// tail is how long a key stays published after its last token ended, for
 	// verifiers whose clocks are behind.
 	tail = time.Minute
-	// freshness is how long a server may sign by what it read of the keys. It
-	// is below Lead: no key can begin to sign unseen.
+	// freshness is how long a server may sign after it read the keys. It is
+	// shorter than Lead, so that a server has read every key before that key
+	// begins to sign.
 	freshness = time.Minute
-	// settling is how long a key is published at the least, also in an
-	// emergency: every server that reads each second has it then.
+	// settling is the shortest time for which a key is published before it
+	// signs, also in an emergency. Every server that reads the keys each second
+	// has it then.
 	settling = 2 * time.Second
 )
 
 // State is where a key is in its life.
 type State string
 
-// The states, in the order of a life. A key may be Retired in each.
+// The states in their order. A key may be retired in each of them.
 const (
-	Next    State = "next"    // published, not signing yet
+	Next    State = "next"    // published, does not sign yet
 	Signing State = "signing" // signs, or is about to within seconds
 	Old     State = "old"     // signs no more, published until its last token has ended
 	Gone    State = "gone"    // not published any more
-	Retired State = "retired" // taken out in an emergency
+	Retired State = "retired" // taken out of use in an emergency
 )
 
-// Life is a key, and what the keys beside it make of it.
+// Life is a key with the ends of its life, which follow from the other keys.
 type Life struct {
 	store.Key
 	SignsUntil     time.Time // zero: no successor is decided
 	PublishedUntil time.Time // zero: no successor is decided
 }
 
-// Lives puts keys in the order in which they sign, undecided ones last.
+// Lives puts keys in the order in which they sign. Keys without a time to sign
+// come last.
 func Lives(rows []store.Key) []Life {
 	lives := make([]Life, len(rows))
 	for i, row := range rows {
@@ -85,18 +89,19 @@ func Lives(rows []store.Key) []Life {
 	return lives
 }
 
-// signs says whether the key has its time to sign, be it past or to come. One
-// that was retired before has none, and succeeds nobody.
+// signs reports whether the key has a time to sign, in the past or in the
+// future. A key that was retired before that time has none, and succeeds no
+// other key.
 func (l Life) signs() bool {
 	return !l.SignsFrom.IsZero() && (l.RetiredAt.IsZero() || l.RetiredAt.After(l.SignsFrom))
 }
 
-// pending says whether the key is to sign, and does not yet.
+// pending reports whether the key will sign but does not yet.
 func (l Life) pending(now time.Time) bool {
 	return l.RetiredAt.IsZero() && (l.SignsFrom.IsZero() || l.SignsFrom.After(now))
 }
 
-// published says whether the key belongs into the key set.
+// published reports whether the key belongs in the key set.
 func (l Life) published(now time.Time) bool {
 	return l.RetiredAt.IsZero() && (l.PublishedUntil.IsZero() || now.Before(l.PublishedUntil))
 }
@@ -116,7 +121,7 @@ func (l Life) State(now time.Time) State {
 	return Gone
 }
 
-// started is the key whose time to sign began last, retired or not.
+// started returns the key whose time to sign began last, even if it is retired.
 func started(lives []Life, now time.Time) (Life, bool) {
 	for _, l := range slices.Backward(lives) {
 		if l.signs() && !l.SignsFrom.After(now) {

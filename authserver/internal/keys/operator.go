@@ -9,11 +9,11 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// Operator does what a person asks of the signing keys. Servers may be running
-// on the database meanwhile: they see it at their next poll.
+// Operator carries out an operator's commands on the signing keys. Servers may
+// be running on the database meanwhile; they see a change at their next poll.
 type Operator struct{ config Config }
 
-// NewOperator does nothing yet.
+// NewOperator makes an operator. It reads nothing yet.
 func NewOperator(config Config) Operator { return Operator{config: config} }
 
 // List lists the keys in the order in which they sign.
@@ -25,13 +25,14 @@ func (o Operator) List(ctx context.Context) ([]Life, error) {
 	return Lives(rows), nil
 }
 
-// Rotate makes the next key, as Rules do. ErrPending where there is one.
+// Rotate makes the next key, by the rules. The error is ErrPending where there
+// is a next key already.
 func (o Operator) Rotate(ctx context.Context) error {
 	rules, err := o.rules(ctx)
 	if err != nil {
 		return err
 	}
-	rules.Every = 0 // this rotation and no other
+	rules.Every = 0 // no rotation but this one is due
 	for _, step := range []rule{rules.Rotate, rules.Next} {
 		if err := change(ctx, o.config.Store, o.config.Clock, step); err != nil {
 			return err
@@ -40,8 +41,9 @@ func (o Operator) Rotate(ctx context.Context) error {
 	return nil
 }
 
-// Retire takes a key out of use in an emergency, as Rules do. ErrUnknownKey
-// where there is no such key; one that is retired already stays so.
+// Retire takes a key out of use in an emergency, by the rules. The error is
+// ErrUnknownKey where there is no such key. Retiring a retired key changes
+// nothing.
 func (o Operator) Retire(ctx context.Context, kid string) error {
 	rules, err := o.rules(ctx)
 	if err != nil {
@@ -53,7 +55,7 @@ func (o Operator) Retire(ctx context.Context, kid string) error {
 }
 
 // Check opens all keys, and says how many there are and where the
-// key-encryption key is from; empty where there is no key to open.
+// key-encryption key is from. from is empty where there is no key to open.
 func (o Operator) Check(ctx context.Context) (count int, from string, err error) {
 	rows, err := o.config.Store.SigningKeys(ctx)
 	if err != nil || len(rows) == 0 {
@@ -69,9 +71,9 @@ func (o Operator) Check(ctx context.Context) (count int, from string, err error)
 	return len(rows), from, nil
 }
 
-// rules are the rules of the configuration, with a key-encryption key that
-// opens what is in the database: another one would seal keys that no server
-// can open.
+// rules returns the rules of the configuration. It checks that the
+// key-encryption key opens a key in the database, because with another one it
+// would seal keys that no server can open.
 func (o Operator) rules(ctx context.Context) (Rules, error) {
 	rows, err := o.config.Store.SigningKeys(ctx)
 	if err != nil {

@@ -1,11 +1,11 @@
 // Package keys holds the auth server's signing keys: how they are made, how
 // they rest in the database, when one follows another, and the JWKS that
-// publishes them. A server has a Keeper, which polls them; a person's commands go
-// through an Operator; both change them by Rules.
+// publishes them. A server has a Keeper, which polls them. The commands of an
+// operator go through an Operator. Both change the keys by Rules.
 //
-// JWKs are written here and not by a JOSE library: wire.JWKS is the exact
-// form, with the order of members that is in the field, and an Ed25519 key is
-// one base64url string (RFC 8037 section 2).
+// JWKs are written here and not by a JOSE library. wire.JWKS is the exact form,
+// with the order of members of the existing service, and an Ed25519 key is one
+// base64url string (RFC 8037 section 2).
 package keys
 
 import (
@@ -25,16 +25,18 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// Why there is no key to sign with.
+// The reasons for which no key may sign.
 var (
-	// ErrStale: the keys were read too long ago. The next one may sign by now.
+	// ErrStale means that the keys were read too long ago. The next key may
+	// sign by now.
 	ErrStale = errors.New("the signing keys could not be read for too long")
-	// ErrNoKey: the signing key was retired, and its successor is about to
-	// begin.
+	// ErrNoKey means that the signing key was retired and that its successor
+	// does not sign yet.
 	ErrNoKey = errors.New("no key signs at the moment")
 )
 
-// Key signs. Header is the first segment of every token that it signs.
+// Key is a key that may sign. Header is the first segment of every token that
+// it signs.
 type Key struct {
 	ID        string
 	Header    string
@@ -43,18 +45,18 @@ type Key struct {
 	TokenTTL  time.Duration // the longest life of a token that it may sign
 }
 
-// Ring is the set of keys as a database had it at one moment. It does not
-// change.
+// Ring is the set of keys that a database had at one moment. It never changes.
 type Ring struct {
 	readAt   time.Time
 	lives    []Life
-	keys     map[string]Key // the published ones, by kid
+	keys     map[string]Key // the published keys by kid
 	byHeader map[string]ed25519.PublicKey
 	document []byte
 	etag     string
 }
 
-// Signing is the key that signs at now. ErrStale or ErrNoKey where none may.
+// Signing returns the key that signs at now. The error is ErrStale or ErrNoKey
+// where no key may sign.
 func (r *Ring) Signing(now time.Time) (Key, error) {
 	if now.Sub(r.readAt) > freshness {
 		return Key{}, ErrStale
@@ -70,15 +72,16 @@ func (r *Ring) Signing(now time.Time) (Key, error) {
 // Published are the kids of the published keys.
 func (r *Ring) Published() []string { return slices.Collect(maps.Keys(r.keys)) }
 
-// Publishes says whether the key of that kid is published.
+// Publishes reports whether the key with that kid is published.
 func (r *Ring) Publishes(kid string) bool {
 	_, ok := r.keys[kid]
 	return ok
 }
 
 // ByHeader finds the public key that belongs to a token's first segment. The
-// server writes one header for each key, so that alg, kid and typ are right
-// exactly if the segment is known, and anything else is refused unread.
+// server writes one header for each key. So alg, kid and typ are right exactly
+// where the segment is known, and every other segment is refused without being
+// decoded.
 func (r *Ring) ByHeader(segment string) (ed25519.PublicKey, bool) {
 	public, ok := r.byHeader[segment]
 	return public, ok
@@ -117,9 +120,9 @@ func encodePublic(private ed25519.PrivateKey) string {
 	return base64.RawURLEncoding.EncodeToString(private[ed25519.SeedSize:])
 }
 
-// Load opens the keys that a database had at readAt. One that kek does not
-// open is an error: a server that made itself a new key instead would log
-// nobody in and hide the fault.
+// Load opens the keys that a database had at readAt. A key that kek does not
+// open is an error. A server that made a new key instead would refuse all
+// tokens and hide the fault.
 func Load(rows []store.Key, kek []byte, readAt time.Time) (*Ring, error) {
 	ring := &Ring{
 		readAt:   readAt,
@@ -152,8 +155,8 @@ func Load(rows []store.Key, kek []byte, readAt time.Time) (*Ring, error) {
 	return ring, nil
 }
 
-// Opens checks that kek opens at least one of the keys. One key may be damaged
-// and others not.
+// Opens checks that kek opens at least one of the keys, because a single key
+// may be damaged.
 func Opens(rows []store.Key, kek []byte) error {
 	failed := errors.New("no signing key")
 	for _, row := range rows {

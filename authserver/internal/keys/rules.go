@@ -9,31 +9,31 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// What an operator may ask for in vain.
+// The refusals of an operator's commands.
 var (
-	// ErrUnknownKey: there is no key with that kid.
+	// ErrUnknownKey means that no key has that kid.
 	ErrUnknownKey = errors.New("no signing key has this kid")
-	// ErrPending: the next key is published already.
+	// ErrPending means that the next key is published already.
 	ErrPending = errors.New("the next signing key is published already")
 )
 
-// Change is what is to become of the signing keys.
+// Change is what a rule decides about the signing keys.
 type Change struct {
-	Put  []store.Key // stored: new, or in place of the one with the same id
-	Drop []string    // ids
+	Put  []store.Key // keys to store, in place of those with the same ids
+	Drop []string    // ids of the keys to delete
 }
 
-// Rules say when keys come and go. Their methods decide over all keys of a
-// database, at one moment and without a look at anything else, in a transaction
-// that keeps others from deciding. They may be asked more than once.
+// Rules say when keys come and go. Their methods decide from all keys of a
+// database at one moment, and from nothing else. They run in a transaction that
+// keeps all others from deciding, and may be called again if that is repeated.
 //
-// A rotation takes two steps: a key is stored, and so published; then whoever
-// finds it stored says from when it signs, Lead later. A server that dies or is
-// suspended between any two instructions, for however long, so leaves no key
-// behind that signs without having been published for that time.
+// A rotation takes two steps. First a key is stored, and so published. Then the
+// first server that finds it stored decides that it signs from Lead later on. A
+// server may die or be suspended at any point for any time: no key signs that
+// was not published for that long.
 type Rules struct {
-	// Every is the time from one key's first signature to its successor's.
-	// Not above zero: keys are replaced when somebody asks for it.
+	// Every is the time from one key's first signature to its successor's. Zero
+	// or less means that keys are replaced only by command.
 	Every time.Duration
 	// TokenTTL is the longest life of the tokens of this server.
 	TokenTTL time.Duration
@@ -41,8 +41,8 @@ type Rules struct {
 	Make func(now time.Time) (store.Key, error)
 }
 
-// First makes the first key of a database that has none. It signs at once:
-// there is no verifier yet.
+// First makes the first key of a database that has none. It signs at once,
+// because there is no verifier yet.
 func (r Rules) First(rows []store.Key, now time.Time) (Change, error) {
 	if len(rows) > 0 {
 		return Change{}, nil // another server was first
@@ -50,15 +50,15 @@ func (r Rules) First(rows []store.Key, now time.Time) (Change, error) {
 	return r.add(now, now)
 }
 
-// Next is the step that is due at now, empty where there is none. Another may
-// be due after it.
+// Next returns the step that is due at now. It is empty where no step is due.
+// Another step may be due after it.
 func (r Rules) Next(rows []store.Key, now time.Time) (Change, error) {
 	var change Change
 	lives := Lives(rows)
 	for _, l := range lives {
 		key := l.Key
 		if !l.published(now) || !l.SignsUntil.IsZero() && !now.Before(l.SignsUntil) {
-			continue // signs no more
+			continue // no longer signs
 		}
 		key.TokenTTL = max(key.TokenTTL, r.TokenTTL)
 		if key.SignsFrom.IsZero() {
@@ -74,7 +74,7 @@ func (r Rules) Next(rows []store.Key, now time.Time) (Change, error) {
 	return r.rotate(lives, now)
 }
 
-// due says whether it is time to publish the next key.
+// due reports whether it is time to publish the next key.
 func due(lives []Life, now time.Time, every time.Duration) bool {
 	for _, l := range slices.Backward(lives) {
 		if l.RetiredAt.IsZero() {
@@ -84,7 +84,8 @@ func due(lives []Life, now time.Time, every time.Duration) bool {
 	return false
 }
 
-// Rotate makes the next key now. ErrPending where there is one.
+// Rotate makes the next key now. The error is ErrPending where there is a next
+// key already.
 func (r Rules) Rotate(rows []store.Key, now time.Time) (Change, error) {
 	lives := Lives(rows)
 	if slices.ContainsFunc(lives, func(l Life) bool { return l.pending(now) }) {
@@ -93,8 +94,9 @@ func (r Rules) Rotate(rows []store.Key, now time.Time) (Change, error) {
 	return r.rotate(lives, now)
 }
 
-// rotate publishes the next key, and drops those before the first that is
-// still published: those behind it say until when it is.
+// rotate publishes the next key, and drops the keys before the first one that
+// is still published. The keys after that one are kept, because they decide how
+// long it is published.
 func (r Rules) rotate(lives []Life, now time.Time) (Change, error) {
 	change, err := r.add(now, time.Time{})
 	if err != nil {
@@ -110,10 +112,10 @@ func (r Rules) rotate(lives []Life, now time.Time) (Change, error) {
 }
 
 // Retire takes a key out of use in an emergency, and wipes its private half.
-// Where nothing is left that signs, the next key does so, or a new one: at
-// once, if it has been published for the seconds that the other servers need
-// to see it. To retire a key again changes nothing. ErrUnknownKey where there
-// is no such key.
+// Where no key is left that signs, the next key or a new one takes over, as
+// soon as it has been published for the seconds that other servers need to read
+// it. Retiring a key again changes nothing. The error is ErrUnknownKey where
+// there is no such key.
 func (r Rules) Retire(rows []store.Key, now time.Time, kid string) (Change, error) {
 	i := slices.IndexFunc(rows, func(k store.Key) bool { return k.ID == kid })
 	if i < 0 {
@@ -146,7 +148,7 @@ func (r Rules) Retire(rows []store.Key, now time.Time, kid string) (Change, erro
 	return change, err
 }
 
-// add makes a key that signs from an instant on.
+// add makes a key that signs from signsFrom on.
 func (r Rules) add(now, signsFrom time.Time) (Change, error) {
 	key, err := r.Make(now)
 	if err != nil {

@@ -11,17 +11,17 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// ErrWrongKEK: the key-encryption key is not the one that a private key was
-// sealed with, or the row was tampered with.
+// ErrWrongKEK means that a private key was sealed with another key-encryption
+// key, or that its row was tampered with.
 var ErrWrongKEK = errors.New("the key-encryption key does not open the private key")
 
-// sealedPrefix marks the form of a sealed private key: after it, base64url of
-// nonce and ciphertext. It cannot be mistaken for a form of Better Auth, which
+// sealedPrefix begins a sealed private key. The base64url of nonce and
+// ciphertext follows it. It cannot be mistaken for a form of Better Auth, which
 // is a JSON text or begins with "$ba$".
 const sealedPrefix = "$mana$1$"
 
-// additional binds a sealed private key to its purpose and its kid: moved to
-// another row it does not open.
+// additional binds a sealed private key to its purpose and its kid, so that it
+// does not open if it is moved to another row.
 func additional(kid string) []byte { return []byte("manacore signing key v1\x00" + kid) }
 
 // seal encrypts the seed of an Ed25519 private key (RFC 8032 section 5.1.5)

@@ -1,7 +1,8 @@
-// Package revocation knows which sessions ended before their time, and what an
-// access token is worth.
+// Package revocation knows which sessions ended before they expired, and judges
+// access tokens by it.
 //
-// A [Log] polls the database for the sessions that any server ended, and hears
-// at once of those that this one ended. [Verdicts] judges access tokens and
-// remembers the verdicts for as long as the Log can say that nothing has changed.
+// A [Log] polls the database for the sessions that any server ended, and gets
+// those that its own server ended at once. [Verdicts] judges access tokens and
+// caches the verdicts for as long as the Log can say that the session has not
+// ended.
 package revocation

@@ -13,62 +13,63 @@ import (
 )
 
 const (
-	// PollInterval is how often a server is to poll what others revoked.
+	// PollInterval is how often a server polls the revocations.
 	PollInterval = 250 * time.Millisecond
-	// ForgetInterval is how often a server is to drop old revocations.
+	// ForgetInterval is how often a server drops old revocations.
 	ForgetInterval = time.Minute
-	// KnownFor is how long a poll counts. A revocation is seen everywhere
-	// within this time, or the database is asked.
+	// KnownFor is how long the result of a poll is relied on. Every server sees
+	// a revocation within this time, or asks the database for each token.
 	KnownFor = 900 * time.Millisecond
-	// KeepFor is for how long the database keeps a revocation. It is longer
-	// than VerdictAge, by what the clocks of two servers may differ.
+	// KeepFor is how long the database keeps a revocation. It is longer than
+	// VerdictAge by more than the clocks of two servers may differ.
 	KeepFor = 5 * time.Minute
-	// lateCommit is after how long a transaction that took a number has ended:
-	// twice what the stores give a call.
+	// lateCommit is the time within which a transaction that took a number has
+	// ended. It is twice the time limit of a call of the stores.
 	lateCommit = 10 * time.Second
 )
 
-// Config is what a Log is made of.
+// Config configures a Log.
 type Config struct {
 	Source store.Revocations
 	Clock  clock.Clock
 	Logger *slog.Logger
-	// Meter counts the polls that the database did not answer. Nil: nothing is
-	// counted.
+	// Meter counts the polls that the database did not answer. Nil means that
+	// nothing is counted.
 	Meter *meter.Meter
 }
 
-// Log is what a server knows of the sessions that ended before their time. It
-// knows nothing before the first Poll. It is safe for concurrent use.
+// Log holds the sessions that ended before they expired. It holds none before
+// the first Poll. It is safe for concurrent use.
 //
-// A transaction commits within lateCommit of taking its number, and one with a
-// higher number may be seen before it. So each poll reads again what the polls of
-// the last lateCommit have read.
+// A transaction commits within lateCommit of taking its number, and a
+// transaction with a higher number may be visible before it. So each poll reads
+// again what the polls of the last lateCommit have read.
 type Log struct {
 	config Config
 
 	polling sync.Mutex // guards marks and failing
-	marks   []mark     // the next poll begins behind the first
+	marks   []mark     // the next poll reads the numbers above the first mark
 	failing bool
 
 	lock  sync.RWMutex         // guards what follows
-	at    time.Time            // when the last good poll began
+	at    time.Time            // when the last successful poll began
 	ended map[string]time.Time // ids of sessions, and until when they are kept
 }
 
-// mark is the highest number that was seen by an instant.
+// mark is the highest number that was read up to an instant.
 type mark struct {
 	at  time.Time
 	seq int64
 }
 
-// New makes a log that knows nothing yet.
+// New makes a log that holds no session yet.
 func New(config Config) *Log {
 	return &Log{config: config, marks: []mark{{}}, ended: map[string]time.Time{}}
 }
 
-// State says whether a session is known to have ended, and whether that counts
-// at now, which it does not where the last good poll is too long ago.
+// State reports whether a session is known to have ended. known says whether
+// that can be relied on at now; it is false where the last successful poll is
+// too long ago.
 func (l *Log) State(session string, now time.Time) (ended, known bool) {
 	l.lock.RLock()
 	defer l.lock.RUnlock()
@@ -83,8 +84,8 @@ func (l *Log) Note(ids []string) {
 	l.add(ids)
 }
 
-// Poll asks the database which sessions have ended. The log of the server has an
-// error when a fault begins and a line when it is over.
+// Poll asks the database which sessions have ended. It logs an error when a
+// fault begins and a line when the fault is over.
 func (l *Log) Poll(ctx context.Context) error {
 	l.polling.Lock()
 	defer l.polling.Unlock()
@@ -111,14 +112,14 @@ func (l *Log) Poll(ctx context.Context) error {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.at = now
-	// A session is dropped when no verdict is old enough to have missed its end.
+	// A session is dropped when every cached verdict is younger than its end.
 	maps.DeleteFunc(l.ended, func(_ string, until time.Time) bool { return now.After(until) })
 	l.add(ids)
 	return nil
 }
 
-// failed counts and logs a failed poll. One that the end of the server cut off
-// is no fault.
+// failed counts and logs a failed poll, unless the poll was cut off because the
+// server is closing.
 func (l *Log) failed(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
@@ -130,7 +131,7 @@ func (l *Log) failed(ctx context.Context, err error) {
 	}
 }
 
-// add adds sessions that ended. One that is there already is not kept for
+// add adds sessions that ended. A session that is there already is not kept for
 // longer.
 func (l *Log) add(ids []string) {
 	until := l.config.Clock.Now().Add(VerdictAge)
@@ -141,7 +142,8 @@ func (l *Log) add(ids []string) {
 	}
 }
 
-// Forget drops from the database what no server needs any more.
+// Forget deletes the revocations that no server needs any more from the
+// database.
 func (l *Log) Forget(ctx context.Context) error {
 	err := l.config.Source.ForgetRevocations(ctx, l.config.Clock.Now().Add(-KeepFor))
 	if err != nil && ctx.Err() == nil {

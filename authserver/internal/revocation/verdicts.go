@@ -17,55 +17,54 @@ import (
 )
 
 const (
-	// VerdictAge is how old a remembered verdict may be: after that the
-	// database is asked again, whatever is known of revocations.
+	// VerdictAge is how old a cached verdict may be. After that the database is
+	// asked again, whatever the Log holds.
 	VerdictAge = time.Minute
-	// maxVerdicts is how many tokens are remembered, about 1.5 KiB each.
+	// maxVerdicts is how many verdicts are cached, about 1.5 KiB each.
 	maxVerdicts = 1 << 14
 )
 
 // textEnded is the verdict on a good token whose session has ended.
 const textEnded = wire.ValidateInvalidPrefix + "session has ended"
 
-// VerdictsConfig is what Verdicts is made of.
+// VerdictsConfig configures Verdicts.
 type VerdictsConfig struct {
 	Access token.Access
-	// Live asks the database for the session and the user of claims that were
-	// verified. live is false where the session has ended or the user is not
-	// active.
+	// Live asks the database for the session and the user of verified claims.
+	// live is false where the session has ended or the user is not active.
 	Live  func(ctx context.Context, claims token.Claims, now time.Time) (session store.Session, user store.User, live bool, err error)
 	Clock clock.Clock
 	Log   *Log
 }
 
-// Verdicts says what access tokens are worth: signature, claims, and whether
-// the session lives and the user is active. It remembers what it said by the
-// whole text of the token. It is safe for concurrent use.
+// Verdicts judges access tokens: signature, claims, whether the session lives
+// and whether the user is active. It caches each verdict under the whole text
+// of the token. It is safe for concurrent use.
 type Verdicts struct {
 	config VerdictsConfig
 	cache  *lru.Cache[verdict]
 }
 
-// verdict is what was said about a token that is good in itself.
+// verdict is the verdict on a token whose signature and claims are good.
 type verdict struct {
 	answer []byte // wire.ValidateResponse
 	kind   string // for the meter
 	header string // the token's first segment, which names its key
 	sid    string
 	exp    int64
-	asked  time.Time // when the database was
-	// final: the session has ended, and nothing can undo that.
+	asked  time.Time // when the database was asked
+	// final means that the session has ended and that nothing can undo it.
 	final bool
 }
 
-// NewVerdicts remembers nothing yet.
+// NewVerdicts makes Verdicts with an empty cache.
 func NewVerdicts(config VerdictsConfig) *Verdicts {
 	return &Verdicts{config: config, cache: lru.New[verdict](maxVerdicts)}
 }
 
-// Of is the verdict on a token: the body of the answer, a
+// Of returns the verdict on a token: the body of the answer, which is a
 // wire.ValidateResponse, and one of the meter's verdicts. An error means that
-// the database did not answer, and that there is no verdict.
+// the database did not answer and that there is no verdict.
 func (v *Verdicts) Of(ctx context.Context, text string) (answer []byte, kind string, err error) {
 	now := v.config.Clock.Now()
 	if known := v.cache.Get(text); known != nil && v.holds(known, now) {
@@ -100,8 +99,8 @@ func (v *Verdicts) Of(ctx context.Context, text string) (answer []byte, kind str
 	return fresh.answer, fresh.kind, nil
 }
 
-// holds says whether a remembered verdict is still good. A session that has
-// ended meanwhile makes it none, and so does not knowing whether it has.
+// holds reports whether a cached verdict may still be used. It may not where
+// the session has ended meanwhile, or where that is not known.
 func (v *Verdicts) holds(remembered *verdict, now time.Time) bool {
 	if _, published := v.config.Access.Ring().ByHeader(remembered.header); !published || now.Unix() >= remembered.exp {
 		return false
@@ -116,7 +115,8 @@ func (v *Verdicts) holds(remembered *verdict, now time.Time) bool {
 func payload(c token.Claims, u store.User) *wire.ValidatePayload {
 	return &wire.ValidatePayload{
 		Sub: c.Sub,
-		// As they are now: a role that was taken away is gone at once.
+		// Address and role are the current ones, so that a role that was taken
+		// away is gone at once.
 		Email:     u.Email,
 		Role:      u.Role,
 		Sid:       c.Sid,
@@ -132,8 +132,8 @@ func refusal(text string) ([]byte, error) {
 	return json.Marshal(wire.ValidateResponse{Error: text})
 }
 
-// refused is the verdict on a token that is not good in itself, for the meter
-// and for who asked.
+// refused returns the verdict on a token whose signature or claims are not
+// good, for the meter and for the caller.
 func refused(reason error) (kind, text string) {
 	if errors.Is(reason, token.ErrExpired) {
 		return meter.VerdictExpired, wire.ValidateExpired
