@@ -1,6 +1,6 @@
 package ledger
 
-// touch gives what is due and answers the account.
+// touch gives the account what is due and returns it.
 func (b *Book) touch(op Op) (Result, error) {
 	if op.Kind == Sweep {
 		if a := b.accounts[op.UserID]; a != nil {
@@ -15,9 +15,9 @@ func (b *Book) touch(op Op) (Result, error) {
 	return Result{Account: a.Account}, nil
 }
 
-// open finds the account of a user, makes it where there is none, and gives
-// it what is due. Where spender is asked for, a user who is deleted or disabled is
-// refused; else what was begun before may end.
+// open finds the account of a user, makes it where there is none, and gives it
+// what is due. With spender it refuses a user who is deleted or disabled.
+// Without spender such a user's earlier operations may still be settled.
 func (b *Book) open(userID string, spender bool) (*account, error) {
 	active, a := b.active[userID], b.accounts[userID]
 	if !active && (spender || a == nil) {
@@ -41,9 +41,9 @@ func (b *Book) create(userID string) *account {
 	return a
 }
 
-// daily gives the daily credits of a new day, as many as the cap allows.
-// Days that nobody touched the account are not made up for, and a clock that
-// goes back brings no day anew.
+// daily gives the daily credits of a new day, as many as the cap allows. Days
+// on which nobody used the account are not made up for, and a clock that goes
+// back gives no day twice.
 func (b *Book) daily(a *account) {
 	today := DayOf(b.now)
 	if today <= a.Day {
@@ -55,7 +55,7 @@ func (b *Book) daily(a *account) {
 	b.bonus(a, min(b.policy.Daily, b.policy.DailyCap-a.Free-a.HeldFree), "Daily credits")
 }
 
-// bonus gives free credits, as far as the account can take them.
+// bonus gives free credits, as many as the limits of the account allow.
 func (b *Book) bonus(a *account, amount int64, description string) {
 	amount = min(amount, MaxCredits-a.Total(), MaxCredits-a.Given)
 	if amount <= 0 {
@@ -69,9 +69,9 @@ func (b *Book) bonus(a *account, amount int64, description string) {
 	})
 }
 
-// expire returns what overdue reservations hold. The reaper does so as well;
-// that it may be late changes nothing, because every operation on the account
-// comes by here first.
+// expire returns what overdue reservations hold. The worker that sweeps does so
+// too. It may be late without harm, because every operation on the account
+// calls expire first.
 func (b *Book) expire(a *account) {
 	for _, h := range b.holdsByUser[a.UserID] {
 		if h.Overdue(b.now) {
@@ -80,7 +80,7 @@ func (b *Book) expire(a *account) {
 	}
 }
 
-// settle takes what a reservation holds back into the account.
+// settle returns what a reservation holds to the account.
 func (b *Book) settle(a *account, h *hold, state State) {
 	a.HeldFree -= h.Free
 	a.HeldPaid -= h.Amount - h.Free

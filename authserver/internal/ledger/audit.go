@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Audit checks an account against all of its transactions, newest first: that
-// they are numbered without a gap, that each begins where the one before it
-// ended, and that together they make the account. It returns everything that
-// does not hold.
+// Audit checks an account against all of its transactions, newest first. They
+// have to be numbered without a gap, each has to begin with the total at which
+// the one before it ended, and together they have to make the account. Audit
+// returns everything that is wrong.
 func Audit(a Account, newestFirst []Transaction) error {
 	u := auditor{userID: a.UserID}
 	for _, t := range slices.Backward(newestFirst) {
@@ -25,8 +25,8 @@ func Audit(a Account, newestFirst []Transaction) error {
 // auditor adds up an account's transactions, oldest first.
 type auditor struct {
 	userID  string
-	entries int64 // how many there were
-	total   int64 // after the last one
+	entries int64 // how many transactions were added
+	total   int64 // the total after the last one
 	sum     Account
 	faults  []error
 }
@@ -59,7 +59,7 @@ func (u *auditor) add(t Transaction) {
 	u.sum.Paid += t.Amount - t.Free
 }
 
-// end checks the account that the transactions have to make.
+// end checks the account against the sum of the transactions.
 func (u *auditor) end(a Account) {
 	if a.Entries != u.entries {
 		u.fault("%d transactions, counted %d", u.entries, a.Entries)
@@ -82,11 +82,11 @@ func (u *auditor) end(a Account) {
 const (
 	// auditPage is how many users or transactions an audit reads at a time.
 	auditPage = 500
-	// maxFaults is how many faults of all accounts AuditAll tells.
+	// maxFaults is the most faults that AuditAll reports.
 	maxFaults = 20
 )
 
-// Audited is what AuditAll read.
+// Audited counts what AuditAll read.
 type Audited struct {
 	Accounts     int64
 	Transactions int64
@@ -94,8 +94,8 @@ type Audited struct {
 
 // AuditAll checks every account of a store by the rules of Audit. Servers may
 // be writing meanwhile. It reads every transaction once, in pages, so that it
-// takes time in proportion to their number and little memory. The error tells
-// at most 20 faults and how many there are beyond those, or that the database
+// takes time in proportion to their number, and little memory. The error lists
+// at most 20 faults and the number of further ones, or says that the database
 // could not be read.
 func AuditAll(ctx context.Context, s Store) (read Audited, err error) {
 	var faults []error
@@ -127,12 +127,12 @@ func AuditAll(ctx context.Context, s Store) (read Audited, err error) {
 	return read, errors.Join(faults...)
 }
 
-// auditOne checks the account of a user. Transactions never change and an
-// account counts its own, so those up to that number make what the account
-// was when it was read, whatever is written meanwhile.
+// auditOne checks the account of a user. Transactions never change, and an
+// account counts its own. So the transactions up to that count make the account
+// as it was when it was read, whatever is written meanwhile.
 func auditOne(ctx context.Context, s Store, userID string) (*auditor, error) {
 	u := &auditor{userID: userID}
-	// Read before the account, which therefore has to count it.
+	// This is read before the account, which therefore has to count it.
 	newest, err := s.Transactions(ctx, userID, math.MaxInt64, 1)
 	if err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func auditOne(ctx context.Context, s Store, userID string) (*auditor, error) {
 			return nil, err
 		}
 		for _, t := range slices.Backward(page) {
-			if t.Entry > done { // a gap brings older ones into the page again
+			if t.Entry > done { // after a gap, the page has older ones again
 				u.add(t)
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Book is what a batch of operations knows and changes, in memory.
+// Book holds in memory what a batch of operations needs and changes.
 type Book struct {
 	policy Policy
 	now    time.Time
@@ -23,7 +23,7 @@ type Book struct {
 	holdsByKey   map[KeyRef]*hold
 	holdsByUser  map[string][]*hold
 	usages       map[usageRef]*DayUsage
-	added        []Transaction // in the order of their making
+	added        []Transaction // in the order in which they were made
 }
 
 type account struct {
@@ -31,7 +31,7 @@ type account struct {
 	stored, changed bool
 }
 
-// entry is a transaction and how much was refunded of it.
+// entry is a transaction and how much of it was refunded.
 type entry struct {
 	Transaction
 	refunded int64
@@ -48,7 +48,7 @@ type usageRef struct {
 }
 
 // NewBook makes the book of a batch that is judged at now. makeID makes the ids
-// of transactions and reservations; see Err.
+// of transactions and reservations. After an error of makeID, Err returns it.
 func NewBook(policy Policy, now time.Time, makeID func() (string, error), l Loaded) *Book {
 	b := &Book{
 		policy: policy, now: time.UnixMilli(now.UnixMilli()).UTC(), makeID: makeID,
@@ -122,8 +122,8 @@ func (b *Book) Apply(op Op) (Result, error) {
 	panic("ledger: operation without a kind")
 }
 
-// keyed answers an operation whose key is known with what came of it then,
-// and hands every other one to rule.
+// keyed answers an operation whose key is known with its first result, and
+// passes every other operation to rule.
 func (b *Book) keyed(op Op, rule func(Op) (Result, error)) (Result, error) {
 	if op.Key == "" {
 		return rule(op)
@@ -148,8 +148,8 @@ func (b *Book) keyed(op Op, rule func(Op) (Result, error)) (Result, error) {
 	}
 }
 
-// write adds a transaction to the account's, whose pots have already changed,
-// by amount in all, and fills in what follows from the account.
+// write adds a transaction to the account, whose credits have already changed
+// by the amount, and fills in what follows from the account.
 func (b *Book) write(a *account, t Transaction) Transaction {
 	a.Entries++
 	a.changed = true
@@ -170,11 +170,11 @@ func (b *Book) newID() string {
 	return id
 }
 
-// Err is not nil where the book has to be thrown away, because an id could not
-// be made.
+// Err returns an error where an id could not be made. The book must not be
+// written then.
 func (b *Book) Err() error { return b.broken }
 
-// count adds to what the user spent with the app today.
+// count adds to the usage of the user with the app today.
 func (b *Book) count(userID, appID string, used, refunded, uses int64) {
 	ref := usageRef{userID, appID, DayOf(b.now)}
 	u := b.usages[ref]
@@ -187,7 +187,7 @@ func (b *Book) count(userID, appID string, used, refunded, uses int64) {
 	u.Uses += uses
 }
 
-// Changes is what is to be written after the operations.
+// Changes returns what has to be written after the operations.
 func (b *Book) Changes() Changes {
 	c := Changes{Transactions: b.added}
 	for _, id := range slices.Sorted(maps.Keys(b.accounts)) {

@@ -18,7 +18,8 @@ func (b *Book) giveBack(op Op) (Result, error) {
 	if a.Total() > MaxCredits-op.Amount {
 		return Result{}, ErrTooLarge
 	}
-	// What was taken last comes back first: paid credits before free ones.
+	// Credits come back in the reverse order of spending: paid ones before free
+	// ones.
 	paid := min(op.Amount, max(0, -(usage.Amount-usage.Free)-usage.refunded))
 	free := op.Amount - paid
 	usage.refunded += op.Amount
@@ -33,12 +34,12 @@ func (b *Book) giveBack(op Op) (Result, error) {
 	})}, nil
 }
 
-// left is how much of a usage can be refunded.
+// left is how much of a usage can still be refunded.
 func (e *entry) left() int64 { return -e.Amount - e.refunded }
 
-// refundable finds the usage that a refund belongs to: the one that it names,
-// or else the newest that the app itself reported and that has enough left.
-// Either way an app gives back what it took and not a credit more.
+// refundable finds the usage that a refund belongs to. It is the usage that the
+// refund names, or else the newest one that the app itself reported and that
+// has enough left. Either way an app gives back no more than it took.
 func (b *Book) refundable(op Op) (*entry, error) {
 	if op.TransactionID != "" {
 		e := b.transactions[op.TransactionID]
@@ -65,7 +66,7 @@ func (b *Book) refundable(op Op) (*entry, error) {
 	return newest, nil
 }
 
-// grantMetadata is what a grant's transaction says beside its description.
+// grantMetadata is the metadata of a grant's transaction.
 type grantMetadata struct {
 	Reason      string `json:"reason"`
 	ReferenceID string `json:"referenceId"`

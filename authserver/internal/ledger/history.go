@@ -8,27 +8,28 @@ import (
 	"strings"
 )
 
-// ErrCursor: a cursor that no page was handed out with.
+// ErrCursor means that no page ever had that cursor.
 var ErrCursor = errors.New("ledger: malformed cursor")
 
-// cursorVersion is what a cursor begins with, so that a later form can be told
+// cursorVersion begins every cursor, so that a later form can be distinguished
 // from this one.
 const cursorVersion = "1:"
 
 // Page asks for a part of a user's transactions, newest first.
 type Page struct {
 	Limit int // 1 and more
-	// Offset is how many of the newest to leave out. Transactions that come in
-	// between two pages shift the second.
+	// Offset is how many of the newest transactions are left out. A transaction
+	// that is added between two pages shifts the second page.
 	Offset int64
-	// Cursor is the Next of the page before, and makes the pages adjoin
-	// whatever comes in. Empty: Offset counts.
+	// Cursor is the next cursor of the page before. With it no transaction is
+	// repeated or skipped, whatever is added meanwhile. Empty means that Offset
+	// counts.
 	Cursor string
 }
 
 // History lists a page of a user's transactions. next is the cursor of the
-// following page, empty after the last. Transactions of an account are
-// numbered without a gap, so that any page costs the same.
+// following page, and is empty after the last one. Transactions of an account
+// are numbered without a gap, so that every page costs the same.
 func (l *Ledger) History(ctx context.Context, userID string, p Page) (list []Transaction, next string, err error) {
 	var last int64
 	if p.Cursor != "" {
@@ -67,7 +68,7 @@ func readCursor(text string) (int64, error) {
 	}
 	digits, ok := strings.CutPrefix(string(raw), cursorVersion)
 	entry, err := strconv.ParseInt(digits, 10, 64)
-	if !ok || err != nil || entry <= 0 || text != cursor(entry) { // one spelling
+	if !ok || err != nil || entry <= 0 || text != cursor(entry) { // a cursor has one spelling
 		return 0, ErrCursor
 	}
 	return entry, nil

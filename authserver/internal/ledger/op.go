@@ -13,31 +13,32 @@ type Kind uint8
 
 // The kinds of Op, and the fields that each uses beside AppID and Source.
 const (
-	// Touch gives what is due: the signup bonus, daily credits, expired
-	// reservations. UserID.
+	// Touch gives what is due: the signup bonus, daily credits, and what
+	// expired reservations held. UserID.
 	Touch Kind = iota + 1
-	// Sweep is Touch for reservations alone: it makes no account and takes
-	// any user. UserID.
+	// Sweep only returns what expired reservations held. It makes no account,
+	// and the user may be deleted or disabled. UserID.
 	Sweep
 	// Use takes credits. UserID, Amount, Description, Metadata, Key.
 	Use
 	// GiveBack refunds credits of a usage. UserID, Amount, Description,
-	// Metadata, TransactionID, Key. Without TransactionID it belongs to the
-	// user's newest usage of the app that has as much left to refund.
+	// Metadata, TransactionID, Key. Without TransactionID it refunds the user's
+	// newest usage of the app that has enough left to refund.
 	GiveBack
 	// Grant gives paid credits, once for each Reference of an app. UserID,
 	// Amount, Description, Reason, Reference.
 	Grant
 	// Reserve sets credits aside. UserID, Amount, Reason, Lifetime, Key.
 	Reserve
-	// Commit takes Amount, or all where it is zero, of what was reserved, and
-	// returns the rest. ReservationID, Amount, Description.
+	// Commit takes Amount of what was reserved and returns the rest. A zero
+	// Amount takes all. ReservationID, Amount, Description.
 	Commit
 	// Release returns what was reserved. ReservationID.
 	Release
 )
 
-// Op is an operation on an account. Its texts are bounded by whoever makes it.
+// Op is an operation on an account. Whoever makes it bounds the lengths of its
+// texts.
 type Op struct {
 	Kind          Kind
 	Source        Source
@@ -45,8 +46,8 @@ type Op struct {
 	AppID         string
 	Amount        int64 // 1 to MaxCredits
 	Description   string
-	Metadata      string // a JSON object; empty: none
-	Key           string // idempotency key, of a user and an app; empty: none
+	Metadata      string // a JSON object, or empty
+	Key           string // idempotency key within a user and an app, or empty
 	TransactionID string
 	ReservationID string
 	Reason        string
@@ -56,25 +57,25 @@ type Op struct {
 	body Digest // filled in by Ledger.Do
 }
 
-// Result is what an operation led to. Which parts are filled in depends on its
+// Result is the result of an operation. Which parts are set depends on its
 // kind.
 type Result struct {
-	// Replayed: an earlier operation with the same key, reference or
-	// reservation had the effect, and this is its result.
+	// Replayed means that an earlier operation with the same key, reference or
+	// reservation had the effect. This is the result of that one.
 	Replayed    bool
 	Account     Account     // Touch
 	Transaction Transaction // Use, GiveBack, Grant, Commit
 	Reservation Reservation // Reserve, Commit, Release
 }
 
-// digest is the SHA-256 of all that makes two operations with one key the
-// same: everything but the key itself. Metadata counts by its meaning and not
-// by its spelling.
+// digest is the SHA-256 of everything in an operation but its key. Two
+// operations with one key are the same where their digests are equal. Metadata
+// counts by its meaning and not by its spelling.
 func (o Op) digest() (d Digest, err error) {
 	metadata := jsontext.Value(o.Metadata).Clone()
 	if len(metadata) > 0 {
-		// RFC 8785, but for whole numbers: it takes those for equal that a
-		// float64 can't tell apart.
+		// This is RFC 8785 except for whole numbers, because RFC 8785 makes
+		// numbers equal that a float64 can't distinguish.
 		if err := metadata.Canonicalize(jsontext.CanonicalizeRawInts(false)); err != nil {
 			return d, err
 		}
@@ -85,7 +86,8 @@ func (o Op) digest() (d Digest, err error) {
 	text = binary.BigEndian.AppendUint64(text, uint64(o.Lifetime))
 	for _, field := range []string{string(o.Source), o.UserID, o.AppID, o.Description, string(metadata),
 		o.TransactionID, o.ReservationID, o.Reason, o.Reference} {
-		// With its length, so that no text can reach into the next field.
+		// The length comes first, so that no text can be taken for a part of
+		// the next field.
 		text = binary.BigEndian.AppendUint32(text, uint32(len(field)))
 		text = append(text, field...)
 	}

@@ -34,7 +34,7 @@ func (d Day) Start() time.Time {
 }
 
 // Account is what a user has. Free credits are spent before paid ones. What
-// open reservations hold belongs to the user still, but can't be spent.
+// open reservations hold still belongs to the user, but can't be spent.
 //
 // Always: Paid+Free+HeldPaid+HeldFree = Earned+Given-Spent, the sum of the
 // account's transactions.
@@ -44,11 +44,11 @@ type Account struct {
 	Free      int64
 	HeldPaid  int64 // by open reservations
 	HeldFree  int64 // by open reservations
-	Earned    int64 // paid credits ever got
-	Given     int64 // free credits ever got
-	Spent     int64 // ever spent, less what was refunded
-	Entries   int64 // how many transactions there are
-	Day       Day   // the last one for which daily credits were given
+	Earned    int64 // all paid credits that were ever given
+	Given     int64 // all free credits that were ever given
+	Spent     int64 // all credits that were ever spent, less refunds
+	Entries   int64 // number of transactions
+	Day       Day   // the last day for which daily credits were given
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
@@ -59,14 +59,14 @@ func (a Account) Spendable() int64 { return a.Paid + a.Free }
 // Total is what belongs to the user: the sum of the transactions.
 func (a Account) Total() int64 { return a.Paid + a.Free + a.HeldPaid + a.HeldFree }
 
-// Type is that of a transaction, in the words of the existing service.
+// Type is the type of a transaction, in the words of the existing service.
 type Type string
 
 // The types of Transaction.
 const (
 	Bonus    Type = "bonus"    // free credits: the signup bonus, daily credits
 	Usage    Type = "usage"    // taken
-	Refund   Type = "refund"   // given back of a usage
+	Refund   Type = "refund"   // returned from a usage
 	Purchase Type = "purchase" // granted: paid credits
 )
 
@@ -76,11 +76,11 @@ type Source string
 // The sources of Transaction.
 const (
 	FromSystem  Source = "system"  // this server
-	FromUser    Source = "user"    // the user's own client: it proves nothing to the app
+	FromUser    Source = "user"    // the user's own client, which proves nothing to the app
 	FromService Source = "service" // an app, with a service key
 )
 
-// SystemApp stands for an app where the server itself acted.
+// SystemApp is the app of transactions that the server itself made.
 const SystemApp = "system"
 
 // Transaction is a row of the ledger. It never changes.
@@ -91,32 +91,33 @@ type Transaction struct {
 	Entry  int64
 	Type   Type
 	Source Source
-	// Amount is below zero where credits were taken. Free is the part of it
-	// that concerned free credits, of the same sign.
+	// Amount is below zero where credits were taken. Free is the part of it in
+	// free credits, with the same sign.
 	Amount int64
 	Free   int64
 	// Before and After are the account's Total.
 	Before int64
 	After  int64
 	// PaidAfter, FreeAfter and SpentAfter are the account's Paid, Free and
-	// Spent after it: what a retry is answered with.
+	// Spent after the transaction. A retry is answered with them.
 	PaidAfter   int64
 	FreeAfter   int64
 	SpentAfter  int64
 	AppID       string
 	Description string
 	Metadata    string // a JSON object; empty: none
-	// OrganizationID is whose pool paid; empty: the user.
+	// OrganizationID is the organization whose pool paid. Empty means that the
+	// user paid.
 	OrganizationID string
 	Key            string // the idempotency key; empty: none
-	Body           Digest // of the operation; zero without a key and a reference
-	RefundOf       string // the usage that a refund belongs to; empty: no refund
-	ReservationID  string // the reservation that a usage came of; empty: none
-	Reference      string // of a grant; empty: no grant
+	Body           Digest // digest of the operation; zero without a key and a reference
+	RefundOf       string // the usage that a refund belongs to; empty for all other types
+	ReservationID  string // the reservation that a usage settled, or empty
+	Reference      string // reference of a grant; empty for all other types
 	CreatedAt      time.Time
 }
 
-// State is that of a reservation.
+// State is the state of a reservation.
 type State string
 
 // The states of Reservation. All but Open are final.
@@ -140,15 +141,15 @@ type Reservation struct {
 	Body           Digest // of the operation; zero without a key
 	Balance        int64  // the account's Spendable after reserving
 	CreatedAt      time.Time
-	ExpiresAt      time.Time // on and after it, the reservation can't be committed
+	ExpiresAt      time.Time // from this instant on, the reservation can't be committed
 	State          State
-	SettledAt      time.Time // zero: open
+	SettledAt      time.Time // zero while it is open
 	Charged        int64     // of a committed one
 	TransactionID  string    // of a committed one
-	SettledBalance int64     // the account's Spendable after settling; zero: open
+	SettledBalance int64     // the account's Spendable after settling; zero while it is open
 }
 
-// Overdue says whether the reservation has to expire.
+// Overdue reports whether the reservation has to expire.
 func (r Reservation) Overdue(now time.Time) bool {
 	return r.State == Open && !now.Before(r.ExpiresAt)
 }
@@ -160,5 +161,5 @@ type DayUsage struct {
 	Day      Day
 	Used     int64 // credits
 	Refunded int64 // credits given back on that day
-	Uses     int64 // how many usages
+	Uses     int64 // number of usages
 }

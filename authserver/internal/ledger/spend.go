@@ -2,8 +2,8 @@ package ledger
 
 import "cmp"
 
-// take moves credits out of what may be spent, free ones first, and says how
-// many of them were free.
+// take takes credits out of the account, free ones first, and returns how many
+// of them were free.
 func (a *account) take(amount int64) (free int64) {
 	free = min(amount, a.Free)
 	a.Free -= free
@@ -11,7 +11,8 @@ func (a *account) take(amount int64) (free int64) {
 	return free
 }
 
-// afford refuses what the account can't pay or could not count.
+// afford refuses an amount that the account can't pay, or that would make its
+// total too large.
 func (a *account) afford(amount int64) error {
 	if available := a.Spendable(); available < amount {
 		return &InsufficientError{Required: amount, Available: available}
@@ -37,7 +38,7 @@ func (b *Book) use(op Op) (Result, error) {
 	})}, nil
 }
 
-// keyBody is the digest that is kept: none without a key.
+// keyBody is the digest that is stored with a key. It is zero without a key.
 func keyBody(op Op) Digest {
 	if op.Key == "" {
 		return Digest{}
@@ -76,7 +77,7 @@ func (b *Book) reserve(op Op) (Result, error) {
 	return Result{Reservation: h.Reservation}, nil
 }
 
-// reservation finds the reservation of the app, and its account.
+// reservation finds a reservation of the app, and its account.
 func (b *Book) reservation(op Op) (*hold, *account, error) {
 	h := b.reservations[op.ReservationID]
 	if h == nil || h.AppID != op.AppID {
@@ -105,7 +106,7 @@ func (b *Book) commit(op Op) (Result, error) {
 		return Result{}, ErrOverCommit
 	}
 	b.settle(a, h, Committed)
-	free := min(amount, h.Free) // of what was set aside, whatever came in since
+	free := min(amount, h.Free) // of the reserved credits, whatever was added since
 	a.Free -= free
 	a.Paid -= amount - free
 	t := b.charge(a, amount, Transaction{
@@ -124,7 +125,7 @@ func (b *Book) release(op Op) (Result, error) {
 	switch h.State {
 	case Committed:
 		return Result{}, ErrCommitted
-	case Released, Expired: // the credits are back, which is what was asked for
+	case Released, Expired: // the credits were returned already
 		return Result{Replayed: true, Reservation: h.Reservation}, nil
 	}
 	b.settle(a, h, Released)

@@ -5,11 +5,11 @@ import (
 	"sync"
 )
 
-// sweepAtOnce is how many accounts a sweep looks for at a time.
+// sweepAtOnce is how many accounts a sweep reads at a time.
 const sweepAtOnce = 256
 
-// Sweep returns what reservations hold that are overdue now, and says of how
-// many accounts. Any number of servers may do so at once.
+// Sweep returns what overdue reservations hold to their accounts. swept is the
+// number of accounts. Any number of servers may do so at once.
 func (l *Ledger) Sweep(ctx context.Context) (swept int, err error) {
 	for {
 		users, err := l.config.Store.Overdue(ctx, l.now(), sweepAtOnce)

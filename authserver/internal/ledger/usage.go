@@ -13,18 +13,18 @@ const MaxUsages = 10_000
 // that were asked for.
 var ErrManyUsages = errors.New("ledger: too many usages for one answer")
 
-// UsageQuery asks what a user spent.
+// UsageQuery asks how much a user spent.
 type UsageQuery struct {
 	UserID string
-	AppID  string // empty: with any app
+	AppID  string // empty means any app
 	First  Day
 	Last   Day // First or later
 }
 
 // Usage lists what a user spent with each app on each day, ordered by day and
-// app. It knows what was committed before the call; days without a usage or a
-// refund are not listed, and a user without an account has none.
-// ErrManyUsages where there are more than MaxUsages.
+// app. It sees everything that was committed before the call. Days without a
+// usage or a refund are not listed, and a user without an account has none. The
+// error is ErrManyUsages where there are more than MaxUsages entries.
 func (l *Ledger) Usage(ctx context.Context, q UsageQuery) ([]DayUsage, error) {
 	list, err := l.config.Store.DayUsages(ctx, q, MaxUsages+1)
 	if err != nil {

@@ -7,41 +7,42 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Digest is the SHA-256 of a refresh token or a service key: all that a
-// database sees of one.
+// Digest is the SHA-256 of a refresh token or a service key: a database gets
+// nothing else of it.
 type Digest [sha256.Size]byte
 
-// User is an account's person.
+// User is the person whose account it is.
 type User struct {
 	ID        string
-	Email     string // lower-cased, unique, also among the deleted
+	Email     string // in lower case; unique, also among deleted users
 	Name      string
 	Role      string // "user", "admin" or "service"
 	CreatedAt time.Time
 	UpdatedAt time.Time
-	// DeletedAt is when the user was soft-deleted, for good; zero: not.
+	// DeletedAt is when the user was soft-deleted, for good. Zero means that
+	// the user was not.
 	DeletedAt time.Time
-	// DisabledAt is when an operator shut the user out, until it is zero
-	// again.
+	// DisabledAt is when an operator disabled the user. Zero means that the
+	// user is not disabled.
 	DisabledAt time.Time
 }
 
-// Deleted says whether the user was soft-deleted.
+// Deleted reports whether the user was soft-deleted.
 func (u User) Deleted() bool { return !u.DeletedAt.IsZero() }
 
-// Active says whether the user may log in and be spoken for by a token:
-// neither deleted nor disabled.
+// Active reports whether the user is neither deleted nor disabled. Only active
+// users may log in, and only their tokens are good.
 func (u User) Active() bool { return !u.Deleted() && u.DisabledAt.IsZero() }
 
-// Credential is how a user proves to be one: a hashed password.
+// Credential is the hashed password of a user.
 type Credential struct {
 	ID           string
 	PasswordHash string // PHC string
 }
 
-// Session is one login and everything that its refresh rotations led to: the
-// family of its refresh tokens. Its id is the sid of its access tokens and
-// stays the same over rotations, so that ending the session ends them all.
+// Session is one login and the family of refresh tokens that its rotations
+// made. Its id is the sid of its access tokens and stays the same over
+// rotations, so that ending the session ends all of its tokens.
 type Session struct {
 	ID             string
 	UserID         string
@@ -50,13 +51,13 @@ type Session struct {
 	ExpiresAt      time.Time // moved on by each refresh
 	RevokedAt      time.Time // zero: not revoked
 	RememberMe     bool
-	IPAddress      string // this and the following: empty where unknown
+	IPAddress      string // this field and the next three are empty where unknown
 	UserAgent      string
 	DeviceID       string
 	DeviceName     string
 }
 
-// Live says whether the session is neither revoked nor, at now, expired.
+// Live reports whether the session is neither revoked nor expired at now.
 func (s Session) Live(now time.Time) bool {
 	return s.RevokedAt.IsZero() && now.Before(s.ExpiresAt)
 }
@@ -68,18 +69,20 @@ type Key struct {
 	PublicKey  string // JSON of the public JWK
 	PrivateKey string // sealed; empty once it was retired
 	CreatedAt  time.Time
-	// SignsFrom is when it begins to sign, and its predecessor ends. Zero:
-	// not decided yet.
+	// SignsFrom is when it begins to sign and its predecessor stops. Zero means
+	// that this is not decided yet.
 	SignsFrom time.Time
 	// TokenTTL is the longest life of a token that it may sign.
 	TokenTTL time.Duration
-	// RetiredAt is when it was taken out of use in an emergency: it signs no
-	// more, is not published, and its tokens are refused. Zero: it was not.
+	// RetiredAt is when it was taken out of use in an emergency. From then on
+	// it does not sign, is not published, and its tokens are refused. Zero
+	// means that it was not retired.
 	RetiredAt time.Time
 }
 
-// ServiceKey is the key by which a service of an app shows who it is. An app
-// may have several, so that one can follow the other.
+// ServiceKey is the key with which a service of an app identifies itself. An
+// app may have several keys, so that a new one can replace an old one without a
+// gap.
 type ServiceKey struct {
 	ID         string
 	AppID      string
@@ -90,7 +93,7 @@ type ServiceKey struct {
 	RevokedAt  time.Time // zero: not revoked
 }
 
-// Live says whether the key is neither revoked nor, at now, expired.
+// Live reports whether the key is neither revoked nor expired at now.
 func (k ServiceKey) Live(now time.Time) bool {
 	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
 }
@@ -111,8 +114,8 @@ const (
 	EventRoleChanged     = "role_changed"
 )
 
-// Event is a row of the security log. It is written in the transaction of
-// what it tells, so that neither is there without the other.
+// Event is a row of the security log. It is written in the transaction of the
+// change that it records, so that neither exists without the other.
 type Event struct {
 	ID        string // given by the database
 	UserID    string // where a method says so, filled in by the store
@@ -123,7 +126,7 @@ type Event struct {
 	CreatedAt time.Time
 }
 
-// Revocation says that a session ended before its time.
+// Revocation says that a session ended before it expired.
 type Revocation struct {
 	// Seq grows from one to the next, though rows of concurrent transactions
 	// may appear out of its order.

@@ -4,16 +4,18 @@ import (
 	"context"
 )
 
-// Retention deletes what has been over for long. It holds no lock for longer
-// than it takes to delete some rows, and several may be at it at once.
+// Retention deletes sessions that ended long ago. It holds no lock for longer
+// than it takes to delete some rows, and several servers may run it at once.
 type Retention interface {
-	// SessionEnds tells when the first limit sessions behind the id after end
-	// or did, by id in the database's order; empty: from the first.
+	// SessionEnds returns when sessions end or ended. It lists at most limit
+	// sessions by id, in the database's order, and begins behind the id after.
+	// An empty after means from the first session.
 	SessionEnds(ctx context.Context, after string, limit int) ([]SessionEnd, error)
 
 	// DropSessions deletes sessions by their ids, and before them their refresh
 	// tokens, at most limit rows in each transaction; limit is at least one. No
-	// server may still renew one of them. A session that another call is
-	// deleting may be left to it. dropped counts sessions, also after an error.
+	// server may still be able to renew one of them. A session that another
+	// call is deleting may be left to that call. dropped counts the deleted
+	// sessions, also where there is an error.
 	DropSessions(ctx context.Context, ids []string, limit int) (dropped int, err error)
 }

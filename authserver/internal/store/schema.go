@@ -8,8 +8,8 @@ import (
 // NewerSchema is the error of opening a database whose schema is newer than
 // the program. The database is left as it is.
 type NewerSchema struct {
-	// Names are those of the migrations that ran on the database and that the
-	// program does not know.
+	// Names are the names of the migrations that ran on the database and that
+	// the program does not know.
 	Names []string
 }
 

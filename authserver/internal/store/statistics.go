@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Statistics counts for an operator. Counting may read whole tables: ask
+// Statistics counts for an operator. Counting may read whole tables, so call it
 // seldom.
 type Statistics interface {
 	// CountLiveSessions counts the sessions that are live at now.

@@ -2,31 +2,32 @@ package store
 
 import "time"
 
-// Tx is one transaction. Its operations find, lock and put single records and
-// decide nothing: what a record may become is judged by whoever calls them.
-// They run in the context of the Store.Tx that the transaction belongs to.
+// Tx is one transaction. Its operations find, lock and store single records and
+// decide nothing. The caller decides what becomes of a record. They run in the
+// context that Store.Tx got.
 //
-// An operation that answers nothing but an error may be sent together with the
-// ones behind it, at the next one that reads or at the commit, and so its error
-// may be that of a later operation or of Store.Tx itself.
+// An operation that returns only an error may be sent later, with the next one
+// that reads or with the commit. Its error may therefore come from a later
+// operation or from Store.Tx itself.
 //
-// Two transactions that lock the same records do so in one order: first the
-// user, then the sessions by their ids, then the signing keys.
+// Transactions lock records in one order: first the user, then the sessions by
+// their ids, then the signing keys.
 type Tx interface {
 	// LockUser finds a user, active or not, and keeps every other transaction
-	// from locking, sharing or changing the user until this one ends.
-	// ErrNotFound where there is none.
+	// from locking, sharing or changing the user until this one ends. The error
+	// is ErrNotFound where there is none.
 	LockUser(id string) (User, error)
-	// ShareUser is LockUser for those who only rely on the user as it is: they
-	// do not keep each other away.
+	// ShareUser is LockUser for a transaction that relies on the user but does
+	// not change it. Several may share a user at once.
 	ShareUser(id string) (User, error)
-	// AddUser stores a new user. ErrEmailTaken where the address is in use.
+	// AddUser stores a new user. The error is ErrEmailTaken where the address
+	// is in use.
 	AddUser(user User) error
 	// PutUser replaces a user that this transaction has locked.
 	PutUser(user User) error
 
 	// Credential finds the password of a user that this transaction has locked
-	// or shared. ErrNotFound where there is none.
+	// or shared. The error is ErrNotFound where there is none.
 	Credential(userID string) (Credential, error)
 	// AddCredential stores a user's password at an instant.
 	AddCredential(userID string, credential Credential, at time.Time) error
@@ -35,50 +36,52 @@ type Tx interface {
 
 	// AddSession stores a session and the digest of its first refresh token.
 	AddSession(session Session, refresh Digest) error
-	// EndSessions marks sessions as ended, those that were before excepted, and
-	// stores the revocation of each for the servers that remember verdicts.
+	// EndSessions marks sessions as ended, except those that had ended before.
+	// For each it stores a revocation, which the servers that cache verdicts
+	// read.
 	EndSessions(which Ending) ([]EndedSession, error)
 
 	// AddEvent stores a row of the security log.
 	AddEvent(event Event) error
 
 	// LockKeys lists all signing keys, oldest first, and keeps every other
-	// transaction, of all servers, from doing so until this one ends.
+	// transaction of all servers from locking them until this one ends.
 	LockKeys() ([]Key, error)
-	// PutKey stores a signing key: a new one, or in place of the one with the
-	// same id.
+	// PutKey stores a signing key. It replaces a key with the same id.
 	PutKey(key Key) error
 	// DropKey deletes a signing key.
 	DropKey(id string) error
 }
 
-// Ending names the sessions that are to end. One of SessionID, Refresh and
-// UserID is set; UserID may also stand beside SessionID, and both have to fit.
+// Ending names sessions that EndSessions ends. One of SessionID, Refresh and
+// UserID is set. UserID may also be set with SessionID, and the session has to
+// match both.
 type Ending struct {
 	// At is the instant of their end.
 	At time.Time
 	// SessionID names one session.
 	SessionID string
-	// Refresh names the session of a refresh token, be the token spent or not.
+	// Refresh names the session of a refresh token, which may be spent.
 	Refresh Digest
 	// UserID names all sessions of a user.
 	UserID string
-	// Except is the session of UserID that goes on. Empty: none.
+	// Except is a session of UserID that does not end. Empty means that there
+	// is none.
 	Except string
 	// ExpiresAfter leaves out the sessions of UserID that expire at or before
-	// it: they are over. Zero: none is left out.
+	// this instant, because they are over. Zero means that none is left out.
 	ExpiresAfter time.Time
 }
 
 // EndedSession is a session that EndSessions has ended.
 type EndedSession struct{ ID, UserID string }
 
-// SessionEnd tells when a session ends or did.
+// SessionEnd says when a session ends or ended.
 type SessionEnd struct {
 	ID        string
 	ExpiresAt time.Time
-	// RefreshableUntil is until when the existing service would have refreshed
-	// a session of its own. Zero: it is none.
+	// RefreshableUntil is until when the existing service would refresh a
+	// session of its own. Zero for every other session.
 	RefreshableUntil time.Time
-	RevokedAt        time.Time // zero: not revoked
+	RevokedAt        time.Time // zero where it is not revoked
 }

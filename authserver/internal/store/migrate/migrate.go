@@ -6,12 +6,12 @@
 // that is killed therefore leaves a database between two steps, and the next
 // start runs the rest.
 //
-// Names decide, and not how many steps there are: a step whose name is missing
-// in the record runs, even if later ones ran before it, as they did where two
+// Names decide, and not the number of steps. A step whose name is missing in
+// the record runs, even if later ones ran before it, as happens where two
 // branches that each add a step are merged. Such a step fails, and changes
-// nothing, if it cannot run after the later ones. A step is neither changed nor
-// renamed nor removed after its release. A schema is never taken back to what
-// it was: the way back is a backup.
+// nothing, if it cannot run after the later ones. A step is never changed,
+// renamed or removed after its release. There are no steps backwards: the way
+// back is a backup.
 package migrate
 
 import (
@@ -24,8 +24,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// Record is the name of the first step of every database, which makes the
-// record.
+// Record is the name of the first step, which makes the record of names.
 const Record = "00000_record.sql"
 
 // Step is one change of a schema.
@@ -37,23 +36,23 @@ type Step struct {
 // Database is a database whose schema consists of steps.
 type Database interface {
 	// InTx runs f in a transaction. While it lasts, no other process runs steps
-	// on the database. Where the transaction lost against another one, f may run
-	// again.
+	// on the database. Where the database undid the transaction because of
+	// another one, f may run again.
 	InTx(ctx context.Context, f func(Tx) error) error
 }
 
 // Tx is a transaction of a Database.
 type Tx interface {
-	// Applied lists the names of the steps that ran: those in the record or,
-	// where there is no record yet, those that the record of an older program
-	// stands for.
+	// Applied lists the names of the steps that ran. It reads them from the
+	// record or, where there is none yet, derives them from the record of an
+	// older program.
 	Applied(ctx context.Context) ([]string, error)
 	// Exec runs the statements of a step.
 	Exec(ctx context.Context, statements string) error
 	// Add enters a name in the record.
 	Add(ctx context.Context, name string) error
-	// Supersede makes programs that know only an older record refuse the
-	// database as one that is newer than they are.
+	// Supersede changes the record of an older program so that such a program
+	// refuses the database as newer than itself.
 	Supersede(ctx context.Context) error
 }
 
@@ -78,7 +77,7 @@ func Steps(files fs.FS, dir string) ([]Step, error) {
 	return steps, nil
 }
 
-// Names are the names of steps, in their order.
+// Names returns the names of steps, in their order.
 func Names(steps []Step) []string {
 	var names []string
 	for _, step := range steps {
@@ -87,9 +86,8 @@ func Names(steps []Step) []string {
 	return names
 }
 
-// Pending are the steps that are not among the applied ones, in their order.
-// Where one was applied that is not among steps, the error is a
-// *store.NewerSchema.
+// Pending returns the steps that were not applied, in their order. The error is
+// a *store.NewerSchema where a step was applied that is not among steps.
 func Pending(steps []Step, applied []string) ([]Step, error) {
 	known := Names(steps)
 	var unknown []string
@@ -106,8 +104,8 @@ func Pending(steps []Step, applied []string) ([]Step, error) {
 }
 
 // Run runs the steps that are pending, each in a transaction of its own. Any
-// number of processes may do so at once: which step comes next is decided
-// within each transaction, so that a process finds done what it waited for.
+// number of processes may do so at once. Each transaction decides which step is
+// next, so that a process that had to wait does not run a step twice.
 func Run(ctx context.Context, db Database, steps []Step) error {
 	for {
 		var done bool
@@ -131,8 +129,8 @@ func Run(ctx context.Context, db Database, steps []Step) error {
 	}
 }
 
-// apply runs a step and enters it in the record. A record that is new takes
-// over what the record of an older program says.
+// apply runs a step and enters it in the record. A new record also gets the
+// names that the record of an older program stands for.
 func apply(ctx context.Context, tx Tx, step Step, applied []string) error {
 	enter := []string{step.Name}
 	if err := tx.Exec(ctx, step.SQL); err != nil {
