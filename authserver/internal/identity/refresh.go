@@ -75,10 +75,11 @@ func (s *Service) Refresh(ctx context.Context, o Origin, spent string) (Tokens, 
 }
 
 // endReused ends the session of a token that two parties hold, unless another
-// call has ended it.
+// call has ended it. It does so even if the caller has left, because a thief who
+// hangs up must not keep the session.
 func (s *Service) endReused(ctx context.Context, o Origin, r store.Rotated) error {
 	var ended int
-	err := s.change(ctx, o, func(c *change) (err error) {
+	err := s.change(context.WithoutCancel(ctx), o, func(c *change) (err error) {
 		ended, err = c.end(store.Ending{SessionID: r.Session.ID}, event{kind: store.EventRefreshReuse})
 		return err
 	})

@@ -54,6 +54,39 @@ func TestReuseEndsTheFamily(t *testing.T) {
 	})
 }
 
+// leaving is a store whose caller leaves when a spent token was judged.
+type leaving struct {
+	store.Store
+	leave context.CancelFunc
+}
+
+func (s *leaving) Rotate(ctx context.Context, rotations []store.Rotation) []store.Rotated {
+	answers := s.Store.Rotate(ctx, rotations)
+	for _, answer := range answers {
+		if answer.Verdict == store.Reused {
+			s.leave()
+		}
+	}
+	return answers
+}
+
+// TestReuseByOneWhoLeaves: whoever presents a stolen token and hangs up before
+// the answer does not keep the session alive.
+func TestReuseByOneWhoLeaves(t *testing.T) {
+	eachStore(t, func(db store.Store) store.Store { return &leaving{Store: db} }, func(h *house) {
+		ctx, leave := context.WithCancel(h.Context())
+		h.Store.(*leaving).leave = leave
+		h.register("ann")
+		first := h.login("ann")
+		session := h.caller(first.Access).Session.ID
+		h.refresh(h.refresh(first.Refresh).Refresh)
+		_, err := h.Refresh(ctx, h.here(), first.Refresh)
+		h.refused("a spent token whose successor was used", err, ErrRefreshToken)
+		h.equal("revocations", h.revocations(), []string{session})
+		h.equal("sessions that this server was told of", h.told.ended, []string{session})
+	})
+}
+
 // TestGrace: a client that lost the answer gets the same successor, until the
 // grace is over.
 func TestGrace(t *testing.T) {
