@@ -101,8 +101,26 @@ func (a *API) origin(r *http.Request) identity.Origin {
 	return identity.Origin{Addr: a.Out.Addr(r), Agent: strings.ReplaceAll(agent, "\x00", ""), At: a.Out.Now()}
 }
 
-// refused turns a refusal of a use case into the answer to it. Existing clients
+// refusals are the answers to the refusals of the use cases. Existing clients
 // compare the texts.
+var refusals = []struct {
+	reason error
+	code   wire.Code
+	text   string
+}{
+	{identity.ErrEmailTaken, wire.EmailAlreadyExists, "User with this email already exists"},
+	{identity.ErrCredentials, wire.InvalidCredentials, "Invalid email or password"},
+	{identity.ErrPassword, wire.InvalidCredentials, "Invalid password"},
+	{identity.ErrRefreshToken, wire.InvalidToken, "Invalid refresh token"},
+	{identity.ErrRefreshExpired, wire.TokenExpired, "Refresh token expired"},
+	{identity.ErrUserGone, wire.InvalidToken, "User not found"},
+	{identity.ErrNoToken, wire.Unauthorized, "No token provided"},
+	{identity.ErrUserNotFound, wire.InvalidToken, textInvalidToken}, // the caller was deleted meanwhile
+	{identity.ErrSessionNotFound, wire.NotFound, "Session not found"},
+}
+
+// refused turns a refusal of a use case into the answer to it, and returns every
+// other error as it is.
 func refused(err error) error {
 	var bad *identity.TokenError
 	if errors.As(err, &bad) {
@@ -111,21 +129,7 @@ func refused(err error) error {
 		}
 		return web.Fail(wire.InvalidToken, textInvalidToken)
 	}
-	for _, r := range []struct {
-		reason error
-		code   wire.Code
-		text   string
-	}{
-		{identity.ErrEmailTaken, wire.EmailAlreadyExists, "User with this email already exists"},
-		{identity.ErrCredentials, wire.InvalidCredentials, "Invalid email or password"},
-		{identity.ErrPassword, wire.InvalidCredentials, "Invalid password"},
-		{identity.ErrRefreshToken, wire.InvalidToken, "Invalid refresh token"},
-		{identity.ErrRefreshExpired, wire.TokenExpired, "Refresh token expired"},
-		{identity.ErrUserGone, wire.InvalidToken, "User not found"},
-		{identity.ErrNoToken, wire.Unauthorized, "No token provided"},
-		{identity.ErrUserNotFound, wire.InvalidToken, textInvalidToken}, // the caller was deleted meanwhile
-		{identity.ErrSessionNotFound, wire.NotFound, "Session not found"},
-	} {
+	for _, r := range refusals {
 		if errors.Is(err, r.reason) {
 			return web.Fail(r.code, r.text)
 		}

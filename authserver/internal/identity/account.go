@@ -18,7 +18,7 @@ const (
 // Sessions lists a user's live sessions, the one with the latest activity
 // first, at most MaxListed.
 func (s *Service) Sessions(ctx context.Context, userID string) ([]store.Session, error) {
-	return s.Store.LiveSessions(ctx, userID, s.Clock.Now(), MaxListed)
+	return s.config.Store.LiveSessions(ctx, userID, s.config.Clock.Now(), MaxListed)
 }
 
 // EndSession ends one of a user's sessions. The error is ErrSessionNotFound
@@ -43,7 +43,7 @@ func isSessionID(id string) bool {
 
 // SecurityEvents lists a user's events, newest first, at most MaxEvents.
 func (s *Service) SecurityEvents(ctx context.Context, userID string) ([]store.Event, error) {
-	return s.Store.SecurityEvents(ctx, userID, MaxEvents)
+	return s.config.Store.SecurityEvents(ctx, userID, MaxEvents)
 }
 
 // ChangePassword replaces the caller's password and ends all of the caller's
@@ -54,7 +54,7 @@ func (s *Service) ChangePassword(ctx context.Context, o Origin, caller Caller, c
 	if err != nil {
 		return err
 	}
-	fresh, err := s.Hasher.Hash(ctx, next)
+	fresh, err := s.config.Hasher.Hash(ctx, next)
 	if err != nil {
 		return err
 	}
@@ -101,14 +101,14 @@ func (s *Service) DeleteAccount(ctx context.Context, o Origin, caller Caller, pa
 // proven returns the user's password hash where password fits it, and
 // ErrPassword where it does not.
 func (s *Service) proven(ctx context.Context, userID, password string) (hash string, err error) {
-	user, credential, err := s.Store.UserByID(ctx, userID)
+	user, credential, err := s.config.Store.UserByID(ctx, userID)
 	if isNotFound(err) || err == nil && (!user.Active() || credential.PasswordHash == "") {
 		return "", ErrPassword
 	}
 	if err != nil {
 		return "", err
 	}
-	fits, err := s.Hasher.Verify(ctx, password, credential.PasswordHash)
+	fits, err := s.config.Hasher.Verify(ctx, password, credential.PasswordHash)
 	if err != nil {
 		return "", err
 	}

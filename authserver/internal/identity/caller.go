@@ -17,8 +17,8 @@ type Caller struct {
 // each time, because the use cases that follow do so anyway. The error is a
 // TokenError or ErrSessionEnded where the token speaks for nobody.
 func (s *Service) Authenticate(ctx context.Context, access string) (Caller, error) {
-	now := s.Clock.Now()
-	claims, err := s.Access.Verify(access, now)
+	now := s.config.Clock.Now()
+	claims, err := s.config.Access.Verify(access, now)
 	if err != nil {
 		return Caller{}, &TokenError{err}
 	}

@@ -35,19 +35,19 @@ type change struct {
 // tells the revocations which sessions ended, and counts the events.
 func (s *Service) change(ctx context.Context, o Origin, f func(c *change) error) error {
 	var done *change
-	err := s.Store.Tx(ctx, func(tx store.Tx) error {
+	err := s.config.Store.Tx(ctx, func(tx store.Tx) error {
 		done = &change{records: tx, tx: tx, origin: o}
 		return f(done)
 	})
 	if err != nil {
 		return err
 	}
-	if s.Revocations != nil && len(done.ended) > 0 {
-		s.Revocations.Note(done.ended)
+	if s.config.Revocations != nil && len(done.ended) > 0 {
+		s.config.Revocations.Note(done.ended)
 	}
-	if s.Meter != nil {
+	if s.config.Meter != nil {
 		for _, kind := range done.events {
-			s.Meter.Event(kind)
+			s.config.Meter.Event(kind)
 		}
 	}
 	return nil

@@ -63,13 +63,13 @@ type Config struct {
 
 // Service has the use cases. It is safe for concurrent use; end it with Close.
 type Service struct {
-	Config
+	config    Config // not exported, so that nobody passes by the use cases
 	rotations rotations
 }
 
 // New makes a service.
 func New(c Config) *Service {
-	s := &Service{Config: c}
+	s := &Service{config: c}
 	s.rotations = s.openRotations(c.Lanes)
 	return s
 }
@@ -95,7 +95,7 @@ func (o Origin) address() string {
 }
 
 // newID makes an id of a user, a credential or a session.
-func (s *Service) newID() (string, error) { return secret.NewID(s.Random) }
+func (s *Service) newID() (string, error) { return secret.NewID(s.config.Random) }
 
 // live reports whether the session of an access token lives and its user is
 // active.
@@ -107,7 +107,7 @@ func live(session store.Session, user store.User, claims token.Claims, now time.
 // session has ended, or the user was deleted or disabled. session and user are
 // zero where there is no such session.
 func (s *Service) Live(ctx context.Context, c token.Claims, now time.Time) (session store.Session, user store.User, ok bool, err error) {
-	session, user, err = s.Store.Session(ctx, c.Sid)
+	session, user, err = s.config.Store.Session(ctx, c.Sid)
 	if isNotFound(err) {
 		return store.Session{}, store.User{}, false, nil
 	}

@@ -179,7 +179,7 @@ func (h *house) log(userID string) []string {
 // revocations lists the sessions that other servers read as ended.
 func (h *house) revocations() []string {
 	h.Helper()
-	list, err := h.Store.Revocations(h.Context(), 0)
+	list, err := h.config.Store.Revocations(h.Context(), 0)
 	if err != nil {
 		h.Fatal(err)
 	}

@@ -65,17 +65,17 @@ func (c *change) stillMayLogIn(checked store.User, hash string) error {
 // that the password fits. It does the same work whether or not there is such a
 // user.
 func (s *Service) checkPassword(ctx context.Context, email, password string) (store.User, string, error) {
-	user, credential, err := s.Store.UserByEmail(ctx, email)
+	user, credential, err := s.config.Store.UserByEmail(ctx, email)
 	if err != nil && !isNotFound(err) {
 		return store.User{}, "", err
 	}
 	if err != nil || !user.Active() || credential.PasswordHash == "" {
-		if err := s.Hasher.Burn(ctx, password); err != nil {
+		if err := s.config.Hasher.Burn(ctx, password); err != nil {
 			return store.User{}, "", err
 		}
 		return store.User{}, "", ErrCredentials
 	}
-	fits, err := s.Hasher.Verify(ctx, password, credential.PasswordHash)
+	fits, err := s.config.Hasher.Verify(ctx, password, credential.PasswordHash)
 	if err != nil {
 		return store.User{}, "", err
 	}

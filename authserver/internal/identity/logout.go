@@ -18,7 +18,7 @@ func (s *Service) Logout(ctx context.Context, o Origin, access, refresh string) 
 		return ErrNoToken
 	}
 	if access != "" {
-		claims, err := s.Access.Verify(access, s.Clock.Now())
+		claims, err := s.config.Access.Verify(access, s.config.Clock.Now())
 		switch {
 		case err == nil:
 			if _, err := s.logout(ctx, o, store.Ending{SessionID: claims.Sid}); err != nil {

@@ -35,7 +35,7 @@ func (s *Service) open(o Origin, userID string, d Device) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	refresh, err := secret.New(s.Random)
+	refresh, err := secret.New(s.config.Random)
 	if err != nil {
 		return opened{}, err
 	}
@@ -50,7 +50,7 @@ func (s *Service) open(o Origin, userID string, d Device) (opened, error) {
 		DeviceID:       d.ID,
 		DeviceName:     d.Name,
 	}
-	session.ExpiresAt = s.Lifetimes.expiry(session, o.At)
+	session.ExpiresAt = s.config.Lifetimes.expiry(session, o.At)
 	return opened{session: session, refresh: refresh}, nil
 }
 
@@ -60,19 +60,19 @@ func (c *change) add(n opened) error { return c.AddSession(n.session, secret.Has
 // signer finds the key to sign with. It is called before anything is stored. If
 // a refresh token were spent and no access token could be signed, the client
 // would lose its session when it retried after the grace.
-func (s *Service) signer() (token.Signer, error) { return s.Access.Signer(s.Clock.Now()) }
+func (s *Service) signer() (token.Signer, error) { return s.config.Access.Signer(s.config.Clock.Now()) }
 
 // tokens signs the access token of a session. The token expires with the
 // session at the latest.
 func (s *Service) tokens(signer token.Signer, user store.User, session store.Session, refresh string) (Tokens, error) {
-	now := s.Clock.Now().Unix()
+	now := s.config.Clock.Now().Unix()
 	claims := token.Claims{
 		Sub:   user.ID,
 		Email: user.Email,
 		Role:  user.Role,
 		Sid:   session.ID,
 		Iat:   now,
-		Exp:   min(now+int64(min(s.AccessTTL, signer.TTL())/time.Second), session.ExpiresAt.Unix()),
+		Exp:   min(now+int64(min(s.config.AccessTTL, signer.TTL())/time.Second), session.ExpiresAt.Unix()),
 	}
 	access, err := signer.Sign(claims)
 	if err != nil {

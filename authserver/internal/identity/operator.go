@@ -27,7 +27,7 @@ func checkRole(role string) error {
 // users, which is held to 1 to MaxListed, and begins behind the id after. An
 // empty after means from the first user.
 func (s *Service) Users(ctx context.Context, after string, limit int) ([]store.User, error) {
-	return s.Store.ListUsers(ctx, after, min(max(limit, 1), MaxListed))
+	return s.config.Store.ListUsers(ctx, after, min(max(limit, 1), MaxListed))
 }
 
 // User finds a user, deleted or not, by id or e-mail address. The error is
@@ -37,7 +37,7 @@ func (s *Service) User(ctx context.Context, idOrEmail string) (store.User, error
 	if address, ok := form.NormalEmail(key); ok {
 		key = address
 	}
-	user, err := s.Store.FindUser(ctx, key)
+	user, err := s.config.Store.FindUser(ctx, key)
 	if isNotFound(err) {
 		return store.User{}, fmt.Errorf("%w: %q", ErrUserNotFound, idOrEmail)
 	}
@@ -88,7 +88,7 @@ func (s *Service) checked(r Registration) (Registration, error) {
 	if !ok {
 		problems = append(problems, "email must be an email")
 	}
-	problems = append(problems, form.PasswordProblems("password", r.Password, s.PasswordMinLength, form.MaxPassword)...)
+	problems = append(problems, form.PasswordProblems("password", r.Password, s.config.PasswordMinLength, form.MaxPassword)...)
 	name, nameProblems := form.PersonNameProblems("name", r.Name)
 	return Registration{Email: email, Password: r.Password, Name: name}, form.Invalid(append(problems, nameProblems...))
 }

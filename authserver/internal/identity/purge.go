@@ -34,7 +34,7 @@ func over(s store.SessionEnd) time.Time {
 func (s *Service) Purge(ctx context.Context, before time.Time, purged func(sessions int)) error {
 	var failed error
 	for after := ""; ; {
-		list, err := s.Store.SessionEnds(ctx, after, purgeRows)
+		list, err := s.config.Store.SessionEnds(ctx, after, purgeRows)
 		if err != nil {
 			return first(failed, err)
 		}
@@ -45,7 +45,7 @@ func (s *Service) Purge(ctx context.Context, before time.Time, purged func(sessi
 			}
 		}
 		if len(dead) > 0 {
-			dropped, err := s.Store.DropSessions(ctx, dead, purgeRows)
+			dropped, err := s.config.Store.DropSessions(ctx, dead, purgeRows)
 			purged(dropped)
 			failed = first(failed, err)
 		}

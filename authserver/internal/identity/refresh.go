@@ -39,11 +39,11 @@ func (s *Service) Refresh(ctx context.Context, o Origin, spent string) (Tokens, 
 	if err != nil {
 		return Tokens{}, err
 	}
-	successor, err := secret.New(s.Random)
+	successor, err := secret.New(s.config.Random)
 	if err != nil {
 		return Tokens{}, err
 	}
-	sealed, err := secret.Seal(spent, successor, s.Random)
+	sealed, err := secret.Seal(spent, successor, s.config.Random)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -84,7 +84,7 @@ func (s *Service) endReused(ctx context.Context, o Origin, r store.Rotated) erro
 		return err
 	})
 	if err == nil && ended > 0 {
-		s.Log.WarnContext(ctx, "spent refresh token presented again: session revoked",
+		s.config.Log.WarnContext(ctx, "spent refresh token presented again: session revoked",
 			"session", r.Session.ID, "user", r.User.ID, "ip", o.Addr.String())
 	}
 	return err

@@ -52,7 +52,7 @@ func (s *Service) newAccount(ctx context.Context, o Origin, r Registration) (sto
 	if err != nil {
 		return store.User{}, store.Credential{}, err
 	}
-	hash, err := s.Hasher.Hash(ctx, r.Password)
+	hash, err := s.config.Hasher.Hash(ctx, r.Password)
 	if err != nil {
 		return store.User{}, store.Credential{}, err
 	}

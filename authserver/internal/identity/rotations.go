@@ -19,21 +19,21 @@ func (s *Service) openRotations(lanes int) rotations {
 			// Tokens are judged by the time of the transaction, from which the
 			// grace of spent tokens counts, and not by the time of their
 			// arrival.
-			questions, now := make([]store.Rotation, len(calls)), s.Clock.Now()
+			questions, now := make([]store.Rotation, len(calls)), s.config.Clock.Now()
 			decide := func(p store.Presented) store.Decision {
-				return store.Decision{Verdict: judge(p, now, s.RefreshGrace), ExpiresAt: s.Lifetimes.expiry(p.Session, now)}
+				return store.Decision{Verdict: judge(p, now, s.config.RefreshGrace), ExpiresAt: s.config.Lifetimes.expiry(p.Session, now)}
 			}
 			for i, c := range calls {
 				questions[i] = c.Question
 				questions[i].Now, questions[i].Judge = now, decide
 			}
-			for i, answer := range s.Store.Rotate(context.Background(), questions) {
+			for i, answer := range s.config.Store.Rotate(context.Background(), questions) {
 				calls[i].Answer, calls[i].Err = answer, answer.Err
 			}
 			return nil
 		},
 		Lanes:  lanes,
-		Logger: s.Log,
+		Logger: s.config.Log,
 	})}
 }
 

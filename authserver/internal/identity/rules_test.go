@@ -75,7 +75,7 @@ func (s *leaving) Rotate(ctx context.Context, rotations []store.Rotation) []stor
 func TestReuseByOneWhoLeaves(t *testing.T) {
 	eachStore(t, func(db store.Store) store.Store { return &leaving{Store: db} }, func(h *house) {
 		ctx, leave := context.WithCancel(h.Context())
-		h.Store.(*leaving).leave = leave
+		h.config.Store.(*leaving).leave = leave
 		h.register("ann")
 		first := h.login("ann")
 		session := h.caller(first.Access).Session.ID
