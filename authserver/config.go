@@ -45,89 +45,93 @@ type Database struct {
 	// postgres://user:password@host:port/database, with the parameters of
 	// libpq, pool_max_conns (default 16) and, for a direct connection alone,
 	// default_query_exec_mode=cache_statement. Several servers may share one.
-	// Empty: the SQLite file at SQLitePath.
+	// Empty means the SQLite file at SQLitePath.
 	URL string
-	// SQLitePath is the database file, created with mode 0600 where there is
-	// none. Empty: "manacore.db" in the current directory.
+	// SQLitePath is the database file, which is created with mode 0600 where it
+	// is missing. Empty means "manacore.db" in the current directory.
 	SQLitePath string
 }
 
 // Tokens says what access tokens hold and how long they live.
 type Tokens struct {
-	// Issuer and Audience are the iss and aud (RFC 7519 section 4.1). Empty:
-	// "manacore".
+	// Issuer and Audience are the iss and aud (RFC 7519 section 4.1). Empty
+	// means "manacore".
 	Issuer   string
 	Audience string
-	// AccessTTL is the life of an access token, 1 s to 24 h. Zero: 15 minutes.
-	// No access token outlives its session.
+	// AccessTTL is the life of an access token, from 1 s to 24 h. Zero means 15
+	// minutes. No access token outlives its session.
 	AccessTTL time.Duration
 }
 
 // Sessions says how long sessions and their refresh tokens live.
 type Sessions struct {
 	// RefreshTTL is the life of a refresh token, and so of a session that is
-	// not refreshed: at least Tokens.AccessTTL, at most 366 days. Zero: 7 days.
+	// not refreshed. It is at least Tokens.AccessTTL and at most 366 days.
+	// Zero means 7 days.
 	RefreshTTL time.Duration
-	// RememberMeTTL stands in for RefreshTTL where a login asked to be
-	// remembered: at least RefreshTTL, at most 366 days. Zero: 30 days, or
-	// RefreshTTL if that is longer.
+	// RememberMeTTL is used in place of RefreshTTL where a login asked to be
+	// remembered. It is at least RefreshTTL and at most 366 days. Zero means 30
+	// days, or RefreshTTL if that is longer.
 	RememberMeTTL time.Duration
 	// TTL is the life of a session from its login, however often it is
-	// refreshed: at least RememberMeTTL, at most 3660 days. Zero: 180 days, or
-	// RememberMeTTL if that is longer.
+	// refreshed. It is at least RememberMeTTL and at most 3660 days. Zero means
+	// 180 days, or RememberMeTTL if that is longer.
 	TTL time.Duration
-	// Retention is how long a session is kept after its end, by expiry or
-	// revocation, with its refresh tokens, IP address and user agent: at least
-	// 24 h, at most 3660 days. It is deleted within the hour that follows; its
-	// refresh tokens are unknown from then on. In a database of the existing
-	// service that holds for the sessions of that one too. Zero: 30 days.
-	// Negative: for ever.
+	// Retention is how long a session is kept after its expiry or revocation,
+	// with its refresh tokens, IP address and user agent. It is at least 24 h
+	// and at most 3660 days. The session is deleted within the hour that
+	// follows, and its refresh tokens are unknown from then on. This holds for
+	// the sessions of the existing service too. Zero means 30 days. A negative
+	// value means for ever.
 	Retention time.Duration
 	// RefreshGrace is how long a spent refresh token still yields its
-	// successor, as long as that one is unused. Zero: 30 s. Negative: not at
-	// all, so that a lost answer costs the session. At most 10 minutes.
+	// successor, as long as the successor is unused. It is at most 10 minutes.
+	// Zero means 30 s. A negative value means not at all, so that a lost answer
+	// costs the session.
 	RefreshGrace time.Duration
 }
 
-// Passwords says which are taken and bounds the work on them: each hash takes a
-// core and 19 MiB.
+// Passwords says which passwords are accepted and bounds the work on them. Each
+// hash takes a core and 19 MiB.
 type Passwords struct {
-	// MinLength is the least number of characters of a password that is set,
-	// 8 to 128. Zero: 8.
+	// MinLength is the least number of characters of a new password, from 8 to
+	// 128. Zero means 8.
 	MinLength int
-	// Concurrency is how many are hashed at once. Zero: GOMAXPROCS.
+	// Concurrency is how many passwords are hashed at once. Zero means
+	// GOMAXPROCS.
 	Concurrency int
-	// Queue is how many more requests may wait; the next is answered with
-	// 503 and Retry-After. Zero: 128. Negative: none waits.
+	// Queue is how many more requests may wait. The next one is answered with
+	// 503 and Retry-After. Zero means 128. A negative value means that no
+	// request waits.
 	Queue int
 }
 
 // Keys says how the signing keys are kept and replaced.
 type Keys struct {
-	// EncryptionKey, 32 bytes, seals the private signing keys at rest. Empty:
-	// the key in the file Database.SQLitePath + ".key", which the first start
-	// makes with mode 0600. With Database.URL it is required: all servers on a
-	// database need the same one.
+	// EncryptionKey, 32 bytes, seals the private signing keys at rest. Empty
+	// means the key in the file Database.SQLitePath + ".key", which the first
+	// start makes with mode 0600. With Database.URL it is required, because all
+	// servers on a database need the same one.
 	EncryptionKey []byte
-	// Rotation is how often a new signing key takes over: at least 1 h and
-	// Tokens.AccessTTL, at most 366 days. It is published 15 minutes before, and
-	// the old one for as long as its tokens live. Zero: 30 days. Negative: only
-	// when an operator asks for it.
+	// Rotation is how often a new signing key begins to sign. It is at least 1 h
+	// and Tokens.AccessTTL, and at most 366 days. A key is published 15 minutes
+	// before it signs, and for as long as its tokens live. Zero means 30 days. A
+	// negative value means that keys are replaced only when an operator asks
+	// for it.
 	Rotation time.Duration
 }
 
 // HTTP says who may call, and how often.
 type HTTP struct {
 	// CORSOrigins are the origins, scheme://host[:port], that browsers may
-	// call from with credentials. Empty: none.
+	// call from with credentials. Empty means none.
 	CORSOrigins []string
-	// TrustedProxies are the peers whose X-Forwarded-For counts. Empty: none,
-	// the remote address is that of the connection.
+	// TrustedProxies are the peers whose X-Forwarded-For is believed. Empty
+	// means none, and the remote address is that of the connection.
 	TrustedProxies []netip.Prefix
 	// RateLimits are the limits for one client address.
 	RateLimits RateLimits
-	// RateLimitsDisabled switches every rate limit off: for tests and load
-	// runs.
+	// RateLimitsDisabled switches every rate limit off, for tests and load runs.
 	RateLimitsDisabled bool
 }
 
@@ -157,8 +161,8 @@ type Credits struct {
 	// Zero: SignupBonus and 30 days of DailyFree.
 	DailyCap int64
 	// ServiceKey is a key that opens the credit routes for every app and
-	// operation, beside the keys that an Admin makes for single apps. Empty:
-	// there is none.
+	// operation, in addition to the keys that an Admin makes for single apps.
+	// Empty means that there is no such key.
 	ServiceKey string
 }
 

@@ -9,14 +9,11 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/meter"
 )
 
-const (
-	// purgeEvery is how often sessions are looked for that ended long ago. Each
-	// time all sessions are read: an index by their end would have to change
-	// with each refresh.
-	purgeEvery = time.Hour
-)
+// purgeEvery is how often old sessions are deleted. Each run reads all sessions,
+// because an index by their end would have to change with each refresh.
+const purgeEvery = time.Hour
 
-// purge has sessions deleted that ended longer than keep ago.
+// purge is the worker that deletes the sessions that ended longer than keep ago.
 type purge struct {
 	people *identity.Service
 	clock  Clock

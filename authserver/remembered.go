@@ -15,11 +15,11 @@ const (
 	// pingTime is how long the database may take to answer a readiness probe:
 	// less than probes usually wait.
 	pingTime = 900 * time.Millisecond
-	// pingFresh is how long the result serves, whatever it was.
+	// pingFresh is how long the result of a ping is used, good or bad.
 	pingFresh = 500 * time.Millisecond
 )
 
-// pinger says whether the database answers. It asks two times a second at most,
+// pinger reports whether the database answers. It asks at most twice a second,
 // so that probes do not pile up on a database that is in trouble.
 func pinger(clock Clock, log *slog.Logger, counted *meter.Meter, ping func(context.Context) error) *background.Remembered[struct{}] {
 	return background.NewRemembered(background.RememberedConfig{
@@ -33,8 +33,8 @@ func pinger(clock Clock, log *slog.Logger, counted *meter.Meter, ping func(conte
 	})
 }
 
-// knownKeys is all service keys: one query a second, however many strangers
-// send a key that nobody knows.
+// knownKeys lists all service keys. It queries the database at most once a
+// second, however many requests come with an unknown key.
 func knownKeys(clock Clock, log *slog.Logger, keys store.ServiceKeys) *background.Remembered[[]store.ServiceKey] {
 	return background.NewRemembered(background.RememberedConfig{
 		Clock: clock, Fresh: servicekey.Fresh, Retry: servicekey.Retry, Timeout: servicekey.Timeout, Logger: log,

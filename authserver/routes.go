@@ -45,7 +45,7 @@ type handlerParts struct {
 	db      store.Store
 }
 
-// newHandler mounts the routes of all packages that have some.
+// newHandler mounts the routes of authapi, creditsapi and status.
 func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
 	auth := authapi.New(authapi.Config{
 		Out: p.out, Identity: p.people,
@@ -73,8 +73,8 @@ func lifetimes(cfg Config) identity.Lifetimes {
 	return identity.Lifetimes{Idle: cfg.Sessions.RefreshTTL, Remembered: cfg.Sessions.RememberMeTTL, Absolute: cfg.Sessions.TTL}
 }
 
-// lanes is how many transactions of one kind run at once: with PostgreSQL, one
-// works while the other waits for the disk. SQLite has one writer.
+// lanes is how many transactions of one kind run at once. With PostgreSQL, one
+// works while the other waits for the disk. SQLite has only one writer.
 func lanes(cfg Config) int {
 	if cfg.Database.URL != "" {
 		return 2
