@@ -10,9 +10,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Why a call was not run. It had no effect.
@@ -23,20 +23,17 @@ var (
 	ErrClosed = errors.New("groupcommit: closed")
 )
 
-// ErrPanicked: the work on the batch panicked. Nobody knows whether the call
-// had its effect.
-var ErrPanicked = errors.New("groupcommit: the batch panicked")
-
 // Config is what a Group is made of.
 type Config[Q, R any] struct {
 	// Run does the work of the calls, in their order and in one transaction,
 	// and sets Answer and Err of each. Its own error is that of all of them.
-	Run func(calls []*Call[Q, R]) error
-	// Separable says of an error of Run that it left no effect and that parts
-	// of the batch may go well by themselves: each call is then run alone, so
-	// that one that the database can't take does not harm the others. Nil:
-	// never.
-	Separable func(calls int, err error) bool
+	// A call whose error is ErrRejected is run again, alone, unless it was
+	// alone already. ctx ends when no more time is left for calls that are run
+	// alone.
+	Run func(ctx context.Context, calls []*Call[Q, R]) error
+	// Apart is how long the calls of a rejected batch may be run alone, all of
+	// them together. Zero: 5 s.
+	Apart time.Duration
 	// Lanes is how many transactions run at once. Zero: 1.
 	Lanes int
 	// Queue is how many calls may wait in a lane; the next gets ErrBusy.
@@ -44,8 +41,8 @@ type Config[Q, R any] struct {
 	Queue int
 	// Batch is how many calls a transaction takes at most. Zero: 512.
 	Batch int
-	// Logger gets an error, with the stack, for a batch that panicked. Nil:
-	// slog.Default().
+	// Logger gets a warning for a batch that was rejected, and an error, with
+	// the stack, for one that panicked. Nil: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -77,6 +74,7 @@ type Group[Q, R any] struct {
 func New[Q, R any](config Config[Q, R]) *Group[Q, R] {
 	config.Queue = cmp.Or(config.Queue, 4096)
 	config.Batch = cmp.Or(config.Batch, 512)
+	config.Apart = cmp.Or(config.Apart, 5*time.Second)
 	config.Logger = cmp.Or(config.Logger, slog.Default())
 	g := &Group[Q, R]{config: config}
 	for range cmp.Or(config.Lanes, 1) {
@@ -159,38 +157,4 @@ func (g *Group[Q, R]) gather(first *Call[Q, R], lane <-chan *Call[Q, R]) (batch 
 		}
 	}
 	return batch
-}
-
-// run runs a batch and says to everyone what came of it.
-func (g *Group[Q, R]) run(batch []*Call[Q, R]) {
-	alone, err := g.attempt(batch)
-	if alone {
-		for i := range batch {
-			g.run(batch[i : i+1])
-		}
-		return
-	}
-	for _, call := range batch {
-		if err != nil {
-			var none R
-			call.Answer, call.Err = none, err
-		}
-		close(call.done)
-	}
-}
-
-// attempt runs a batch once, and says whether each of its calls is to be run
-// alone instead. A panic fails the batch and not the process, which has other
-// callers.
-func (g *Group[Q, R]) attempt(batch []*Call[Q, R]) (alone bool, err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			g.config.Logger.Error("a batch of calls panicked and is answered with an error",
-				"calls", len(batch), "panic", reason, "stack", string(debug.Stack()))
-			alone, err = false, ErrPanicked
-		}
-	}()
-	err = g.config.Run(batch)
-	alone = err != nil && len(batch) > 1 && g.config.Separable != nil && g.config.Separable(len(batch), err)
-	return alone, err
 }

@@ -3,6 +3,8 @@ package groupcommit
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"runtime"
 	"sync"
@@ -13,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.Cleanup(os.Exit)) }
 
-var errRejected = errors.New("one of them can't be taken")
+var errRejected = fmt.Errorf("%w: one of them can't be taken", ErrRejected)
 
 // gate holds every batch until it is let through, and then answers each call
 // with its question.
@@ -25,7 +27,7 @@ type gate struct {
 
 func gated(t *testing.T, config Config[int, int]) *gate {
 	g := &gate{sizes: make(chan int), pass: make(chan error)}
-	config.Run = func(calls []*Call[int, int]) error {
+	config.Run = func(_ context.Context, calls []*Call[int, int]) error {
 		g.sizes <- len(calls)
 		err := <-g.pass
 		if err == nil {
@@ -35,7 +37,7 @@ func gated(t *testing.T, config Config[int, int]) *gate {
 		}
 		return err
 	}
-	config.Separable = func(_ int, err error) bool { return errors.Is(err, errRejected) }
+	config.Logger = slog.New(slog.DiscardHandler)
 	g.Group = New(config)
 	t.Cleanup(g.Close)
 	return g
@@ -161,7 +163,7 @@ func TestLanes(t *testing.T) {
 	const lanes = 4
 	var meet sync.WaitGroup
 	meet.Add(lanes)
-	g := New(Config[int, int]{Lanes: lanes, Run: func([]*Call[int, int]) error {
+	g := New(Config[int, int]{Lanes: lanes, Run: func(context.Context, []*Call[int, int]) error {
 		meet.Done()
 		meet.Wait() // for all of them
 		return nil

@@ -2,32 +2,26 @@ package groupcommit
 
 import (
 	"bytes"
-	"errors"
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 )
 
-// O21: a panic while a batch is run, or while it is asked whether the batch may
-// be run in parts, fails the calls of the batch and no others. The log has one
-// error for it, with the stack, and the lane goes on.
+// O21: a panic while a batch is run, or while its error is asked what it is,
+// fails the calls of the batch and no others. The log has one error for it, with
+// the stack, and the lane goes on.
 func TestO21PanicInBatch(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		run       func(calls []*Call[int, int]) error
-		separable func(int, error) bool
-	}{
-		"run": {run: func(calls []*Call[int, int]) error {
+	for name, run := range map[string]func(calls []*Call[int, int]) error{
+		"run": func(calls []*Call[int, int]) error {
 			calls[0].Answer = 7 // what was set before counts for nothing
 			panicHere()
 			return nil
-		}},
-		"run, with an error": {run: func([]*Call[int, int]) error { panic(errRejected) }},
-		"separable": {
-			run:       func([]*Call[int, int]) error { return errRejected },
-			separable: func(int, error) bool { panicHere(); return true },
 		},
+		"run, with an error": func([]*Call[int, int]) error { panic(errRejected) },
+		"error":              func([]*Call[int, int]) error { return asked(func() bool { panicHere(); return true }) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -35,19 +29,18 @@ func TestO21PanicInBatch(t *testing.T) {
 			panics := make(chan bool, 3)
 			arrived, pass := make(chan int), make(chan struct{})
 			g := New(Config[int, int]{
-				Run: func(calls []*Call[int, int]) error {
+				Run: func(_ context.Context, calls []*Call[int, int]) error {
 					arrived <- len(calls)
 					<-pass
 					if <-panics {
-						return test.run(calls)
+						return run(calls)
 					}
 					for _, c := range calls {
 						c.Answer = c.Question
 					}
 					return nil
 				},
-				Separable: test.separable,
-				Logger:    slog.New(slog.NewTextHandler(&log, nil)),
+				Logger: slog.New(slog.NewTextHandler(&log, nil)),
 			})
 			defer g.Close()
 			ask := (&gate{Group: g}).ask
@@ -83,13 +76,20 @@ func TestO21PanicInBatch(t *testing.T) {
 
 func panicHere() { panic("out of order") }
 
+// asked is an error that does something when it is asked what it is.
+type asked func() bool
+
+func (asked) Error() string { return "out of order" }
+
+func (f asked) Is(error) bool { return f() }
+
 // TestPanicInPart: a call that panics when it is run alone, after the batch was
 // rejected, fails by itself.
 func TestPanicInPart(t *testing.T) {
 	t.Parallel()
 	arrived, pass := make(chan int), make(chan struct{})
 	g := New(Config[int, int]{
-		Run: func(calls []*Call[int, int]) error {
+		Run: func(_ context.Context, calls []*Call[int, int]) error {
 			arrived <- len(calls)
 			<-pass
 			switch {
@@ -101,8 +101,7 @@ func TestPanicInPart(t *testing.T) {
 			calls[0].Answer = calls[0].Question
 			return nil
 		},
-		Separable: func(_ int, err error) bool { return errors.Is(err, errRejected) },
-		Logger:    slog.New(slog.DiscardHandler),
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	defer g.Close()
 	ask := (&gate{Group: g}).ask

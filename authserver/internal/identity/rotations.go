@@ -15,7 +15,7 @@ type rotations struct {
 
 func (s *Service) openRotations(lanes int) rotations {
 	return rotations{groupcommit.New(groupcommit.Config[store.Rotation, store.Rotated]{
-		Run: func(calls []*groupcommit.Call[store.Rotation, store.Rotated]) error {
+		Run: func(ctx context.Context, calls []*groupcommit.Call[store.Rotation, store.Rotated]) error {
 			// Tokens are judged by the time of the transaction, from which the
 			// grace of spent tokens counts, and not by the time of their
 			// arrival.
@@ -27,7 +27,7 @@ func (s *Service) openRotations(lanes int) rotations {
 				questions[i] = c.Question
 				questions[i].Now, questions[i].Judge = now, decide
 			}
-			for i, answer := range s.config.Store.Rotate(context.Background(), questions) {
+			for i, answer := range s.config.Store.Rotate(ctx, questions) {
 				calls[i].Answer, calls[i].Err = answer, answer.Err
 			}
 			return nil

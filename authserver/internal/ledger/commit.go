@@ -10,22 +10,13 @@ import (
 // call is an operation on its way.
 type call = groupcommit.Call[Op, Result]
 
-// separable: the database undid a batch for its content, perhaps that of one.
-func (l *Ledger) separable(calls int, err error) bool {
-	if !errors.Is(err, ErrRejected) {
-		return false
-	}
-	l.config.Log.Warn("a batch of credit operations was rejected and is run one by one", "operations", calls, "error", err)
-	return true
-}
-
 // execute runs a batch in one transaction.
-func (l *Ledger) execute(batch []*call) error {
+func (l *Ledger) execute(ctx context.Context, batch []*call) error {
 	now := l.now()
 	need := needOf(batch)
 	need.Now = now
 	var broken error
-	err := l.config.Store.Execute(context.Background(), need, func(loaded Loaded) Changes {
+	err := l.config.Store.Execute(ctx, need, func(loaded Loaded) Changes {
 		book := NewBook(l.config.Policy, now, l.newID, loaded)
 		for _, c := range batch {
 			c.Answer, c.Err = book.Apply(c.Question)

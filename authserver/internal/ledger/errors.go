@@ -38,12 +38,6 @@ var (
 	ErrExpired = fmt.Errorf("%w: reservation expired", ErrConflict)
 )
 
-// ErrRejected is wrapped by an error of Store.Execute where the database does
-// not take what the batch has to say. Nothing was written, and parts of the
-// batch may go well by themselves. Any other error leaves open whether
-// something was written.
-var ErrRejected = errors.New("ledger: rejected by the database")
-
 // ErrInsufficient: the account can't pay. The error is an InsufficientError.
 var ErrInsufficient = errors.New("ledger: insufficient credits")
 

@@ -38,7 +38,7 @@ type Ledger struct {
 func New(config Config) *Ledger {
 	l := &Ledger{config: config, seed: maphash.MakeSeed()}
 	l.group = groupcommit.New(groupcommit.Config[Op, Result]{
-		Run: l.execute, Separable: l.separable, Lanes: config.Lanes, Logger: config.Log,
+		Run: l.execute, Lanes: config.Lanes, Logger: config.Log,
 	})
 	return l
 }

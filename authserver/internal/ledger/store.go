@@ -11,7 +11,10 @@ type Store interface {
 	// Execute loads what need names, hands it to decide and writes what that
 	// returns, in one transaction that keeps every other one away from the
 	// accounts concerned. Where a concurrent transaction got in between, it
-	// begins anew and calls decide again. See ErrRejected.
+	// begins anew and calls decide again. An error that wraps
+	// groupcommit.ErrRejected says that nothing was written and that parts of
+	// the batch may go well by themselves. Any other leaves open whether
+	// something was written.
 	Execute(ctx context.Context, need Need, decide func(Loaded) Changes) error
 
 	// Account reads an account, without a lock. found is false where there is

@@ -48,7 +48,9 @@ type Sessions interface {
 	// Rotate finds refresh tokens, has each judged by the Judge of its
 	// Rotation, and renews the sessions of those that are to be renewed, each
 	// as a whole or not at all. It answers in the order of the questions. An
-	// unknown token is a verdict and no error.
+	// unknown token is a verdict and no error. A token whose error wraps
+	// groupcommit.ErrRejected was not renewed, perhaps for the sake of another
+	// one, and may be presented again by itself.
 	Rotate(ctx context.Context, rotations []Rotation) []Rotated
 
 	// LiveSessions lists the sessions of a user that are live at now, the one

@@ -3,12 +3,9 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
@@ -24,12 +21,13 @@ func (s *Store) Ledger() ledger.Store { return credits{s.pool} }
 
 // Execute implements ledger.Store. It takes two round trips: one that begins
 // the transaction, locks the accounts and reads, and one that writes and
-// commits. Reservations cost one more at first, which tells whose they are, and
-// users without an account one in between. What is read of an account comes with its
-// lock or after it, in statements of their own, and so is the newest there is
-// (PostgreSQL documentation, section 13.2.1). The locks are taken in the order
-// of the users, so that batches of several replicas wait for each other and
-// never in a circle.
+// commits. Where reservations are settled, the commit is a third, sent once it
+// is known that they were open. Reservations cost one more at first, which tells
+// whose they are, and users without an account one in between. What is read of
+// an account comes with its lock or after it, in statements of their own, and so
+// is the newest there is (PostgreSQL documentation, section 13.2.1). The locks
+// are taken in the order of the users, so that batches of several replicas wait
+// for each other and never in a circle.
 func (s credits) Execute(ctx context.Context, need ledger.Need, decide func(ledger.Loaded) ledger.Changes) error {
 	err := call(ctx, func(ctx context.Context) error {
 		connection, err := s.pool.Acquire(ctx)
@@ -39,26 +37,14 @@ func (s credits) Execute(ctx context.Context, need ledger.Need, decide func(ledg
 		defer connection.Release() // closes one that is still in a transaction
 		loaded, err := load(ctx, connection, need)
 		if err == nil {
-			err = writeChanges(ctx, connection, decide(loaded))
+			err = writeChanges(ctx, connection, loaded, decide(loaded))
 		}
 		if err != nil && connection.Conn().PgConn().TxStatus() != 'I' {
 			_, _ = connection.Exec(ctx, `ROLLBACK`) // or else Release ends it
 		}
 		return err
 	})
-	if rejected(err) {
-		return fmt.Errorf("%w: %w", ledger.ErrRejected, err)
-	}
-	return err
-}
-
-// rejected says whether it was for its content that a transaction was undone:
-// classes 22 (data exception), 23 (constraint violation) and 40 (rollback,
-// after the last attempt) of the SQLSTATEs.
-func rejected(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && e.Code != "40003" && // completion unknown
-		(strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "23") || strings.HasPrefix(e.Code, "40"))
+	return rejection(err)
 }
 
 // Account implements ledger.Store.

@@ -2,9 +2,11 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
@@ -12,26 +14,20 @@ import (
 
 // The statements take arrays, one for each column, and so write any number of
 // rows at once.
-const (
-	accountRows = `unnest(@updates::text[], @paid::bigint[], @free::bigint[], @held_paid::bigint[], @held_free::bigint[],
+const accountRows = `unnest(@updates::text[], @paid::bigint[], @free::bigint[], @held_paid::bigint[], @held_free::bigint[],
 			@earned::bigint[], @given::bigint[], @spent::bigint[], @entries::bigint[], @days::int[],
 			@created::timestamptz[], @updated::timestamptz[])
 		AS n (user_id, paid, free, held_paid, held_free, earned, given, spent, entries, day, created, updated)`
-
-	// allDone divides by zero, and so undoes everything, where a row was not
-	// found as it was read: the locks are not what they have to be.
-	allDone = `SELECT 1 / (count(*) = cardinality(@updates::text[]))::int FROM done`
-)
 
 var (
 	addAccounts = named(`INSERT INTO auth.credit_accounts (user_id, paid, free, held_paid, held_free, earned, given, spent,
 			entries, last_day, created_at, updated_at)
 		SELECT user_id, paid, free, held_paid, held_free, earned, given, spent,
 			entries, DATE '1970-01-01' + day, created, updated FROM ` + accountRows)
-	setAccounts = named(`WITH done AS (UPDATE auth.credit_accounts a SET paid = n.paid, free = n.free, held_paid = n.held_paid,
+	setAccounts = named(`UPDATE auth.credit_accounts a SET paid = n.paid, free = n.free, held_paid = n.held_paid,
 			held_free = n.held_free, earned = n.earned, given = n.given, spent = n.spent, entries = n.entries,
 			last_day = DATE '1970-01-01' + n.day, updated_at = n.updated
-		FROM ` + accountRows + ` WHERE a.user_id = n.user_id RETURNING 1) ` + allDone)
+		FROM ` + accountRows + ` WHERE a.user_id = n.user_id`)
 
 	addTransactions = named(`INSERT INTO auth.credit_transactions (id, user_id, entry, type, source, amount, free, balance_before,
 			balance_after, paid_after, free_after, spent_after, app_id, description, metadata, organization_id,
@@ -55,11 +51,11 @@ var (
 			@expires::timestamptz[], @states::text[], @settled::timestamptz[], @charged::bigint[], @transactions::text[], @settled_balances::bigint[])
 		AS n (id, user_id, app_id, amount, free, reason, organization_id, key, key_hash, body, balance, created, expires, state, settled,
 			charged, transaction_id, settled_balance)`)
-	settleReservations = named(`WITH done AS (UPDATE auth.credit_reservations r SET state = n.state, settled_at = n.settled, charged = n.charged,
+	settleReservations = named(`UPDATE auth.credit_reservations r SET state = n.state, settled_at = n.settled, charged = n.charged,
 			transaction_id = n.transaction_id::uuid, settled_balance = n.settled_balance
 		FROM unnest(@updates::text[], @states::text[], @settled::timestamptz[], @charged::bigint[], @transactions::text[], @settled_balances::bigint[])
 		AS n (id, state, settled, charged, transaction_id, settled_balance)
-		WHERE r.id = n.id::uuid AND r.state = 'open' RETURNING 1) ` + allDone)
+		WHERE r.id = n.id::uuid AND r.state = 'open'`)
 
 	addUsages = named(`INSERT INTO auth.credit_usage AS u (user_id, app_id, day, used, refunded, uses)
 		SELECT user_id, app_id, DATE '1970-01-01' + day, used, refunded, uses
@@ -69,22 +65,57 @@ var (
 			used = u.used + excluded.used, refunded = u.refunded + excluded.refunded, uses = u.uses + excluded.uses`)
 )
 
-// writeChanges stores what a batch changes and commits.
-func writeChanges(ctx context.Context, connection *pgxpool.Conn, c ledger.Changes) error {
-	var batch pgx.Batch
+// errChanged: the locks of a batch are not what they have to be.
+var errChanged = errors.New("postgres: a row of the ledger is not as it was read")
+
+// locked says whether the batch holds the locks of the accounts that it
+// updates. An update of a row that is locked finds it.
+func locked(loaded, updated []ledger.Account) bool {
+	users := make(map[string]bool, len(loaded))
+	for _, account := range loaded {
+		users[account.UserID] = true
+	}
+	for _, account := range updated {
+		if !users[account.UserID] {
+			return false
+		}
+	}
+	return true
+}
+
+// writeChanges stores what a batch changes and commits. Reservations have no
+// locks of their own: COMMIT is sent once the database has said that each one
+// that is settled was found open.
+func writeChanges(ctx context.Context, connection *pgxpool.Conn, loaded ledger.Loaded, c ledger.Changes) error {
+	if !locked(loaded.Accounts, c.Accounts) {
+		return errChanged
+	}
+	batch := &pgx.Batch{}
 	rows := func(query statement, n int, args func() pgx.NamedArgs) {
 		if n > 0 {
-			query.queue(&batch, args())
+			query.queue(batch, args())
 		}
 	}
 	rows(addAccounts, len(c.NewAccounts), func() pgx.NamedArgs { return accountArgs(c.NewAccounts) })
 	rows(setAccounts, len(c.Accounts), func() pgx.NamedArgs { return accountArgs(c.Accounts) })
 	rows(addTransactions, len(c.Transactions), func() pgx.NamedArgs { return transactionArgs(c.Transactions) })
 	rows(addReservations, len(c.NewReservations), func() pgx.NamedArgs { return reservationArgs(c.NewReservations) })
-	rows(settleReservations, len(c.Settled), func() pgx.NamedArgs { return reservationArgs(c.Settled) })
 	rows(addUsages, len(c.Usages), func() pgx.NamedArgs { return usageArgs(c.Usages) })
+	if len(c.Settled) > 0 {
+		settleReservations.queue(batch, reservationArgs(c.Settled)).Exec(func(tag pgconn.CommandTag) error {
+			if tag.RowsAffected() != int64(len(c.Settled)) {
+				return errChanged
+			}
+			return nil
+		})
+		// Close hands every result to its function and returns the first error.
+		if err := connection.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+		batch = &pgx.Batch{}
+	}
 	batch.Queue(`COMMIT`)
-	return connection.SendBatch(ctx, &batch).Close()
+	return connection.SendBatch(ctx, batch).Close()
 }
 
 func accountArgs(rows []ledger.Account) pgx.NamedArgs {

@@ -3,11 +3,9 @@ package postgres
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
@@ -44,36 +42,10 @@ func (s *Store) Rotate(ctx context.Context, rotations []store.Rotation) []store.
 		open[i] = rotation{r, &out[i]}
 	}
 	open, err := s.judge(ctx, open)
-	if err != nil && len(open) > 1 && separable(err) {
-		// One by one, so that a session that somebody holds, or whose row
-		// nobody can read, is the only one without an answer.
-		ctx, cancel := context.WithTimeout(ctx, callTime) // for all of them
-		defer cancel()
-		for i := range open {
-			if _, err := s.judge(ctx, open[i:i+1]); err != nil {
-				*open[i].out = store.Rotated{Err: err}
-			}
-		}
-		return out
-	}
 	for _, r := range open {
-		*r.out = store.Rotated{Err: err}
+		*r.out = store.Rotated{Err: rejection(err)}
 	}
 	return out
-}
-
-// separable says whether an error may be about one token of several: what a row
-// holds, and not that the database does not answer. SQLSTATE classes 08
-// (connection), 53 (resources), 57 (operator) and 58 (system).
-func separable(err error) bool {
-	var (
-		answer *pgconn.PgError
-		scan   pgx.ScanArgError
-	)
-	if errors.As(err, &answer) {
-		return !slices.Contains([]string{"08", "53", "57", "58"}, answer.Code[:2])
-	}
-	return errors.As(err, &scan)
 }
 
 // judge looks at tokens until none is open. With an error it returns those that

@@ -102,7 +102,7 @@ func TestRotateBesideTrouble(t *testing.T) {
 			if _, err := holder.PgConn().Exec(t.Context(), `BEGIN; `+trouble).ReadAll(); err != nil {
 				t.Fatal(err)
 			}
-			out := s.Rotate(t.Context(), asked)
+			out := storetest.RotateTogether(t, s, asked...)
 			if out[0].Err == nil || out[1].Err != nil || out[1].Verdict != store.Renewed {
 				t.Errorf("%+v\n%+v", out[0], out[1])
 			}

@@ -4,12 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
 )
@@ -25,24 +20,13 @@ func (s *Store) Ledger() ledger.Store { return credits{s} }
 // Execute implements ledger.Store. The write lock keeps everyone else away, in
 // this process and in others.
 func (s credits) Execute(ctx context.Context, need ledger.Need, decide func(ledger.Loaded) ledger.Changes) error {
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	return s.inBatch(ctx, func(tx *sql.Tx) error {
 		loaded, err := load(ctx, tx, need)
 		if err != nil {
 			return err
 		}
 		return writeChanges(ctx, tx, decide(loaded))
 	})
-	if rejected(err) {
-		return fmt.Errorf("%w: %w", ledger.ErrRejected, err)
-	}
-	return err
-}
-
-// rejected says whether it was for its content that a transaction was undone.
-func rejected(err error) bool {
-	var e *sqlite.Error
-	return errors.As(err, &e) && slices.Contains([]int{sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG,
-		sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE}, e.Code()&0xff)
 }
 
 // each scans the rows of a query.

@@ -5,16 +5,14 @@ import (
 	"database/sql"
 	"errors"
 
-	"modernc.org/sqlite"
-
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// Rotate implements store.Sessions, in one transaction, or in one for each
-// token where the database does not take what one of them has to say.
+// Rotate implements store.Sessions, in one transaction. Without it no token has
+// an answer.
 func (s *Store) Rotate(ctx context.Context, rotations []store.Rotation) []store.Rotated {
 	out := make([]store.Rotated, len(rotations))
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.inBatch(ctx, func(tx *sql.Tx) error {
 		for i, r := range rotations {
 			var err error
 			if out[i], err = rotate(ctx, tx, r); err != nil {
@@ -23,22 +21,12 @@ func (s *Store) Rotate(ctx context.Context, rotations []store.Rotation) []store.
 		}
 		return nil
 	})
-	for i := range out {
-		switch {
-		case err != nil && len(out) > 1 && separable(err):
-			out[i] = s.Rotate(ctx, rotations[i:i+1])[0]
-		case err != nil:
+	if err != nil {
+		for i := range out {
 			out[i] = store.Rotated{Err: err}
 		}
 	}
 	return out
-}
-
-// separable says whether an error may be about one token of several: what a row
-// holds, and not that the database does not answer.
-func separable(err error) bool {
-	var e *sqlite.Error
-	return rejected(err) || !errors.As(err, &e) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 func rotate(ctx context.Context, tx *sql.Tx, r store.Rotation) (store.Rotated, error) {

@@ -37,6 +37,8 @@ var ledgerTests = []struct {
 	{"ledger: deleted and unknown users", goneUsers},
 	{"ledger: a caller that left", callerThatLeft},
 	{"ledger: closed", closedLedger},
+	{"ledger: a bad operation in a batch", badOperation},
+	{"ledger: a row that is not as it was read", changedRow},
 	{"service keys", serviceKeys},
 }
 

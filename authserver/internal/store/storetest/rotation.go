@@ -240,7 +240,7 @@ func rotationFault(t *testing.T, s store.Store) {
 	}
 	impossible := renewal(a.session.Refresh, "x", start)
 	impossible.Successor = b.session.Refresh
-	answers := s.Rotate(t.Context(), []store.Rotation{impossible, renewal(b.session.Refresh, "b2", start)})
+	answers := RotateTogether(t, s, impossible, renewal(b.session.Refresh, "b2", start))
 	if answers[0].Err == nil || answers[1].Err != nil || answers[1].Verdict != store.Renewed {
 		t.Errorf("a successor that there is already: %+v; beside it: %+v", answers[0], answers[1])
 	}
