@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/manacore/manacore-go/internal/recovery"
+
 	"github.com/manacore/manacore-go/authserver/internal/clock"
 )
 
@@ -119,8 +121,8 @@ func (g *Group) Workers() []Worker {
 func (g *Group) protect(name string, f func() error) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			err = &panicError{reason: fmt.Sprint(reason)}
-			g.config.Logger.Error("background work panicked", "name", name, "panic", reason, "stack", string(debug.Stack()))
+			err = &panicError{reason: recovery.Text(reason)}
+			g.config.Logger.Error("background work panicked", "name", name, "panic", recovery.Text(reason), "stack", string(debug.Stack()))
 		}
 	}()
 	return f()

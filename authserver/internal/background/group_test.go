@@ -78,7 +78,7 @@ func TestClose(t *testing.T) {
 		if want := []string{"worker", "third", "second", "first"}; !slices.Equal(order, want) {
 			t.Errorf("the order is %q, want %q", order, want)
 		}
-		if !errors.Is(err, broken) || err.Error() != "second: panic: out of order\nfirst: it does not close" {
+		if !errors.Is(err, broken) || err.Error() != "second: panic: string\nfirst: it does not close" {
 			t.Errorf("Close: %v", err)
 		}
 		if again := g.Close(); !errors.Is(again, broken) {
@@ -126,11 +126,11 @@ func TestO21PanicInWorker(t *testing.T) {
 	clock.Advance(time.Second)
 	reads(Worker{Name: "one", LastRun: begin.Add(time.Second), Took: time.Millisecond}, "not this time")
 	clock.Advance(time.Second)
-	reads(Worker{Name: "one", LastRun: begin.Add(2*time.Second + time.Millisecond)}, "panic: out of order")
+	reads(Worker{Name: "one", LastRun: begin.Add(2*time.Second + time.Millisecond)}, "panic: string")
 	clock.Advance(time.Second)
 	reads(Worker{Name: "one", LastRun: begin.Add(3*time.Second + time.Millisecond)}, "")
 	text := log.String()
-	if strings.Count(text, "level=ERROR") != 1 || !strings.Contains(text, "name=one") || !strings.Contains(text, "background.TestO21PanicInWorker") {
+	if strings.Count(text, "level=ERROR") != 1 || strings.Contains(text, "out of order") || !strings.Contains(text, "name=one") || !strings.Contains(text, "background.TestO21PanicInWorker") {
 		t.Errorf("the log:\n%s", text)
 	}
 }

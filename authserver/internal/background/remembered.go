@@ -3,11 +3,12 @@ package background
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/manacore/manacore-go/internal/recovery"
 
 	"github.com/manacore/manacore-go/authserver/internal/clock"
 )
@@ -127,8 +128,8 @@ func (r *Remembered[T]) protected(ctx context.Context) (answer T, err error) {
 	defer func() {
 		var none T
 		if reason := recover(); reason != nil {
-			err = &panicError{reason: fmt.Sprint(reason)}
-			r.config.Logger.Error("background work panicked", "panic", reason, "stack", string(debug.Stack()))
+			err = &panicError{reason: recovery.Text(reason)}
+			r.config.Logger.Error("background work panicked", "panic", recovery.Text(reason), "stack", string(debug.Stack()))
 		}
 		if err != nil {
 			answer = none

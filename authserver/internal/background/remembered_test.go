@@ -121,11 +121,11 @@ func TestO21PanicInQuestion(t *testing.T) {
 		return asked, nil
 	})
 	for range 2 {
-		if _, err := r.Get(t.Context()); err == nil || err.Error() != "panic: out of order" {
+		if _, err := r.Get(t.Context()); err == nil || err.Error() != "panic: string" {
 			t.Errorf("Get: %v", err)
 		}
 	}
-	if text := log.String(); strings.Count(text, "level=ERROR") != 1 || !strings.Contains(text, "background.TestO21PanicInQuestion") {
+	if text := log.String(); strings.Count(text, "level=ERROR") != 1 || strings.Contains(text, "out of order") || !strings.Contains(text, "background.TestO21PanicInQuestion") {
 		t.Errorf("the log:\n%s", text)
 	}
 	clock.Advance(time.Second)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+
+	"github.com/manacore/manacore-go/internal/recovery"
 )
 
 // ErrRejected is wrapped by the error of a call that had no effect, for a
@@ -61,7 +63,7 @@ func (g *Group[Q, R]) guarded(ctx context.Context, calls []*Call[Q, R]) (rejecte
 	defer func() {
 		if reason := recover(); reason != nil {
 			g.config.Logger.Error("a batch of calls panicked and is answered with an error",
-				"calls", len(calls), "panic", reason, "stack", string(debug.Stack()))
+				"calls", len(calls), "panic", recovery.Text(reason), "stack", string(debug.Stack()))
 			rejected = nil
 			fail(calls, ErrPanicked)
 		}

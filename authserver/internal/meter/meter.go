@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/manacore/manacore-go/internal/recovery"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -170,7 +172,7 @@ func (m *Meter) protected(name string, read func() float64) func() float64 {
 		defer func() {
 			if reason := recover(); reason != nil {
 				value = math.NaN()
-				m.log.Error("a metric could not be read: it panicked", "metric", name, "panic", reason, "stack", string(debug.Stack()))
+				m.log.Error("a metric could not be read: it panicked", "metric", name, "panic", recovery.Text(reason), "stack", string(debug.Stack()))
 			}
 		}()
 		return read()

@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/manacore/manacore-go/internal/recovery"
+
 	"github.com/rs/cors"
 
 	"github.com/manacore/manacore-go/internal/wire"
@@ -95,7 +97,7 @@ func recovered(o *Responder, next http.Handler) http.Handler {
 			case http.ErrAbortHandler:
 				panic(reason)
 			default:
-				o.Log.ErrorContext(r.Context(), "handler panicked", "route", r.Pattern, "panic", reason, "stack", string(debug.Stack()))
+				o.Log.ErrorContext(r.Context(), "handler panicked", "route", r.Pattern, "panic", recovery.Text(reason), "stack", string(debug.Stack()))
 				if recorder, ok := w.(*recorder); ok && recorder.status != 0 {
 					panic(http.ErrAbortHandler) // half an answer was sent, so it is broken off
 				}

@@ -114,7 +114,7 @@ func TestA142Panic(t *testing.T) {
 			}
 		}
 	}
-	if got := log.String(); !strings.Contains(got, "secret reason") || !strings.Contains(got, "status=500") {
+	if got := log.String(); strings.Contains(got, "secret reason") || !strings.Contains(got, "panic=string") || !strings.Contains(got, "status=500") {
 		t.Errorf("log %s", got)
 	}
 }
