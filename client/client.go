@@ -30,6 +30,8 @@ type Client struct {
 	verified                          *lru.Cache[verdict] // nil: nothing is remembered
 	refused                           *lru.Cache[verdict] // the auth server's no; nil: nothing
 	accepted, denied, down, fallbacks atomic.Uint64
+	givenUp                           atomic.Uint64
+	wrongIssuer, wrongAudience        minutely
 }
 
 // issuer is an Issuer at work. keys is nil in Remote mode without fallback,
@@ -167,28 +169,25 @@ func (c *Client) Verify(ctx context.Context, text string) (User, error) {
 
 func (c *Client) verify(ctx context.Context, text string) (User, error) {
 	if text == "" {
-		c.denied.Add(1)
+		c.count(ctx, fault.ErrNoToken)
 		return User{}, fault.ErrNoToken
 	}
 	// Longer tokens are not worth a look-up, which reads all of one.
 	if len(text) <= c.policy.MaxBytes {
 		if v := c.remembered(text); v != nil {
 			if v.err != nil {
-				c.denied.Add(1)
+				c.count(ctx, v.err)
 			}
 			return v.user, v.err
 		}
 	}
 	user, err := c.decide(ctx, text)
-	switch {
-	case err == nil:
-		c.accepted.Add(1)
-	case errors.Is(err, fault.ErrUnauthenticated):
-		c.denied.Add(1)
-	default:
-		c.down.Add(1)
+	if err != nil {
+		c.count(ctx, err)
+		return user, err
 	}
-	return user, err
+	c.accepted.Add(1)
+	return user, nil
 }
 
 // decide reaches the verdict on a token that is not remembered.
@@ -199,8 +198,18 @@ func (c *Client) decide(ctx context.Context, text string) (User, error) {
 	}
 	it := c.issuers[t.Claims.Issuer]
 	if it == nil {
+		c.warnOfIssuer(ctx, t)
 		return User{}, token.ErrIssuer
 	}
+	user, err := c.ask(ctx, it, text, t)
+	if errors.Is(err, token.ErrAudience) {
+		c.warnOfAudience(ctx, it, t)
+	}
+	return user, err
+}
+
+// ask reaches the verdict of the token's issuer, as the mode says.
+func (c *Client) ask(ctx context.Context, it *issuer, text string, t *token.Token) (User, error) {
 	if it.remote == nil {
 		return c.local(ctx, it, text, t)
 	}

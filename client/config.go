@@ -61,8 +61,11 @@ type Config struct {
 	// Clock tells the time. nil: the system's. The circuit breaker always
 	// runs on the system's.
 	Clock Clock
-	// Logger hears of outages and odd key sets, never of tokens. nil:
-	// slog.Default.
+	// Logger hears of outages and odd key sets; once a minute, as a warning, of
+	// a token that an issuer signed and whose iss or aud is not accepted, which
+	// takes the issuer's keys and so is not told in Remote mode without
+	// FallbackLocal; and at debug level of the reason of each refusal. The text
+	// of a token is in none of it. nil: slog.Default.
 	Logger *slog.Logger
 	// Trace hears of what happens inside. nil: nothing.
 	Trace *Trace

@@ -6,6 +6,9 @@ import "github.com/manacore/manacore-go/client/internal/keys"
 type Stats struct {
 	// Verified, Unauthenticated and Unavailable count the outcomes of Verify.
 	Verified, Unauthenticated, Unavailable uint64
+	// GivenUp counts the calls that ended without a verdict after their context
+	// had: they say nothing about the auth server, and are not in Unavailable.
+	GivenUp uint64
 	// Fallbacks counts the tokens that Remote mode left to local verification.
 	Fallbacks uint64
 	// CacheHits and CacheMisses count look-ups of verified tokens; Cached is
@@ -32,6 +35,7 @@ func (c *Client) Stats() Stats {
 		Verified:        c.accepted.Load(),
 		Unauthenticated: c.denied.Load(),
 		Unavailable:     c.down.Load(),
+		GivenUp:         c.givenUp.Load(),
 		Fallbacks:       c.fallbacks.Load(),
 	}
 	if c.verified != nil {

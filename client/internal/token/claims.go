@@ -13,10 +13,13 @@ import (
 // ErrIssuer is for an iss that is missing, of the wrong type or not accepted.
 var ErrIssuer = fault.New(fault.ErrClaims, "iss")
 
+// ErrAudience is for an aud that is missing, of the wrong type or holds none
+// of those that are accepted.
+var ErrAudience = fault.New(fault.ErrClaims, "aud")
+
 var (
 	errPayload = fault.New(fault.ErrMalformed, "payload")
 	errSub     = fault.New(fault.ErrClaims, "sub")
-	errAud     = fault.New(fault.ErrClaims, "aud")
 	errExp     = fault.New(fault.ErrClaims, "exp")
 	errNbf     = fault.New(fault.ErrClaims, "nbf")
 	errIat     = fault.New(fault.ErrClaims, "iat")
@@ -139,7 +142,7 @@ func (c *Claims) Session() string { return cmp.Or(c.sid, c.sessionID) }
 // (RFC 7519 section 4.1.3).
 func (r *reader) audiences() ([]string, error) {
 	if r.PeekKind() != '[' {
-		aud, err := r.text(errAud)
+		aud, err := r.text(ErrAudience)
 		return []string{aud}, err
 	}
 	if _, err := r.ReadToken(); err != nil {
@@ -147,7 +150,7 @@ func (r *reader) audiences() ([]string, error) {
 	}
 	var all []string
 	for r.PeekKind() != ']' {
-		aud, err := r.text(errAud)
+		aud, err := r.text(ErrAudience)
 		if err != nil {
 			return nil, err
 		}

@@ -28,7 +28,7 @@ func (p *Policy) Check(c *Claims, audiences []string, now time.Time) error {
 	case !validSubject(c.Subject):
 		return errSub
 	case !slices.ContainsFunc(c.Audiences, func(aud string) bool { return slices.Contains(audiences, aud) }):
-		return errAud
+		return ErrAudience
 	case c.sid != "" && c.sessionID != "" && c.sid != c.sessionID:
 		return errSid
 	case c.isClient():
