@@ -44,7 +44,7 @@ func (a *refusals) refuse(r *http.Request, err error, sent bool, scope string) *
 	switch {
 	case a.onDenial != nil:
 		a.onDenial(r, &d)
-	case d.Status == http.StatusServiceUnavailable && a.warn != nil:
+	case d.Status == http.StatusServiceUnavailable && a.warn != nil && r.Context().Err() == nil: // a caller who has gone is no outage
 		a.warn.Do(func() {
 			a.logger().LogAttrs(r.Context(), slog.LevelWarn, "requests are refused: no verdict on their credentials",
 				slog.String("method", r.Method), slog.Any("error", d.Err))
