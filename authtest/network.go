@@ -27,11 +27,9 @@ type network struct {
 
 	mu        sync.Mutex
 	issuer    *Issuer
-	addr      string
+	port      *port              // nil with pipes
 	server    *httptest.Server   // nil while refusing
 	abandon   context.CancelFunc // ends the requests in hand
-	refusing  bool
-	hold      *heldPort // the port while refusing; nil with pipes
 	untrusted *tls.Config
 	elsewhere *httptest.Server // where Redirected points; nil until then
 	closed    bool
@@ -47,14 +45,20 @@ func (n *network) open(i *Issuer) error {
 			return err
 		}
 	}
-	listener, err := n.listen(pipeAddress)
+	if n.pipes == nil {
+		var err error
+		if n.port, err = reservePort(); err != nil {
+			return err
+		}
+	}
+	listener, err := n.listen()
 	if err != nil {
+		n.release()
 		return err
 	}
-	n.addr = listener.Addr().String()
-	n.url = "http://" + n.addr
+	n.url = "http://" + listener.Addr().String()
 	if n.tls {
-		n.url = "https://" + n.addr
+		n.url = "https://" + listener.Addr().String()
 	}
 	n.serve(listener)
 	transport := &http.Transport{}
@@ -70,12 +74,27 @@ func (n *network) open(i *Issuer) error {
 	return nil
 }
 
-// listen opens a free port, or that address of the pipes.
-func (n *network) listen(pipe string) (net.Listener, error) {
+// listen opens the issuer's place.
+func (n *network) listen() (net.Listener, error) {
 	if n.pipes != nil {
-		return n.pipes.listen(pipe), nil
+		return n.pipes.listen(pipeAddress), nil
+	}
+	return n.port.listen()
+}
+
+// listenElsewhere opens the place of another origin.
+func (n *network) listenElsewhere() (net.Listener, error) {
+	if n.pipes != nil {
+		return n.pipes.listen(elsewhereAddress), nil
 	}
 	return net.Listen("tcp", "127.0.0.1:0")
+}
+
+// release gives the port back.
+func (n *network) release() {
+	if n.port != nil {
+		n.port.Close()
+	}
 }
 
 // serve starts a server; the caller holds the lock.
@@ -121,44 +140,25 @@ func (n *network) shut() {
 }
 
 // refuse closes the port.
-func (n *network) refuse() error {
+func (n *network) refuse() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.closed || n.server == nil {
-		return nil
-	}
-	// At once, before the connections are cut: a free port may be anybody's.
-	n.server.Listener.Close()
-	var err error
-	if n.pipes == nil {
-		n.hold, err = holdPort(n.addr)
-	}
-	n.refusing = err == nil
 	n.shut()
-	return err
 }
 
 // accept opens the port again, if it is closed.
 func (n *network) accept() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.closed || !n.refusing {
+	if n.closed || n.server != nil {
 		return nil
 	}
-	listener, err := n.listenAgain()
+	listener, err := n.listen()
 	if err != nil {
 		return err
 	}
-	n.refusing, n.hold = false, nil
 	n.serve(listener)
 	return nil
-}
-
-func (n *network) listenAgain() (net.Listener, error) {
-	if n.hold != nil {
-		return n.hold.listen()
-	}
-	return n.listen(pipeAddress)
 }
 
 // drop cuts every connection, so that the next request makes a new one.
@@ -176,7 +176,7 @@ func (n *network) redirectTarget() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.elsewhere == nil {
-		listener, err := n.listen(elsewhereAddress)
+		listener, err := n.listenElsewhere()
 		if err != nil {
 			n.issuer.fatalf("authtest: %v", err)
 		}
@@ -198,9 +198,7 @@ func (n *network) close() {
 	}
 	n.closed = true
 	n.shut()
-	if n.hold != nil {
-		n.hold.Close()
-	}
+	n.release()
 	if n.elsewhere != nil {
 		n.elsewhere.CloseClientConnections()
 		n.elsewhere.Close()
