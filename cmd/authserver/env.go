@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/authserver"
+	"github.com/manacore/manacore-go/internal/env"
 )
 
 // settings are what the environment configures.
@@ -19,6 +20,9 @@ type settings struct {
 	port    int    // 0: a free one
 	metrics string // address; empty: on the port, for this machine; metricsOff: nowhere
 	server  authserver.Config
+	// production is whether NODE_ENV says so: what is for tests and for a
+	// developer's machine is refused there.
+	production bool
 }
 
 // metricsOff is the value of METRICS_ADDR for no metrics.
@@ -123,26 +127,41 @@ var variables = []variable{
 		s.metrics = v
 		return nil
 	}},
-	{"NODE_ENV", "production refuses what is for tests alone", "", func(*settings, string) error { return nil }},
+	{"NODE_ENV", "production, development or test; production refuses what is for tests alone", "", func(s *settings, v string) error {
+		if v != "production" && v != "development" && v != "test" {
+			return fmt.Errorf("%q is none of production, development and test", v)
+		}
+		s.production = v == "production"
+		return nil
+	}},
 }
 
-// fromEnv reads the environment through getenv. An empty variable counts as
-// unset.
+// secrets are the variables whose values stay out of errors.
+var secrets = map[string]bool{"DATABASE_URL": true, "KEY_ENCRYPTION_KEY": true, "MANA_CORE_SERVICE_KEY": true}
+
+// fromEnv reads the environment through getenv, by the rules of package env: an
+// empty variable counts as unset, the white space around a value does not count,
+// since a mounted secret ends in a line feed, and quotes around it are an error.
 func fromEnv(getenv func(string) string) (settings, error) {
 	s := settings{port: 3001}
 	s.server.HTTP.RateLimits.Default = authserver.Limit{Requests: 100, Per: time.Minute}
+	reader := env.Reader{Getenv: getenv}
 	var errs []error
 	for _, v := range variables {
-		if value := getenv(v.name); value != "" {
+		read := reader.String
+		if secrets[v.name] {
+			read = reader.Secret
+		}
+		if value := read(v.name); value != "" {
 			if err := v.set(&s, value); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", v.name, err))
 			}
 		}
 	}
-	if s.server.HTTP.RateLimitsDisabled && getenv("NODE_ENV") == "production" {
+	if s.server.HTTP.RateLimitsDisabled && s.production {
 		errs = append(errs, errors.New("RATE_LIMIT_DISABLED: refused with NODE_ENV=production"))
 	}
-	return s, errors.Join(errs...)
+	return s, errors.Join(reader.Err(), errors.Join(errs...))
 }
 
 // name reads one name. Backends, which share the variable, may accept several.
@@ -205,7 +224,7 @@ func list(v string) []string {
 // printVariables says what the environment configures.
 func printVariables(out io.Writer) error {
 	var b strings.Builder
-	b.WriteString("\nThe environment configures every command; an empty variable counts as unset:\n")
+	b.WriteString("\nThe environment configures every command; white space around a value does not\ncount, quotes around it are an error, and an empty variable counts as unset:\n")
 	for _, v := range variables {
 		fmt.Fprintf(&b, "  %s\n      %s", v.name, v.usage)
 		if v.preset != "" {

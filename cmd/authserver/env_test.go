@@ -82,6 +82,8 @@ func TestFromEnvRefuses(t *testing.T) {
 		{"RATE_LIMIT_TTL", "0", "is not a number"},
 		{"RATE_LIMIT_MAX", "0", "is not a number"},
 		{"RATE_LIMIT_DISABLED", "yes", "is neither true nor false"},
+		{"NODE_ENV", "Production", "none of production, development and test"},
+		{"NODE_ENV", "prod", "none of production, development and test"},
 		{"METRICS_ADDR", "9464", "is neither host:port nor off"},
 		{"KEY_ENCRYPTION_KEY", "c2VjcmV0", "not the base64 of 32 bytes"},
 		{"KEY_ENCRYPTION_KEY", "secret%", "not the base64 of 32 bytes"},
@@ -98,11 +100,60 @@ func TestFromEnvRefuses(t *testing.T) {
 
 func TestLimitsInProduction(t *testing.T) {
 	t.Parallel()
-	for environment, refused := range map[string]bool{"production": true, "development": false, "": false} {
-		env := map[string]string{"RATE_LIMIT_DISABLED": "true", "NODE_ENV": environment}
+	for environment, refused := range map[string]bool{
+		"production": true, "development": false, "test": false, "": false,
+		"production\n": true, " production\r\n": true, "development\n": false,
+	} {
+		env := map[string]string{"RATE_LIMIT_DISABLED": "true\n", "NODE_ENV": environment}
 		_, err := fromEnv(func(name string) string { return env[name] })
 		if (err != nil) != refused {
-			t.Errorf("NODE_ENV=%s: %v", environment, err)
+			t.Errorf("NODE_ENV=%q: %v", environment, err)
+		}
+	}
+}
+
+// TestO7White sets each variable with a line feed behind its value, as Docker
+// and Kubernetes mount secrets.
+func TestO7White(t *testing.T) {
+	t.Parallel()
+	values := map[string]string{
+		"PORT": "3002", "DATABASE_URL": "postgres://db", "SQLITE_PATH": "/data/mana.db",
+		"KEY_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))),
+		"KEY_ROTATION":       "off", "JWT_ISSUER": "https://auth.example.com", "JWT_AUDIENCE": "mana",
+		"JWT_ACCESS_TOKEN_EXPIRY": "5m", "JWT_REFRESH_TOKEN_EXPIRY": "14d", "SESSION_RETENTION": "off",
+		"METRICS_ADDR": "off", "CORS_ORIGINS": "https://a.example.com,http://localhost:5173", "TRUSTED_PROXIES": "10.0.0.0/8",
+		"RATE_LIMIT_TTL": "30", "RATE_LIMIT_MAX": "50", "RATE_LIMIT_DISABLED": "false",
+		"CREDITS_SIGNUP_BONUS": "1", "CREDITS_DAILY_FREE": "2", "MANA_CORE_SERVICE_KEY": "mana_sk_0123456789abcdef0123456789abcdef",
+		"NODE_ENV": "production",
+	}
+	for _, v := range variables {
+		if values[v.name] == "" {
+			t.Errorf("no value of %s to try", v.name)
+		}
+	}
+	plain, err := fromEnv(func(name string) string { return values[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	mounted, err := fromEnv(func(name string) string { return " " + values[name] + "\r\n" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(plain, mounted, cmp.AllowUnexported(settings{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+		t.Errorf("white space counts (-plain +mounted):\n%s", diff)
+	}
+}
+
+func TestO7Quotes(t *testing.T) {
+	t.Parallel()
+	for _, v := range variables {
+		const value = `"hush"`
+		_, err := fromEnv(func(name string) string { return map[string]string{v.name: value}[name] })
+		if err == nil || !strings.Contains(err.Error(), v.name) || !strings.Contains(err.Error(), "quotes") {
+			t.Errorf("%s=%s: %v", v.name, value, err)
+		}
+		if err != nil && secrets[v.name] && strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: the error shows the secret: %v", v.name, err)
 		}
 	}
 }

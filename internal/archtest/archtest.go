@@ -82,7 +82,7 @@ var rules = []rule{
 		"authserver/internal/servicekey", "authserver/internal/web", "internal/wire"}},
 	{"authserver/internal/...", []string{"authserver/internal/...", "internal/wire"}},
 	{"authserver", []string{"internal/wire"}},
-	{"cmd/authserver", []string{"authserver"}},
+	{"cmd/authserver", []string{"authserver", "internal/env"}},
 	{"examples/...", []string{"client", "middleware/...", "credits", "devbypass/...", "authserver", "authtest", "examples/..."}},
 }
 

@@ -1,4 +1,5 @@
-// Package env reads the environment variables of the SDK by one rule: white
+// Package env reads the environment variables of the SDK and of the auth server
+// by one rule: white
 // space around a value is trimmed, since a secret that Docker or Kubernetes
 // mounts ends in a line feed, an empty variable counts as unset, quotes around a
 // value are an error, since the shell would have removed them, and names of
@@ -81,8 +82,8 @@ func (r *Reader) reject(format string, args ...any) {
 	r.errs = append(r.errs, fmt.Errorf(format, args...))
 }
 
-// quoted tells a value that begins or ends with a quote. No value of the SDK
-// does.
+// quoted tells a value that begins or ends with a quote. No value of the SDK or
+// of the auth server does.
 func quoted(value string) bool {
 	const quotes = "\"'`“”‘’"
 	return strings.Trim(value, quotes) != value
