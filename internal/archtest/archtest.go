@@ -66,7 +66,7 @@ var rules = []rule{
 	{"authserver/internal/keys", []string{"authserver/internal/clock", "authserver/internal/durable", "authserver/internal/meter",
 		"authserver/internal/secret", "authserver/internal/store", "internal/wire"}},
 	{"authserver/internal/token", []string{"authserver/internal/keys", "internal/wire"}},
-	{"authserver/internal/form", nil},
+	{"authserver/internal/form", []string{"internal/wire"}},
 	{"authserver/internal/web", []string{"authserver/internal/clock", "authserver/internal/form", "internal/recovery", "internal/wire"}},
 	{"authserver/internal/servicekey", []string{"authserver/internal/form", "authserver/internal/store", "authserver/internal/secret"}},
 	{"authserver/internal/password", nil},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -93,10 +94,25 @@ func (l *Ledger) answer(w http.ResponseWriter, r *http.Request) (status int, bod
 	return status, body, err
 }
 
+// wholeNumbers reads amounts and times in every spelling that the auth server
+// takes.
+var wholeNumbers = json.UnmarshalFromFunc(func(d *jsontext.Decoder, into *int64) error {
+	raw, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	n, ok := wire.ParseWhole(string(raw))
+	if !ok {
+		return errors.New("not a whole number")
+	}
+	*into = n
+	return nil
+})
+
 // decode reads a request strictly and runs it.
 func decode[T any](doc []byte, run func(appID string, request T) (any, error), appID string) (any, error) {
 	var request T
-	if err := json.Unmarshal(doc, &request, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(doc, &request, json.RejectUnknownMembers(true), json.WithUnmarshalers(wholeNumbers)); err != nil {
 		return nil, &refusal{code: wire.ValidationFailed, message: []string{"the body is not one of this route"}}
 	}
 	if faults := check(any(request)); faults != nil {

@@ -68,6 +68,42 @@ func TestFormProblems(t *testing.T) {
 	}
 }
 
+// TestO17WholeNumbers: a whole number counts in any spelling, and nothing else
+// does.
+func TestO17WholeNumbers(t *testing.T) {
+	t.Parallel()
+	const notWhole = "amount must be an integer number"
+	for spelling, want := range map[string]struct {
+		amount  int64
+		problem string
+	}{
+		"2": {2, ""}, "2.0": {2, ""}, "2e0": {2, ""}, "20e-1": {2, ""}, "1E1": {10, ""}, "0.1e2": {10, ""},
+		"9007199254740991.000": {9007199254740991, ""},
+		"0.5":                  {0, notWhole}, "15e-1": {0, notWhole}, "1e-400": {0, notWhole},
+		`"2"`: {0, notWhole}, "null": {0, notWhole}, "true": {0, notWhole}, "[2]": {0, notWhole},
+		"0.0": {0, "amount must not be less than 1"}, "-2.0": {0, "amount must not be less than 1"},
+		"1e400": {0, "amount must not be greater than 9007199254740991"}, "1e99999999999999999999": {0, "amount must not be greater than 9007199254740991"},
+	} {
+		var f grantForm
+		problems := problemsOf(t, form.Parse([]byte(`{"userId":"ann","reason":"r","referenceId":"x","amount":`+spelling+`}`), f.Fields()))
+		var wanted []string
+		if want.problem != "" {
+			wanted = []string{want.problem}
+		}
+		if diff := cmp.Diff(wanted, problems); diff != "" || f.amount != want.amount {
+			t.Errorf("%s: amount %d, want %d (-want +got):\n%s", spelling, f.amount, want.amount, diff)
+		}
+	}
+	var f reserveForm
+	if err := form.Parse([]byte(`{"userId":"ann","reason":"r","amount":1,"expiresIn":6e1}`), f.Fields()); err != nil || f.lifetime != time.Minute {
+		t.Errorf("expiresIn 6e1: %v, %v", f.lifetime, err)
+	}
+	var q pageQuery
+	if err := form.ParseQuery("limit=5e1&offset=1.0", q.Params()); err != nil || q.limit != 50 || q.offset != 1 {
+		t.Errorf("limit=5e1&offset=1.0: %+v, %v", q, err)
+	}
+}
+
 // TestQueryProblems: so for a query.
 func TestQueryProblems(t *testing.T) {
 	t.Parallel()

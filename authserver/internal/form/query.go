@@ -2,8 +2,9 @@ package form
 
 import (
 	"net/url"
-	"strconv"
 	"time"
+
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // Param is one parameter of a query string. Parameters that no Param names are
@@ -38,8 +39,8 @@ func IntegerParam(name string, into *int64, least, most int64) Param {
 		if len(values) == 0 {
 			return nil
 		}
-		n, err := strconv.ParseInt(values[0], 10, 64)
-		if err != nil || len(values) > 1 {
+		n, ok := wire.ParseWhole(values[0])
+		if !ok || len(values) > 1 {
 			return problem("%s must be an integer number", name)
 		}
 		*into = n

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // MaxUserID and MaxAppID are the longest ids, in characters.
@@ -54,12 +56,20 @@ func id(name string, into *string, is func(string) bool, longest int64) Field {
 	}}
 }
 
-// Integer is a required whole number from least to most.
+// wholeNumber reads a property that is a whole number, in any spelling.
+func wholeNumber(raw jsontext.Value) (n int64, ok bool) {
+	if absent(raw) || raw.Kind() != '0' {
+		return 0, false
+	}
+	return wire.ParseWhole(string(raw))
+}
+
+// Integer is a required whole number from least to most, in any spelling.
 func Integer(name string, into *int64, least, most int64) Field {
 	schema := Schema{Type: "integer", Min: least, Max: most}
 	return Field{Name: name, Required: true, Schema: schema, take: func(name string, raw jsontext.Value) []string {
-		var n int64
-		if !decode(raw, &n) {
+		n, ok := wholeNumber(raw)
+		if !ok {
 			return problem("%s must be an integer number", name)
 		}
 		if problems := integerProblems(name, n, least, most); problems != nil {
@@ -182,11 +192,11 @@ func isUUID(s string) bool {
 func Seconds(name string, into *time.Duration, most time.Duration) Field {
 	seconds := int64(most / time.Second)
 	return Field{Name: name, Schema: Schema{Type: "integer", Min: 1, Max: seconds}, take: func(name string, raw jsontext.Value) []string {
-		var n int64
+		n, ok := wholeNumber(raw)
 		switch {
 		case absent(raw):
 			return nil
-		case !decode(raw, &n):
+		case !ok:
 			return problem("%s must be an integer number", name)
 		case n < 1 || n > seconds:
 			return problem("%s must be between 1 and %d seconds", name, seconds)
