@@ -216,28 +216,28 @@ func TestA186CreditInput(t *testing.T) {
 	user := h.register("ann").ID
 	token := h.login("ann").AccessToken
 	h.credits(token)
-	whole := "amount must be an integer number"
-	for amount, want := range map[string]string{
-		`0`: "amount must not be less than 1", `-1`: "amount must not be less than 1", `0.5`: whole, `1e308`: whole, `1e2`: whole, `5.0`: whole,
-		`9007199254740992`:     "amount must not be greater than 9007199254740991",
-		`9007199254740993`:     "amount must not be greater than 9007199254740991",
-		`9223372036854775808`:  whole,
-		`-9223372036854775809`: whole,
-		`"5"`:                  whole, `null`: whole, `true`: whole, `[5]`: whole, `{}`: whole, `-0.0`: whole,
+	const positive, whole, large = "amount must be a positive number", "amount must be an integer number", "amount must not be greater than 9007199254740991"
+	for amount, want := range map[string][]string{
+		`0`: {positive}, `-1`: {positive}, `-0.0`: {positive}, `0.5`: {whole}, `-0.5`: {positive, whole}, `1e308`: {large},
+		`9007199254740992`:     {large},
+		`9007199254740993`:     {large},
+		`9223372036854775808`:  {large},
+		`-9223372036854775809`: {positive},
+		`"5"`:                  {positive, whole}, `null`: {positive, whole}, `true`: {positive, whole}, `[5]`: {positive, whole}, `{}`: {positive, whole},
 	} {
 		h.unchanged(func() {
 			h.refused(h.post(wire.CreditsPath+"/use", `{"amount":`+amount+`,"appId":"chat","description":"d"}`, as(token)...),
-				wire.ValidationFailed, wire.CreditsPath+"/use", []string{want})
+				wire.ValidationFailed, wire.CreditsPath+"/use", want)
 			for operation, rest := range map[string]string{
 				"use": `"appId":"chat","description":"d"`, "refund": `"appId":"chat","description":"d"`,
 				"grant": `"reason":"r","referenceId":"x"`, "reserve": `"reason":"r"`,
 			} {
 				h.refused(h.service(operation, `{"userId":"`+user+`","amount":`+amount+`,`+rest+`}`),
-					wire.ValidationFailed, wire.InternalCreditsPath+"/"+operation, []string{want})
+					wire.ValidationFailed, wire.InternalCreditsPath+"/"+operation, want)
 			}
 			if amount != "null" { // which is all of it
 				h.refused(h.service("commit", `{"reservationId":"01890a5d-ac96-774b-bcce-b302099a8057","amount":`+amount+`}`),
-					wire.ValidationFailed, wire.InternalCreditsPath+"/commit", []string{want})
+					wire.ValidationFailed, wire.InternalCreditsPath+"/commit", want)
 			}
 		})
 	}

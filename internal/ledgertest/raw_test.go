@@ -69,3 +69,97 @@ func TestO17WholeNumbers(t *testing.T) {
 		})
 	}
 }
+
+// TestO16IdempotencyKey: an empty key is refused, a header counts as the
+// property, and two that differ are refused. Nothing that is accepted is
+// dropped.
+func TestO16IdempotencyKey(t *testing.T) {
+	t.Parallel()
+	const header = wire.IdempotencyKeyHeader
+	for name, open := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := open(t)
+			bodies := map[string]string{
+				"/use":     `{"userId":"` + p.userID + `","amount":2,"appId":"chat","description":"d"`,
+				"/refund":  `{"userId":"` + p.userID + `","amount":1,"appId":"chat","description":"d"`,
+				"/reserve": `{"userId":"` + p.userID + `","amount":2,"reason":"r"`,
+			}
+			// Something to give back.
+			if status, answer := p.post(t, "/use", bodies["/use"]+`}`); status != http.StatusCreated {
+				t.Fatalf("use: %d %s", status, answer)
+			}
+			for route, body := range bodies {
+				before := p.transactions(t)
+				for what, c := range map[string]struct {
+					field   string
+					headers []string
+				}{
+					"empty":                  {`,"idempotencyKey":""`, nil},
+					"empty header":           {"", []string{header, ""}},
+					"empty beside a header":  {`,"idempotencyKey":""`, []string{header, "k"}},
+					"header beside an empty": {`,"idempotencyKey":"k"`, []string{header, ""}},
+					"both, different":        {`,"idempotencyKey":"k"`, []string{header, "l"}},
+					"two headers":            {"", []string{header, "k", header, "k"}},
+					"long header":            {"", []string{header, strings.Repeat("k", 256)}},
+					"latin-1 header":         {"", []string{header, "k\xff"}},
+				} {
+					if status, answer := p.post(t, route, body+c.field+`}`, c.headers...); status != http.StatusBadRequest {
+						t.Errorf("%s %s: %d %s", route, what, status, answer)
+					}
+				}
+				if after := p.transactions(t); after != before {
+					t.Errorf("%s: refused requests left %d transactions, there were %d", route, after, before)
+				}
+				var answers []string
+				for _, try := range []struct {
+					field   string
+					headers []string
+				}{
+					{"", []string{header, "key of " + route}},
+					{"", []string{header, "key of " + route}},
+					{`,"idempotencyKey":"key of ` + route + `"`, nil},
+					{`,"idempotencyKey":null`, []string{header, "key of " + route}},
+					{`,"idempotencyKey":"key of ` + route + `"`, []string{header, "key of " + route}},
+				} {
+					status, answer := p.post(t, route, body+try.field+`}`, try.headers...)
+					if status >= http.StatusBadRequest {
+						t.Errorf("%s %q %q: %d %s", route, try.field, try.headers, status, answer)
+					}
+					answers = append(answers, idOf(t, answer))
+				}
+				for _, id := range answers {
+					if id != answers[0] || id == "" {
+						t.Errorf("%s: the same key has several results: %q", route, answers)
+						break
+					}
+				}
+			}
+		})
+	}
+}
+
+// idOf is the id of what an operation made.
+func idOf(t *testing.T, answer string) string {
+	t.Helper()
+	var made struct {
+		Transaction   struct{ ID string } `json:"transaction"`
+		ReservationID string              `json:"reservationId"`
+	}
+	if err := json.Unmarshal([]byte(answer), &made, json.MatchCaseInsensitiveNames(true)); err != nil {
+		t.Fatal(err)
+	}
+	return made.Transaction.ID + made.ReservationID
+}
+
+func (p place) transactions(t *testing.T) int {
+	t.Helper()
+	n := 0
+	for _, err := range p.ledger.Transactions(t.Context(), p.userID) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}

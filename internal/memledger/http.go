@@ -68,6 +68,11 @@ func (l *Ledger) answer(w http.ResponseWriter, r *http.Request) (status int, bod
 	if err != nil {
 		return 0, nil, &refusal{code: wire.PayloadTooLarge, message: "request entity too large"}
 	}
+	if slices.Contains(keyedRoutes, name) {
+		if doc, err = keyed(doc, r.Header.Values(wire.IdempotencyKeyHeader)); err != nil {
+			return 0, nil, err
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	status = http.StatusOK
@@ -92,6 +97,36 @@ func (l *Ledger) answer(w http.ResponseWriter, r *http.Request) (status int, bod
 		err = &refusal{code: wire.NotFound, message: "Cannot " + r.Method + " " + r.URL.EscapedPath()}
 	}
 	return status, body, err
+}
+
+// keyedRoutes are those whose requests may have an idempotency key.
+var keyedRoutes = []string{"use", "refund", "reserve"}
+
+// keyed puts the idempotency key of a header into the body.
+func keyed(doc []byte, headers []string) ([]byte, error) {
+	var members map[string]jsontext.Value
+	if json.Unmarshal(doc, &members) != nil {
+		return doc, nil // decode says what is wrong
+	}
+	const name = "idempotencyKey"
+	var inBody string
+	if sent := members[name]; sent.Kind() == '"' {
+		if err := json.Unmarshal(sent, &inBody); err != nil || inBody == "" {
+			return nil, &refusal{code: wire.ValidationFailed, message: []string{name + " should not be empty"}}
+		}
+	}
+	key, problem := wire.IdempotencyKey(inBody, headers)
+	switch {
+	case problem != "":
+		return nil, &refusal{code: wire.ValidationFailed, message: []string{problem}}
+	case key == inBody:
+		return doc, nil
+	}
+	var err error
+	if members[name], err = jsontext.AppendQuote(nil, key); err != nil {
+		return nil, err
+	}
+	return json.Marshal(members)
 }
 
 // wholeNumbers reads amounts and times in every spelling that the auth server

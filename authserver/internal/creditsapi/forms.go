@@ -6,6 +6,7 @@ import (
 
 	"github.com/manacore/manacore-go/authserver/internal/form"
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 const (
@@ -21,7 +22,13 @@ const (
 
 // amount is a required number of credits: a whole number from 1 to the largest
 // that every client can count.
-func amount(into *int64) form.Field { return form.Integer("amount", into, 1, ledger.MaxCredits) }
+func amount(into *int64) form.Field { return form.Amount("amount", into, ledger.MaxCredits) }
+
+// idempotencyKey is an idempotency key that may be absent or null. An empty one
+// is refused: its sender takes a repetition for safe.
+func idempotencyKey(into *string) form.Field {
+	return form.Optional(form.Words("idempotencyKey", into, wire.MaxIdempotencyKey))
+}
 
 // spending is the request of a user's own client to use credits, and the common
 // part of the requests of services to use and to refund.
@@ -39,7 +46,7 @@ func (f *spending) Fields() []form.Field {
 		amount(&f.amount),
 		form.AppID("appId", &f.appID),
 		form.Words("description", &f.description, maxDescription),
-		form.OptionalWords("idempotencyKey", &f.key, form.MaxText),
+		idempotencyKey(&f.key),
 		form.Object("metadata", &f.metadata, maxMetadata),
 	}
 }
@@ -124,7 +131,7 @@ func (f *reserveForm) Fields() []form.Field {
 		form.UserID("userId", &f.userID),
 		amount(&f.amount),
 		form.Words("reason", &f.reason, form.MaxText),
-		form.OptionalWords("idempotencyKey", &f.key, form.MaxText),
+		idempotencyKey(&f.key),
 		form.Seconds("expiresIn", &f.lifetime, ledger.MaxLifetime),
 	}
 }
@@ -147,7 +154,7 @@ func (f *commitForm) Fields() []form.Field {
 	return []form.Field{
 		form.UUID("reservationId", &f.reservationID),
 		form.OptionalWords("description", &f.description, maxDescription),
-		form.OptionalInteger("amount", &f.amount, 1, ledger.MaxCredits),
+		form.Optional(amount(&f.amount)),
 	}
 }
 

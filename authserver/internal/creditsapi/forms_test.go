@@ -30,17 +30,17 @@ func problemsOf(t *testing.T, err error) []string {
 func TestFormProblems(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 501)
-	user, whole := "userId must be a string", "amount must be an integer number"
+	user, positive, whole := "userId must be a string", "amount must be a positive number", "amount must be an integer number"
 	app, description := "appId must be a string", "description must be a string"
 	for name, test := range map[string]struct {
 		fields interface{ Fields() []form.Field }
 		body   string
 		want   []string
 	}{
-		"own use, empty": {&spending{}, `{}`, []string{whole, app, description}},
-		"use, empty":     {&useForm{}, `{}`, []string{user, whole, app, description}},
+		"own use, empty": {&spending{}, `{}`, []string{positive, whole, app, description}},
+		"use, empty":     {&useForm{}, `{}`, []string{user, positive, whole, app, description}},
 		"use, all wrong": {&useForm{}, `{"zz":1,"metadata":[],"idempotencyKey":1,"description":"","appId":"a/b","amount":0,"userId":"../x","aa":1}`, []string{
-			"userId must be a valid id", "amount must not be less than 1", "appId must be a valid id", "description should not be empty",
+			"userId must be a valid id", positive, "appId must be a valid id", "description should not be empty",
 			"idempotencyKey must be a string", "metadata must be an object", "property aa should not exist", "property zz should not exist"}},
 		"use, all too long": {&useForm{}, `{"userId":"` + long + `","amount":9007199254740992,"appId":"` + long + `","description":"` + long +
 			`","idempotencyKey":"` + long + `","metadata":{"a":"` + strings.Repeat(long, 9) + `"}}`, []string{
@@ -49,17 +49,17 @@ func TestFormProblems(t *testing.T) {
 			"metadata must be shorter than or equal to 4096 bytes"}},
 		"use, control characters": {&useForm{}, `{"userId":"ann","amount":1,"appId":"chat","description":"a\u0000","idempotencyKey":"a\n"}`, []string{
 			"description must not contain control characters", "idempotencyKey must not contain control characters"}},
-		"refund": {&refundForm{}, `{"transactionId":"1"}`, []string{user, whole, app, description, "transactionId must be a UUID"}},
+		"refund": {&refundForm{}, `{"transactionId":"1"}`, []string{user, positive, whole, app, description, "transactionId must be a UUID"}},
 		"init":   {&initForm{}, `{}`, []string{user}},
-		"grant":  {&grantForm{}, `{"description":5}`, []string{user, whole, "reason must be a string", "referenceId must be a string", description}},
+		"grant":  {&grantForm{}, `{"description":5}`, []string{user, positive, whole, "reason must be a string", "referenceId must be a string", description}},
 		"grant, empty texts": {&grantForm{}, `{"userId":"ann","amount":1,"reason":"","referenceId":"","description":""}`, []string{
 			"reason should not be empty", "referenceId should not be empty"}},
-		"reserve": {&reserveForm{}, `{"idempotencyKey":{},"expiresIn":0}`, []string{user, whole, "reason must be a string",
+		"reserve": {&reserveForm{}, `{"idempotencyKey":{},"expiresIn":0}`, []string{user, positive, whole, "reason must be a string",
 			"idempotencyKey must be a string", "expiresIn must be between 1 and 86400 seconds"}},
 		"reserve, too long": {&reserveForm{}, `{"userId":"ann","amount":1,"reason":"r","expiresIn":86401}`, []string{"expiresIn must be between 1 and 86400 seconds"}},
 		"reserve, a text":   {&reserveForm{}, `{"userId":"ann","amount":1,"reason":"r","expiresIn":"1"}`, []string{"expiresIn must be an integer number"}},
 		"commit": {&commitForm{}, `{"reservationId":"01890A5D-AC96-774B-BCCE-B302099A8057","description":1,"amount":-1}`, []string{
-			"reservationId must be a UUID", description, "amount must not be less than 1"}},
+			"reservationId must be a UUID", description, positive}},
 		"release": {&releaseForm{}, `{}`, []string{"reservationId must be a UUID"}},
 	} {
 		if diff := cmp.Diff(test.want, problemsOf(t, form.Parse([]byte(test.body), test.fields.Fields()))); diff != "" {
@@ -72,25 +72,22 @@ func TestFormProblems(t *testing.T) {
 // does.
 func TestO17WholeNumbers(t *testing.T) {
 	t.Parallel()
-	const notWhole = "amount must be an integer number"
+	const positive, whole, large = "amount must be a positive number", "amount must be an integer number", "amount must not be greater than 9007199254740991"
 	for spelling, want := range map[string]struct {
-		amount  int64
-		problem string
+		amount   int64
+		problems []string
 	}{
-		"2": {2, ""}, "2.0": {2, ""}, "2e0": {2, ""}, "20e-1": {2, ""}, "1E1": {10, ""}, "0.1e2": {10, ""},
-		"9007199254740991.000": {9007199254740991, ""},
-		"0.5":                  {0, notWhole}, "15e-1": {0, notWhole}, "1e-400": {0, notWhole},
-		`"2"`: {0, notWhole}, "null": {0, notWhole}, "true": {0, notWhole}, "[2]": {0, notWhole},
-		"0.0": {0, "amount must not be less than 1"}, "-2.0": {0, "amount must not be less than 1"},
-		"1e400": {0, "amount must not be greater than 9007199254740991"}, "1e99999999999999999999": {0, "amount must not be greater than 9007199254740991"},
+		"2": {amount: 2}, "2.0": {amount: 2}, "2e0": {amount: 2}, "20e-1": {amount: 2}, "1E1": {amount: 10}, "0.1e2": {amount: 10},
+		"9007199254740991.000": {amount: 9007199254740991},
+		"0.5":                  {problems: []string{whole}}, "15e-1": {problems: []string{whole}}, "1e-400": {problems: []string{whole}},
+		`"2"`: {problems: []string{positive, whole}}, "null": {problems: []string{positive, whole}},
+		"true": {problems: []string{positive, whole}}, "[2]": {problems: []string{positive, whole}}, "-0.5": {problems: []string{positive, whole}},
+		"0.0": {problems: []string{positive}}, "-2.0": {problems: []string{positive}}, "-1e400": {problems: []string{positive}},
+		"1e400": {problems: []string{large}}, "1e99999999999999999999": {problems: []string{large}},
 	} {
 		var f grantForm
 		problems := problemsOf(t, form.Parse([]byte(`{"userId":"ann","reason":"r","referenceId":"x","amount":`+spelling+`}`), f.Fields()))
-		var wanted []string
-		if want.problem != "" {
-			wanted = []string{want.problem}
-		}
-		if diff := cmp.Diff(wanted, problems); diff != "" || f.amount != want.amount {
+		if diff := cmp.Diff(want.problems, problems); diff != "" || f.amount != want.amount {
 			t.Errorf("%s: amount %d, want %d (-want +got):\n%s", spelling, f.amount, want.amount, diff)
 		}
 	}

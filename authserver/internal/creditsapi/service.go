@@ -114,5 +114,22 @@ func (a *API) do(r *http.Request, op ledger.Op) (ledger.Result, error) {
 	if op.AppID = cmp.Or(op.AppID, appID); op.AppID != appID {
 		return ledger.Result{}, web.Fail(wire.Forbidden, "The service key is not one of app "+op.AppID)
 	}
+	return a.book(r, op)
+}
+
+// keyed are the operations that may have an idempotency key. The others are
+// known by a reference or a reservation.
+var keyed = map[ledger.Kind]bool{ledger.Use: true, ledger.GiveBack: true, ledger.Reserve: true}
+
+// book runs an operation, under the idempotency key of the request where it may
+// have one.
+func (a *API) book(r *http.Request, op ledger.Op) (ledger.Result, error) {
+	if keyed[op.Kind] {
+		key, problem := wire.IdempotencyKey(op.Key, r.Header.Values(wire.IdempotencyKeyHeader))
+		if problem != "" {
+			return ledger.Result{}, invalid(problem)
+		}
+		op.Key = key
+	}
 	return a.config.Ledger.Do(r.Context(), op)
 }

@@ -29,7 +29,7 @@ func (a *API) usage(w http.ResponseWriter, r *http.Request, q usageQuery) error 
 // that user only. Its transaction is marked, so that no app takes it for a
 // payment.
 func (a *API) use(w http.ResponseWriter, r *http.Request, f spending) error {
-	result, err := a.config.Ledger.Do(r.Context(), f.op(ledger.Use, ledger.FromUser, userFrom(r.Context())))
+	result, err := a.book(r, f.op(ledger.Use, ledger.FromUser, userFrom(r.Context())))
 	if errors.Is(err, ledger.ErrInsufficient) {
 		// The status is 400, and not 402 as for services, because existing
 		// clients know only 400.

@@ -64,27 +64,30 @@ func wholeNumber(raw jsontext.Value) (n int64, ok bool) {
 	return wire.ParseWhole(string(raw))
 }
 
-// Integer is a required whole number from least to most, in any spelling.
-func Integer(name string, into *int64, least, most int64) Field {
-	schema := Schema{Type: "integer", Min: least, Max: most}
-	return Field{Name: name, Required: true, Schema: schema, take: func(name string, raw jsontext.Value) []string {
-		n, ok := wholeNumber(raw)
-		if !ok {
-			return problem("%s must be an integer number", name)
+// Amount is a required whole number from 1 to most, in any spelling. Existing
+// clients know the words of its first problem.
+func Amount(name string, into *int64, most int64) Field {
+	return Field{Name: name, Required: true, Schema: Schema{Type: "integer", Min: 1, Max: most}, take: func(name string, raw jsontext.Value) (problems []string) {
+		n, whole := wholeNumber(raw)
+		number := raw.Kind() == '0'
+		if !number || raw[0] == '-' || whole && n < 1 {
+			problems = append(problems, problem("%s must be a positive number", name)...)
 		}
-		if problems := integerProblems(name, n, least, most); problems != nil {
-			return problems
+		switch {
+		case !whole:
+			problems = append(problems, problem("%s must be an integer number", name)...)
+		case n > most:
+			problems = append(problems, problem("%s must not be greater than %d", name, most)...)
 		}
-		*into = n
-		return nil
+		if problems == nil {
+			*into = n
+		}
+		return problems
 	}}
 }
 
-// OptionalInteger is Integer where the property may be absent or null.
-func OptionalInteger(name string, into *int64, least, most int64) Field {
-	return optional(Integer(name, into, least, most))
-}
-
+// integerProblems returns what is wrong with a number, which has to be from
+// least to most.
 func integerProblems(name string, n, least, most int64) []string {
 	switch {
 	case n < least:
@@ -169,7 +172,7 @@ func UUID(name string, into *string) Field {
 }
 
 // OptionalUUID is UUID where the property may be absent or null.
-func OptionalUUID(name string, into *string) Field { return optional(UUID(name, into)) }
+func OptionalUUID(name string, into *string) Field { return Optional(UUID(name, into)) }
 
 func isUUID(s string) bool {
 	if len(s) != 36 {
@@ -206,7 +209,8 @@ func Seconds(name string, into *time.Duration, most time.Duration) Field {
 	}}
 }
 
-func optional(f Field) Field {
+// Optional is f where the property may be absent or null.
+func Optional(f Field) Field {
 	required := f.take
 	f.Required = false
 	f.take = func(name string, raw jsontext.Value) []string {
