@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -260,9 +261,7 @@ func TestA186CreditInput(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := useBody(user, 1)
-			for k, v := range test.body {
-				body[k] = v
-			}
+			maps.Copy(body, test.body)
 			h.unchanged(func() {
 				h.refused(h.service("use", body), wire.ValidationFailed, wire.InternalCreditsPath+"/use", []string{test.want})
 			})

@@ -3,7 +3,6 @@ package authserver_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +21,7 @@ func exampleConfig() (config authserver.Config, remove func()) {
 	}
 	return authserver.Config{
 		Database: authserver.Database{SQLitePath: filepath.Join(dir, "auth.db")},
-		Logger:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger:   slog.New(slog.DiscardHandler),
 	}, func() { os.RemoveAll(dir) }
 }
 

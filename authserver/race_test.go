@@ -18,7 +18,7 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// The long run: go test ./authserver -run 'RefreshRace|Theft' -rotation.rounds 1000
+// The long run: go test ./authserver -run 'RefreshRace|Theft' -rotation.rounds 1000.
 var rounds = flag.Int("rotation.rounds", 3, "how often the tests of races and of theft play theirs")
 
 // onEveryStore runs a test over both databases, each with one server and with

@@ -3,6 +3,7 @@ package authtest
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -113,9 +114,7 @@ func (i *Issuer) truth(r *http.Request) *httptest.ResponseRecorder {
 // connection.
 func (i *Issuer) half(w http.ResponseWriter, r *http.Request) {
 	whole := i.truth(r)
-	for name, values := range whole.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), whole.Header())
 	w.WriteHeader(whole.Code)
 	w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
 }
@@ -133,9 +132,7 @@ func (i *Issuer) retype(pairs ...string) http.HandlerFunc {
 		for n := 0; n < len(pairs); n += 2 {
 			body = bytes.Replace(body, []byte(pairs[n]), []byte(pairs[n+1]), 1)
 		}
-		for name, values := range whole.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), whole.Header())
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(whole.Code)
 		w.Write(body)

@@ -93,7 +93,7 @@ func (n *network) listenElsewhere() (net.Listener, error) {
 // release gives the port back.
 func (n *network) release() {
 	if n.port != nil {
-		n.port.Close()
+		_ = n.port.Close()
 	}
 }
 

@@ -26,7 +26,7 @@ func reservePort() (*port, error) {
 	}
 	p := &port{File: os.NewFile(uintptr(fd), "reserved port")}
 	if p.addr, err = bindLoopback(fd); err != nil {
-		p.Close()
+		_ = p.Close()
 		return nil, err
 	}
 	return p, nil

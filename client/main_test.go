@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -39,7 +38,7 @@ func (r *rig) newClient(edit func(*client.Config)) *client.Client {
 		Issuers: []client.Issuer{{URL: r.URL()}},
 		Clock:   r.clock,
 		Timeout: time.Minute, // real time: a busy machine must not look like an outage
-		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger:  slog.New(slog.DiscardHandler),
 	}
 	if edit != nil {
 		edit(&config)

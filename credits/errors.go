@@ -73,10 +73,10 @@ type callError struct {
 }
 
 func (e *callError) Error() string {
-	switch e.kind {
-	case ErrUnavailable: // whose own text is about the auth server
+	switch {
+	case errors.Is(e.kind, ErrUnavailable): // whose own text is about the auth server
 		return "credits unavailable: " + e.text
-	case ErrForbidden:
+	case errors.Is(e.kind, ErrForbidden):
 		return "refused by the credit ledger: " + e.text
 	}
 	return e.kind.Error() + ": " + e.text
@@ -89,6 +89,6 @@ func (e *callError) Unwrap() []error {
 	return []error{e.kind, e.cause}
 }
 
-func invalid(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrInvalid}, args...)...)
+func invalid(text string) error {
+	return fmt.Errorf("%w: %s", ErrInvalid, text)
 }

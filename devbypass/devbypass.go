@@ -74,7 +74,7 @@ func ConfigFromEnv() (Config, error) {
 		DevBypassAuth: os.Getenv("DEV_BYPASS_AUTH"),
 	}
 	if on, err := config.On(); !on || err != nil {
-		return config, nil // New says why
+		return config, nil //nolint:nilerr // New says why
 	}
 	var r env.Reader
 	config.UserID = r.String("DEV_USER_ID")

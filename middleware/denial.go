@@ -133,8 +133,7 @@ func denialOf(err error, realm string, sent bool, scope string) Denial {
 
 // explained adds to a message what is wrong with the form of the credentials.
 func explained(message string, err error) string {
-	var bad *credentialsError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*credentialsError](err); ok {
 		return message + ": " + bad.reason
 	}
 	return message

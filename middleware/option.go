@@ -32,6 +32,7 @@ func Roles(roles ...string) Option {
 // cross-site requests (SameSite, http.CrossOriginProtection). It panics on a
 // name that is no token (RFC 6265 section 4.1.1).
 func Cookie(name string) Option {
+	//nolint:gosec // G124: this cookie only has its name judged
 	if (&http.Cookie{Name: name, Value: "v"}).Valid() != nil {
 		panic("middleware: Cookie(" + strconv.Quote(name) + ") is no name of a cookie")
 	}

@@ -96,7 +96,7 @@ func listen(b *testing.B, handler http.Handler) (addr string) {
 func open(b *testing.B, config authserver.Config) (addr string) {
 	b.Helper()
 	config.HTTP.RateLimitsDisabled = true
-	config.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	config.Logger = slog.New(slog.DiscardHandler)
 	if config.Database.URL == "" {
 		config.Database.SQLitePath = filepath.Join(b.TempDir(), "bench.db")
 	} else {

@@ -21,7 +21,9 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// The long run: go test ./cmd/authserver -run TestCrashes -v -crash.operations 10000 -crash.kills 100
+// The long run:
+//
+//	go test ./cmd/authserver -run TestCrashes -v -crash.operations 10000 -crash.kills 100
 var (
 	crashOperations = flag.Int("crash.operations", 240, "operations of TestCrashes on each database")
 	crashKills      = flag.Int("crash.kills", 4, "kill -9 among them")

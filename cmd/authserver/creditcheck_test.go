@@ -3,6 +3,7 @@ package main
 import (
 	"database/sql"
 	"fmt"
+	"maps"
 	"testing"
 )
 
@@ -60,9 +61,7 @@ func (d database) checkCredits(t *testing.T, db *sql.DB, workers []*creditWorker
 	}
 	known, maybe := map[string]creditRow{}, map[string]bool{}
 	for _, w := range workers {
-		for id, row := range w.rows {
-			known[id] = row
-		}
+		maps.Copy(known, w.rows)
 		for description := range w.maybe {
 			maybe[description] = true
 		}

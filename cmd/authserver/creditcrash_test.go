@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
@@ -256,9 +257,7 @@ func (w *creditWorker) moved(operation, app string, body map[string]any, again, 
 // otherBody sends a key that is known with something else.
 func (w *creditWorker) otherBody(operation, app string, body map[string]any) bool {
 	changed := map[string]any{}
-	for k, v := range body {
-		changed[k] = v
-	}
+	maps.Copy(changed, body)
 	changed["amount"] = body["amount"].(int64) + 1
 	status, ok := w.post(operation, app, changed, new(struct{}))
 	if ok && status != http.StatusUnprocessableEntity {

@@ -21,7 +21,7 @@ func newListing(out io.Writer, asJSON bool, heads ...string) *listing {
 	if !asJSON {
 		l.table = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		if len(heads) > 0 {
-			l.row(heads)
+			_ = l.row(heads) // a tabwriter keeps its errors until Flush
 		}
 	}
 	return l

@@ -11,7 +11,9 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// The long run: go test ./cmd/authserver -run TestRefreshRace -rotation.rounds 1000
+// The long run:
+//
+//	go test ./cmd/authserver -run TestRefreshRace -rotation.rounds 1000
 var raceRounds = flag.Int("rotation.rounds", 2, "how often TestRefreshRace plays each of its races")
 
 // TestRefreshRace lets 64 clients present one token at once to one server

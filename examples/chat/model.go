@@ -2,6 +2,7 @@ package main
 
 import (
 	"iter"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -12,8 +13,8 @@ func answer(prompt string) iter.Seq[string] {
 	words := strings.FieldsFunc(prompt, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsNumber(c) })
 	return func(yield func(string) bool) {
 		for range 3 {
-			for i := len(words) - 1; i >= 0; i-- {
-				if !yield(words[i]) {
+			for _, word := range slices.Backward(words) {
+				if !yield(word) {
 					return
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -127,14 +128,15 @@ func (t teller) check(s step, a answer) error {
 
 // expectation says what check has seen to hold.
 func (s step) expectation() string {
-	text := fmt.Sprint(s.status)
+	var text strings.Builder
+	text.WriteString(strconv.Itoa(s.status))
 	for _, name := range slices.Sorted(maps.Keys(s.fields)) {
-		text += ", " + name + " " + s.fields[name]
+		text.WriteString(", " + name + " " + s.fields[name])
 	}
 	for _, variable := range slices.Sorted(maps.Keys(s.keep)) {
-		text += ", $" + variable + " is " + s.keep[variable]
+		text.WriteString(", $" + variable + " is " + s.keep[variable])
 	}
-	return text
+	return text.String()
 }
 
 // forge makes an admin of the user of a token, and leaves the signature.

@@ -5,6 +5,7 @@
 package archtest
 
 import (
+	"errors"
 	"fmt"
 	"go/build"
 	"io/fs"
@@ -149,16 +150,16 @@ func importsOf(dir string) ([]string, error) {
 	everything := build.Default
 	everything.UseAllFiles = true
 	pkg, err := everything.ImportDir(dir, 0)
-	switch err.(type) {
-	case nil, *build.MultiplePackageError:
-		return append(pkg.Imports, "."), nil
-	case *build.NoGoError:
+	if _, ok := errors.AsType[*build.NoGoError](err); ok {
 		if len(pkg.TestGoFiles)+len(pkg.XTestGoFiles) > 0 {
 			return []string{"."}, nil
 		}
 		return nil, nil
 	}
-	return nil, err
+	if _, ok := errors.AsType[*build.MultiplePackageError](err); err != nil && !ok {
+		return nil, err
+	}
+	return append(pkg.Imports, "."), nil
 }
 
 func violations(pkg string, imports []string) []string {

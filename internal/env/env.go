@@ -38,7 +38,7 @@ func (r *Reader) List(names ...string) []string {
 			continue
 		}
 		if quoted(value) {
-			r.reject("%s holds %s in quotes, which would be part of the value: remove them", names[0], value)
+			r.rejectf("%s holds %s in quotes, which would be part of the value: remove them", names[0], value)
 		}
 		values = append(values, value)
 	}
@@ -66,19 +66,19 @@ func (r *Reader) read(names []string, secret bool) string {
 		case found == "":
 			continue
 		case quoted(found):
-			r.reject("%s is %s in quotes, which would be part of the value: remove them", name, shown(found))
+			r.rejectf("%s is %s in quotes, which would be part of the value: remove them", name, shown(found))
 		case value == "":
 			first, value = name, found
 		case found != value && secret:
-			r.reject("%s and %s are two names of one setting and hold different secrets: set one of them", first, name)
+			r.rejectf("%s and %s are two names of one setting and hold different secrets: set one of them", first, name)
 		case found != value:
-			r.reject("%s is %q and %s, another name of the same setting, is %q: set one of them", first, value, name, found)
+			r.rejectf("%s is %q and %s, another name of the same setting, is %q: set one of them", first, value, name, found)
 		}
 	}
 	return value
 }
 
-func (r *Reader) reject(format string, args ...any) {
+func (r *Reader) rejectf(format string, args ...any) {
 	r.errs = append(r.errs, fmt.Errorf(format, args...))
 }
 

@@ -9,7 +9,7 @@ import "slices"
 func (r *Reader) AuthURL() string {
 	url := r.String("MANA_AUTH_URL", "MANA_CORE_AUTH_URL")
 	if url == "" && r.String("NODE_ENV") == "production" {
-		r.reject("MANA_AUTH_URL is not set and NODE_ENV is production: set MANA_AUTH_URL to the base URL of the auth server, such as https://auth.example.com")
+		r.rejectf("MANA_AUTH_URL is not set and NODE_ENV is production: set MANA_AUTH_URL to the base URL of the auth server, such as https://auth.example.com")
 	}
 	return url
 }

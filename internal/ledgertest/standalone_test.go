@@ -78,8 +78,7 @@ func (s *standalone) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	body, err := s.answer(r)
-	var refused *problem
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*problem](err); ok {
 		doc := map[string]any{"statusCode": refused.status, "message": refused.message}
 		if refused.details != nil {
 			doc["details"] = refused.details

@@ -7,6 +7,7 @@ package memledger
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -110,8 +111,8 @@ func (l *Ledger) Transactions(userID string) []wire.CreditTransaction {
 
 func newestFirst(rows []wire.CreditTransaction) []wire.CreditTransaction {
 	list := make([]wire.CreditTransaction, 0, len(rows))
-	for i := len(rows) - 1; i >= 0; i-- {
-		list = append(list, rows[i])
+	for _, row := range slices.Backward(rows) {
+		list = append(list, row)
 	}
 	return list
 }

@@ -3,6 +3,7 @@ package memledger
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/manacore/manacore-go/internal/wire"
@@ -116,8 +117,8 @@ func (l *Ledger) refundable(a *account, appID string, r wire.CreditRefundRequest
 			return u, nil
 		}
 	}
-	for i := len(a.usages) - 1; i >= 0; i-- {
-		if u := a.usages[i]; u.appID == appID && u.paid+u.free >= r.Amount {
+	for _, v := range slices.Backward(a.usages) {
+		if u := v; u.appID == appID && u.paid+u.free >= r.Amount {
 			return u, nil
 		}
 	}

@@ -79,6 +79,6 @@ func requestOf(c any) *http.Request {
 	if !field.IsValid() || !field.CanInterface() {
 		return nil
 	}
-	r, _ := field.Interface().(*http.Request)
+	r, _ := reflect.TypeAssert[*http.Request](field)
 	return r
 }

@@ -2,6 +2,7 @@ package wiretest
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -246,9 +247,7 @@ func run(t *testing.T, generation wire.Generation, c check, change func(*http.Re
 		rec := httptest.NewRecorder()
 		issuer.ServeHTTP(rec, r)
 		change(r, rec)
-		for name, values := range rec.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), rec.Header())
 		if rec.Body.Len() > 0 {
 			w.Header().Set("Content-Length", strconv.Itoa(rec.Body.Len()))
 		}

@@ -45,8 +45,8 @@ const (
 // aside for a request that the guard then refuses would otherwise be out of the
 // user's reach until it expires.
 type Ledger interface {
-	Reserve(context.Context, credits.ReserveParams) (credits.Reservation, error)
-	Commit(context.Context, credits.CommitParams) (transactionID string, err error)
+	Reserve(ctx context.Context, params credits.ReserveParams) (credits.Reservation, error)
+	Commit(ctx context.Context, params credits.CommitParams) (transactionID string, err error)
 	Release(ctx context.Context, reservationID string) error
 }
 

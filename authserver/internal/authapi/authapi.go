@@ -122,8 +122,7 @@ var refusals = []struct {
 // refused turns a refusal of a use case into the answer to it, and returns every
 // other error as it is.
 func refused(err error) error {
-	var bad *identity.TokenError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*identity.TokenError](err); ok {
 		if errors.Is(bad.Reason, token.ErrExpired) {
 			return web.Fail(wire.TokenExpired, textInvalidToken)
 		}

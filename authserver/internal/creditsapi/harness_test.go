@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -139,7 +138,7 @@ func open(t *testing.T) *harness {
 		books: &books{accounts: map[string]ledger.Account{}, reservations: map[string]ledger.Reservation{}},
 	}
 	h.limit.most.Store(1 << 40)
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	books := ledger.New(ledger.Config{
 		Store: h.books, Policy: ledger.Policy{SignupBonus: 150, Daily: 5, DailyCap: 300}, Now: h.clock.Now, Random: rand.Reader, Log: log,
 	})
@@ -213,7 +212,7 @@ func (h *harness) declared(r *http.Request, w *httptest.ResponseRecorder) {
 		}
 		return
 	}
-	code := wire.Code(h.envelope(w).Error)
+	code := h.envelope(w).Error
 	declared := append(slices.Clone(route.Access.Errors), route.Errors...)
 	if route.Endpoint.Fields != nil { // see web.Route.Errors
 		declared = append(declared, wire.InvalidRequest, wire.ValidationFailed, wire.PayloadTooLarge)

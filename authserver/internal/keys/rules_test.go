@@ -61,7 +61,10 @@ func (t *table) apply(rule func([]store.Key, time.Time) (Change, error)) int {
 // settle takes the steps that are due.
 func (t *table) settle() {
 	t.Helper()
-	for t.apply(t.rules.Next) > 0 {
+	for {
+		if t.apply(t.rules.Next) == 0 {
+			return
+		}
 	}
 }
 

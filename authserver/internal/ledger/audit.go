@@ -31,17 +31,17 @@ type auditor struct {
 	faults  []error
 }
 
-func (u *auditor) fault(format string, args ...any) {
+func (u *auditor) faultf(format string, args ...any) {
 	u.faults = append(u.faults, fmt.Errorf("account %s: "+format, append([]any{u.userID}, args...)...))
 }
 
 func (u *auditor) add(t Transaction) {
 	u.entries++
 	if t.Entry != u.entries {
-		u.fault("transaction %s is entry %d, not %d", t.ID, t.Entry, u.entries)
+		u.faultf("transaction %s is entry %d, not %d", t.ID, t.Entry, u.entries)
 	}
 	if t.Before != u.total || t.After != u.total+t.Amount || t.After < 0 {
-		u.fault("entry %d goes from %d by %d to %d, after %d", t.Entry, t.Before, t.Amount, t.After, u.total)
+		u.faultf("entry %d goes from %d by %d to %d, after %d", t.Entry, t.Before, t.Amount, t.After, u.total)
 	}
 	u.total = t.After
 	switch t.Type {
@@ -53,7 +53,7 @@ func (u *auditor) add(t Transaction) {
 		u.sum.Spent -= t.Amount
 	}
 	if t.SpentAfter != u.sum.Spent || t.PaidAfter < 0 || t.FreeAfter < 0 || t.PaidAfter+t.FreeAfter > t.After {
-		u.fault("entry %d leaves %d paid, %d free, %d spent; %d were", t.Entry, t.PaidAfter, t.FreeAfter, t.SpentAfter, u.sum.Spent)
+		u.faultf("entry %d leaves %d paid, %d free, %d spent; %d were", t.Entry, t.PaidAfter, t.FreeAfter, t.SpentAfter, u.sum.Spent)
 	}
 	u.sum.Free += t.Free
 	u.sum.Paid += t.Amount - t.Free
@@ -62,20 +62,20 @@ func (u *auditor) add(t Transaction) {
 // end checks the account against the sum of the transactions.
 func (u *auditor) end(a Account) {
 	if a.Entries != u.entries {
-		u.fault("%d transactions, counted %d", u.entries, a.Entries)
+		u.faultf("%d transactions, counted %d", u.entries, a.Entries)
 	}
 	if a.Total() != u.total {
-		u.fault("has %d, the transactions make %d", a.Total(), u.total)
+		u.faultf("has %d, the transactions make %d", a.Total(), u.total)
 	}
 	sum := u.sum
 	if a.Free+a.HeldFree != sum.Free || a.Paid+a.HeldPaid != sum.Paid {
-		u.fault("has %d free and %d paid, the transactions make %d and %d", a.Free+a.HeldFree, a.Paid+a.HeldPaid, sum.Free, sum.Paid)
+		u.faultf("has %d free and %d paid, the transactions make %d and %d", a.Free+a.HeldFree, a.Paid+a.HeldPaid, sum.Free, sum.Paid)
 	}
 	if a.Earned != sum.Earned || a.Given != sum.Given || a.Spent != sum.Spent {
-		u.fault("earned %d, given %d, spent %d; the transactions make %d, %d, %d", a.Earned, a.Given, a.Spent, sum.Earned, sum.Given, sum.Spent)
+		u.faultf("earned %d, given %d, spent %d; the transactions make %d, %d, %d", a.Earned, a.Given, a.Spent, sum.Earned, sum.Given, sum.Spent)
 	}
 	if min(a.Paid, a.Free, a.HeldPaid, a.HeldFree) < 0 {
-		u.fault("a pot is below zero: %+v", a)
+		u.faultf("a pot is below zero: %+v", a)
 	}
 }
 
@@ -142,11 +142,11 @@ func auditOne(ctx context.Context, s Store, userID string) (*auditor, error) {
 		return nil, err
 	}
 	if !found {
-		u.fault("is gone")
+		u.faultf("is gone")
 		return u, nil
 	}
 	if len(newest) > 0 && newest[0].Entry > a.Entries {
-		u.fault("entry %d is beyond the %d that it counts", newest[0].Entry, a.Entries)
+		u.faultf("entry %d is beyond the %d that it counts", newest[0].Entry, a.Entries)
 	}
 	for done := int64(0); done < a.Entries; done += auditPage {
 		page, err := s.Transactions(ctx, userID, min(done+auditPage, a.Entries), auditPage)

@@ -18,8 +18,7 @@ const MaxBody = 100 << 10
 func readForm(w http.ResponseWriter, r *http.Request, most int64, fields []form.Field) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return Fail(wire.PayloadTooLarge, "request entity too large")
 		}
 		return Fail(wire.InvalidRequest, "Request body could not be read")

@@ -68,8 +68,8 @@ func crossOrigin(origins []string) func(http.Handler) http.Handler {
 func plainPath(next, odd http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		trimmed, escaped := r.URL.Path, r.URL.EscapedPath()
-		if strings.HasSuffix(escaped, "/") { // and not for %2F, which separates nothing
-			trimmed, escaped = strings.TrimSuffix(trimmed, "/"), strings.TrimSuffix(escaped, "/")
+		if before, ok := strings.CutSuffix(escaped, "/"); ok { // and not for %2F, which separates nothing
+			trimmed, escaped = strings.TrimSuffix(trimmed, "/"), before
 		}
 		trimmed, escaped = cmp.Or(trimmed, "/"), cmp.Or(escaped, "/")
 		inner := r.WithContext(r.Context())

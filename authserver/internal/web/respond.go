@@ -96,8 +96,7 @@ func (o *Responder) RespondError(w http.ResponseWriter, r *http.Request, err err
 // failure turns err into what the caller may know, and logs what only the
 // operator may know.
 func (o *Responder) failure(r *http.Request, err error) *Failure {
-	var f *Failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Failure](err); ok {
 		return f
 	}
 	for _, busy := range o.Busy {

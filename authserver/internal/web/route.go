@@ -200,7 +200,7 @@ func (route Route) answer(w http.ResponseWriter, r *http.Request, o *Responder, 
 			}
 			return err
 		}
-		r = withContext(r, ctx)
+		r = withContext(ctx, r)
 	}
 	return route.Endpoint.serve(w, r)
 }
@@ -218,7 +218,7 @@ func (route Route) count(r *http.Request, o *Responder, limiter Limiter) error {
 }
 
 // withContext is r with another context, and r itself where it is the same.
-func withContext(r *http.Request, ctx context.Context) *http.Request {
+func withContext(ctx context.Context, r *http.Request) *http.Request {
 	if ctx == r.Context() {
 		return r
 	}

@@ -31,10 +31,10 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Stdout, *count, *benchtime); err != nil {
+	err := run(ctx, os.Stdout, *count, *benchtime)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "table:", err)
-		stop()
 		os.Exit(1)
 	}
 }

@@ -46,8 +46,7 @@ func (r *reader) read(src []byte, text string, into object) error {
 	if err == nil {
 		return nil
 	}
-	var reason *fault.Reason
-	if errors.As(err, &reason) {
+	if reason, ok := errors.AsType[*fault.Reason](err); ok {
 		return reason
 	}
 	return into.refusal()
