@@ -106,7 +106,7 @@ var keyedRoutes = []string{"use", "refund", "reserve"}
 func keyed(doc []byte, headers []string) ([]byte, error) {
 	var members map[string]jsontext.Value
 	if json.Unmarshal(doc, &members) != nil {
-		return doc, nil // decode says what is wrong
+		return doc, nil //nolint:nilerr // decode says what is wrong
 	}
 	const name = "idempotencyKey"
 	var inBody string
