@@ -8,9 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
-	"net/url"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/clock"
@@ -205,7 +203,26 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	return c, c.check()
+	origins, err := origins(c.HTTP.CORSOrigins)
+	c.HTTP.CORSOrigins = origins
+	return c, errors.Join(err, c.check())
+}
+
+// origins are the allowed origins as browsers spell them.
+func origins(configured []string) ([]string, error) {
+	var (
+		spelled []string
+		errs    []error
+	)
+	for _, origin := range configured {
+		one, err := form.Origin(origin)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("authserver: CORS origin %q %w", origin, err))
+			continue
+		}
+		spelled = append(spelled, one)
+	}
+	return spelled, errors.Join(errs...)
 }
 
 func (c Credits) withDefaults() Credits {
@@ -252,15 +269,8 @@ func (c Config) check() error {
 	for _, n := range []int64{c.Credits.SignupBonus, c.Credits.DailyFree, c.Credits.DailyCap} {
 		require(n >= 0 && n <= 31*maxGift, "Credits: %d is not within 0 and %d", n, int64(maxGift))
 	}
-	for _, origin := range c.HTTP.CORSOrigins {
-		require(isOrigin(origin), "CORS origin %q is not of the form scheme://host[:port]", origin)
+	for _, proxies := range c.HTTP.TrustedProxies {
+		require(proxies.IsValid() && !proxies.Addr().Is4In6(), "HTTP.TrustedProxies: %v never fits: write an IPv4 network as such", proxies)
 	}
 	return errors.Join(errs...)
-}
-
-// isOrigin takes plain origins alone. A wildcard would hand every page of a
-// domain, or of the web, its visitors' tokens.
-func isOrigin(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && u.Scheme != "" && u.Host != "" && !strings.Contains(s, "*") && s == u.Scheme+"://"+u.Host
 }

@@ -88,6 +88,9 @@ var variables = []variable{
 			if err != nil {
 				return fmt.Errorf("%q is not a network such as 10.0.0.0/8", network)
 			}
+			if prefix.Addr().Is4In6() && prefix.Bits() >= 96 { // addresses are compared as IPv4
+				prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
+			}
 			s.server.HTTP.TrustedProxies = append(s.server.HTTP.TrustedProxies, prefix.Masked())
 		}
 		return nil

@@ -39,6 +39,9 @@ func (*serveCommand) Run(p *program) (err error) {
 		log.Info("listening for metrics", "addr", reachable(forMetrics.Addr()))
 	}
 
+	if len(s.server.HTTP.CORSOrigins) == 0 {
+		log.Warn("CORS_ORIGINS names no origin: no web app on another origin can call this server")
+	}
 	s.server.Logger = log
 	server, err := authserver.Open(p.ctx, s.server)
 	if err != nil {

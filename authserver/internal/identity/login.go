@@ -65,7 +65,7 @@ func (c *change) stillMayLogIn(checked store.User, hash string) error {
 // that the password fits. It does the same work whether or not there is such a
 // user.
 func (s *Service) checkPassword(ctx context.Context, email, password string) (store.User, string, error) {
-	user, credential, err := s.config.Store.UserByEmail(ctx, email)
+	user, credential, err := s.userByEmail(ctx, email)
 	if err != nil && !isNotFound(err) {
 		return store.User{}, "", err
 	}

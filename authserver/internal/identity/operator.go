@@ -33,15 +33,7 @@ func (s *Service) Users(ctx context.Context, after string, limit int) ([]store.U
 // User finds a user, deleted or not, by id or e-mail address. The error is
 // ErrUserNotFound where there is none.
 func (s *Service) User(ctx context.Context, idOrEmail string) (store.User, error) {
-	key := idOrEmail
-	if address, ok := form.NormalEmail(key); ok {
-		key = address
-	}
-	user, err := s.config.Store.FindUser(ctx, key)
-	if isNotFound(err) {
-		return store.User{}, fmt.Errorf("%w: %q", ErrUserNotFound, idOrEmail)
-	}
-	return user, err
+	return s.findUser(ctx, idOrEmail)
 }
 
 // CreateUser makes an account without a session, by the rules of a registration

@@ -56,6 +56,9 @@ func (s *Service) newAccount(ctx context.Context, o Origin, r Registration) (sto
 	if err != nil {
 		return store.User{}, store.Credential{}, err
 	}
+	if err := s.checkSpellings(ctx, r.Email); err != nil {
+		return store.User{}, store.Credential{}, err
+	}
 	user := store.User{ID: userID, Email: r.Email, Name: r.Name, Role: RoleUser, CreatedAt: o.At, UpdatedAt: o.At}
 	return user, store.Credential{ID: accountID, PasswordHash: hash}, nil
 }

@@ -14,7 +14,8 @@ type Config struct {
 	// Limits are the limiters by name. A nil limiter means that there is no
 	// limit. A route is an error where its limit is neither here nor Unlimited.
 	Limits map[Limit]Limiter
-	// CORSOrigins are the origins that browsers may call from with credentials.
+	// CORSOrigins are the origins that browsers may call from with credentials,
+	// as form.Origin spells them.
 	CORSOrigins []string
 }
 
@@ -41,7 +42,7 @@ func Handler(c Config) (http.Handler, error) {
 	})
 	mux.Handle("/", unknown)
 
-	allowOrigins := crossOrigin(c.CORSOrigins)
+	allowOrigins := crossOrigin(o, c.CORSOrigins)
 	around := func(h http.Handler) http.Handler {
 		return logged(o, Secure(allowOrigins(recovered(o, h))))
 	}

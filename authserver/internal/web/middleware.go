@@ -44,15 +44,23 @@ func Secure(next http.Handler) http.Handler {
 }
 
 // crossOrigin answers preflights and marks the answers to the origins of the
-// allow-list.
-func crossOrigin(origins []string) func(http.Handler) http.Handler {
+// allow-list, which are spelled as browsers spell them. An origin that is not
+// there is a warning once a minute, since its users see nothing but a page that
+// does not work.
+func crossOrigin(o *Responder, origins []string) func(http.Handler) http.Handler {
 	allowed := make(map[string]bool, len(origins))
 	for _, origin := range origins {
 		allowed[origin] = true
 	}
+	var refused hint
 	return cors.New(cors.Options{
 		// This is a function, because an empty list of origins would mean all.
-		AllowOriginFunc: func(origin string) bool { return allowed[origin] },
+		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {
+			if !allowed[origin] {
+				refused.warn(r.Context(), o.Log, o.Now(), "a browser asked from an origin that CORS_ORIGINS does not name", "origin", origin)
+			}
+			return allowed[origin], nil
+		},
 		AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch,
 			http.MethodDelete, http.MethodOptions},
 		AllowedHeaders:       []string{"Content-Type", "Authorization", "X-Requested-With", "X-App-Id"},

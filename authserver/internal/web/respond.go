@@ -38,6 +38,8 @@ type Responder struct {
 	// Busy lists the errors that mean that a queue is full. They are answered
 	// with 503, and not counted as faults of the database.
 	Busy []error
+
+	unreadAddr hint
 }
 
 var jsonType = []string{"application/json; charset=utf-8"}
@@ -45,8 +47,17 @@ var jsonType = []string{"application/json; charset=utf-8"}
 // Now is the instant on the server's clock.
 func (o *Responder) Now() time.Time { return o.Clock.Now() }
 
-// Addr is the client's address.
-func (o *Responder) Addr(r *http.Request) netip.Addr { return ClientAddr(r, o.Trusted) }
+// Addr is the client's address. Where it is that of a proxy instead, because
+// the proxy wrote what nobody can read, a warning says so once a minute: all its
+// clients share one rate limit.
+func (o *Responder) Addr(r *http.Request) netip.Addr {
+	addr, unread := ClientAddr(r, o.Trusted)
+	if unread != "" {
+		o.unreadAddr.warn(r.Context(), o.Log, o.Now(),
+			"a trusted proxy sends no X-Forwarded-For that can be read: its clients share one rate limit", "sent", unread)
+	}
+	return addr
+}
 
 // Respond writes a JSON answer. A connection that broke meanwhile is logged at
 // debug level, because it is no fault of the server.
