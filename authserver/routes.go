@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/authapi"
@@ -43,6 +44,7 @@ type handlerParts struct {
 	revoked *revocation.Log
 	counted *meter.Meter
 	db      store.Store
+	drains  *atomic.Bool // whether the server is about to end
 }
 
 // newHandler mounts the routes of authapi, creditsapi and status.
@@ -59,7 +61,7 @@ func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
 	})
 	database := pinger(cfg.Clock, cfg.Logger, p.counted, p.db.Ping)
 	health := status.New(status.Config{
-		Out:      p.out,
+		Out: p.out, Draining: p.drains.Load,
 		Database: func(ctx context.Context) error { _, err := database.Get(ctx); return err },
 		Signing:  func(now time.Time) error { _, err := p.access.Ring().Signing(now); return err },
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/manacore/manacore-go/authserver/internal/background"
 	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
@@ -29,6 +30,7 @@ type Server struct {
 	meter   *meter.Meter
 	keys    *keys.Keeper
 	work    *background.Group // what the server does by itself
+	drains  *atomic.Bool
 }
 
 // Open opens the database, makes one where there is none, and loads the
@@ -84,8 +86,9 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		Now: cfg.Clock.Now, Random: cfg.Random, Log: cfg.Logger, Lanes: lanes(cfg),
 	})
 	work.OnClose("ledger", func() error { books.Close(); return nil })
+	drains := new(atomic.Bool)
 	handler, err := newHandler(cfg, handlerParts{
-		out: out, people: people, books: books, access: access, revoked: revoked, counted: counted, db: db,
+		drains: drains, out: out, people: people, books: books, access: access, revoked: revoked, counted: counted, db: db,
 	})
 	if err != nil {
 		return nil, errors.Join(err, work.Close())
@@ -102,7 +105,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 			people: people, clock: cfg.Clock, log: cfg.Logger, meter: counted, keep: cfg.Sessions.Retention,
 		}.run)
 	}
-	return &Server{store: db, handler: handler, meter: counted, keys: keeper, work: work}, nil
+	return &Server{store: db, handler: handler, meter: counted, keys: keeper, work: work, drains: drains}, nil
 }
 
 // Handler answers the server's routes. It is the same one at every call.
@@ -112,6 +115,11 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // format of Prometheus. Handler has no route to it: what it tells is for an
 // operator and not for whoever reaches the server.
 func (s *Server) Metrics() http.Handler { return web.Secure(s.meter.Handler()) }
+
+// Drain makes the server say that it is not ready, and changes nothing else: a
+// balancer sends its requests elsewhere, and those that still come are answered.
+// Call it a few probes before the HTTP server is shut down.
+func (s *Server) Drain() { s.drains.Store(true) }
 
 // Close ends what the server does by itself and releases the database. Shut
 // the HTTP server down first: requests under way are answered with 503 from

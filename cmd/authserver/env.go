@@ -18,6 +18,8 @@ import (
 // settings are what the environment configures.
 type settings struct {
 	port    int    // 0: a free one
+	listen  string // host; empty: every address of the machine
+	drain   time.Duration
 	metrics string // address; empty: on the port, for this machine; metricsOff: nowhere
 	server  authserver.Config
 	// production is whether NODE_ENV says so: what is for tests and for a
@@ -37,6 +39,14 @@ type variable struct {
 var variables = []variable{
 	{"PORT", "TCP port to listen on; 0 takes a free one", "3001", func(s *settings, v string) (err error) {
 		s.port, err = integer(v, 0, 65535)
+		return err
+	}},
+	{"LISTEN_ADDR", "IP address to listen on, without a port, such as 0.0.0.0 for every IPv4 address of the machine or :: for every address", "127.0.0.1; with NODE_ENV=production ::", func(s *settings, v string) (err error) {
+		s.listen, err = listenHost(v)
+		return err
+	}},
+	{"DRAIN_TIME", "how long the server goes on answering after SIGTERM while it says that it is not ready, such as 10s; off: not at all", "off; with NODE_ENV=production 5s", func(s *settings, v string) (err error) {
+		s.drain, err = durationOrOff(v)
 		return err
 	}},
 	{"DATABASE_URL", "PostgreSQL URL, such as postgres://user:password@host:5432/mana; several servers may share it; unset: the SQLite file", "", func(s *settings, v string) error {
@@ -123,7 +133,7 @@ var variables = []variable{
 		s.server.Credits.ServiceKey = v
 		return nil
 	}},
-	{"METRICS_ADDR", "host:port that serves /metrics to everybody who reaches it, such as 127.0.0.1:9464; off: nowhere; unset: on PORT, to programs on this machine alone", "", func(s *settings, v string) error {
+	{"METRICS_ADDR", "host:port that serves /metrics to everybody who reaches it, such as 127.0.0.1:9464; off: nowhere; unset: on PORT, to programs on this machine alone, where the server listens to no other machine and TRUSTED_PROXIES is unset", "", func(s *settings, v string) error {
 		if _, _, err := net.SplitHostPort(v); err != nil && v != metricsOff {
 			return fmt.Errorf("%q is neither host:port nor %s", v, metricsOff)
 		}
@@ -161,10 +171,48 @@ func fromEnv(getenv func(string) string) (settings, error) {
 			}
 		}
 	}
+	s = s.withDefaults()
 	if s.server.HTTP.RateLimitsDisabled && s.production {
 		errs = append(errs, errors.New("RATE_LIMIT_DISABLED: refused with NODE_ENV=production"))
 	}
 	return s, errors.Join(reader.Err(), errors.Join(errs...))
+}
+
+// withDefaults fills in what depends on NODE_ENV: a server on a developer's
+// machine is not for other machines to reach, and nothing sends it requests that
+// has to learn that it ends.
+func (s settings) withDefaults() settings {
+	switch {
+	case s.listen != "":
+	case s.production:
+		s.listen = "::"
+	default:
+		s.listen = "127.0.0.1"
+	}
+	switch {
+	case s.drain < 0:
+		s.drain = 0
+	case s.drain == 0 && s.production:
+		s.drain = 5 * time.Second
+	}
+	return s
+}
+
+// listenHost reads an address to listen on.
+func listenHost(v string) (string, error) {
+	addr, err := netip.ParseAddr(strings.Trim(v, "[]"))
+	if err != nil {
+		return "", fmt.Errorf("%q is not an IP address such as 127.0.0.1, 0.0.0.0 or ::, without a port: that is PORT's", v)
+	}
+	return addr.String(), nil
+}
+
+// metricsOnPort reports whether PORT serves the metrics: only where no other
+// machine and no proxy reaches the server. Whether a request came through a
+// proxy cannot be told from its headers.
+func (s settings) metricsOnPort() bool {
+	addr, err := netip.ParseAddr(s.listen)
+	return s.metrics == "" && err == nil && addr.IsLoopback() && len(s.server.HTTP.TrustedProxies) == 0
 }
 
 // name reads one name. Backends, which share the variable, may accept several.

@@ -22,15 +22,15 @@ func TestFromEnv(t *testing.T) {
 		env  map[string]string
 		want settings
 	}{
-		{"nothing", nil, settings{port: 3001, server: authserver.Config{HTTP: authserver.HTTP{RateLimits: usual}}}},
+		{"nothing", nil, settings{port: 3001, listen: "127.0.0.1", server: authserver.Config{HTTP: authserver.HTTP{RateLimits: usual}}}},
 		{"empty is unset", map[string]string{"PORT": "", "RATE_LIMIT_MAX": "", "JWT_ISSUER": "", "NODE_ENV": ""},
-			settings{port: 3001, server: authserver.Config{HTTP: authserver.HTTP{RateLimits: usual}}}},
+			settings{port: 3001, listen: "127.0.0.1", server: authserver.Config{HTTP: authserver.HTTP{RateLimits: usual}}}},
 		{"rotation off", map[string]string{"KEY_ROTATION": "off"},
-			settings{port: 3001, server: authserver.Config{HTTP: authserver.HTTP{RateLimits: usual}, Keys: authserver.Keys{Rotation: -1}}}},
+			settings{port: 3001, listen: "127.0.0.1", server: authserver.Config{HTTP: authserver.HTTP{RateLimits: usual}, Keys: authserver.Keys{Rotation: -1}}}},
 		{"sessions kept for ever", map[string]string{"SESSION_RETENTION": "off"},
-			settings{port: 3001, server: authserver.Config{HTTP: authserver.HTTP{RateLimits: usual}, Sessions: authserver.Sessions{Retention: -1}}}},
+			settings{port: 3001, listen: "127.0.0.1", server: authserver.Config{HTTP: authserver.HTTP{RateLimits: usual}, Sessions: authserver.Sessions{Retention: -1}}}},
 		{"everything", map[string]string{
-			"PORT": "0", "DATABASE_URL": "postgres://db", "SQLITE_PATH": "/data/mana.db",
+			"PORT": "0", "LISTEN_ADDR": "[::1]", "DRAIN_TIME": "3s", "DATABASE_URL": "postgres://db", "SQLITE_PATH": "/data/mana.db",
 			"KEY_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString(key),
 			"JWT_ISSUER":         "https://auth.example.com", "JWT_AUDIENCE": "mana",
 			"JWT_ACCESS_TOKEN_EXPIRY": "5m", "JWT_REFRESH_TOKEN_EXPIRY": "14d",
@@ -38,7 +38,7 @@ func TestFromEnv(t *testing.T) {
 			"METRICS_ADDR": "127.0.0.1:9464",
 			"CORS_ORIGINS": "https://a.example.com, http://localhost:5173,", "TRUSTED_PROXIES": "10.0.0.7/8",
 			"RATE_LIMIT_TTL": "30", "RATE_LIMIT_MAX": "50", "RATE_LIMIT_DISABLED": "true", "NODE_ENV": "development",
-		}, settings{port: 0, metrics: "127.0.0.1:9464", server: authserver.Config{
+		}, settings{port: 0, listen: "::1", drain: 3 * time.Second, metrics: "127.0.0.1:9464", server: authserver.Config{
 			Database: authserver.Database{URL: "postgres://db", SQLitePath: "/data/mana.db"},
 			Tokens:   authserver.Tokens{Issuer: "https://auth.example.com", Audience: "mana", AccessTTL: 5 * time.Minute},
 			Sessions: authserver.Sessions{RefreshTTL: 14 * 24 * time.Hour, Retention: 60 * 24 * time.Hour},
@@ -82,6 +82,9 @@ func TestFromEnvRefuses(t *testing.T) {
 		{"RATE_LIMIT_TTL", "0", "is not a number"},
 		{"RATE_LIMIT_MAX", "0", "is not a number"},
 		{"RATE_LIMIT_DISABLED", "yes", "is neither true nor false"},
+		{"LISTEN_ADDR", "localhost", "is not an IP address"},
+		{"LISTEN_ADDR", "127.0.0.1:3001", "is not an IP address"},
+		{"DRAIN_TIME", "5", "is not a duration"},
 		{"NODE_ENV", "Production", "none of production, development and test"},
 		{"NODE_ENV", "prod", "none of production, development and test"},
 		{"METRICS_ADDR", "9464", "is neither host:port nor off"},
@@ -117,7 +120,7 @@ func TestLimitsInProduction(t *testing.T) {
 func TestO7White(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
-		"PORT": "3002", "DATABASE_URL": "postgres://db", "SQLITE_PATH": "/data/mana.db",
+		"PORT": "3002", "LISTEN_ADDR": "0.0.0.0", "DRAIN_TIME": "1s", "DATABASE_URL": "postgres://db", "SQLITE_PATH": "/data/mana.db",
 		"KEY_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))),
 		"KEY_ROTATION":       "off", "JWT_ISSUER": "https://auth.example.com", "JWT_AUDIENCE": "mana",
 		"JWT_ACCESS_TOKEN_EXPIRY": "5m", "JWT_REFRESH_TOKEN_EXPIRY": "14d", "SESSION_RETENTION": "off",
@@ -154,6 +157,36 @@ func TestO7Quotes(t *testing.T) {
 		}
 		if err != nil && secrets[v.name] && strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: the error shows the secret: %v", v.name, err)
+		}
+	}
+}
+
+// TestO11Listening: no other machine reaches the server unless it is told so,
+// and V12: only then does PORT serve the metrics.
+func TestO11Listening(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env     map[string]string
+		listen  string
+		drain   time.Duration
+		metrics bool // on PORT
+	}{
+		"nothing":              {nil, "127.0.0.1", 0, true},
+		"development":          {map[string]string{"NODE_ENV": "development"}, "127.0.0.1", 0, true},
+		"production":           {map[string]string{"NODE_ENV": "production"}, "::", 5 * time.Second, false},
+		"production, loopback": {map[string]string{"NODE_ENV": "production", "LISTEN_ADDR": "::1", "DRAIN_TIME": "off"}, "::1", 0, true},
+		"all of IPv4":          {map[string]string{"LISTEN_ADDR": "0.0.0.0"}, "0.0.0.0", 0, false},
+		"another address":      {map[string]string{"LISTEN_ADDR": "10.1.2.3"}, "10.1.2.3", 0, false},
+		"V12 a proxy":          {map[string]string{"TRUSTED_PROXIES": "127.0.0.0/8"}, "127.0.0.1", 0, false},
+		"V12 elsewhere":        {map[string]string{"METRICS_ADDR": "127.0.0.1:9464"}, "127.0.0.1", 0, false},
+		"V12 off":              {map[string]string{"METRICS_ADDR": "off"}, "127.0.0.1", 0, false},
+	} {
+		s, err := fromEnv(func(name string) string { return c.env[name] })
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if s.listen != c.listen || s.drain != c.drain || s.metricsOnPort() != c.metrics {
+			t.Errorf("%s: listens on %s, drains for %v, metrics on PORT %v; want %s, %v, %v", name, s.listen, s.drain, s.metricsOnPort(), c.listen, c.drain, c.metrics)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -26,17 +27,17 @@ func (*serveCommand) Run(p *program) (err error) {
 	}
 	log := slog.New(slog.NewTextHandler(p.errs, nil))
 	// First the ports: where one is taken, the database is not touched.
-	listener, err := listen(p.ctx, ":"+strconv.Itoa(s.port))
+	listener, err := listenOn(p.ctx, s)
 	if err != nil {
 		return err
 	}
-	log.Info("listening", "addr", reachable(listener.Addr()))
+	log.Info("listening", "addr", listener.Addr().String())
 	var forMetrics net.Listener // nil: none of their own
 	if s.metrics != "" && s.metrics != metricsOff {
-		if forMetrics, err = listen(p.ctx, s.metrics); err != nil {
+		if forMetrics, err = listen(p.ctx, "tcp", s.metrics); err != nil {
 			return errors.Join(fmt.Errorf("METRICS_ADDR: %w", err), listener.Close())
 		}
-		log.Info("listening for metrics", "addr", reachable(forMetrics.Addr()))
+		log.Info("listening for metrics", "addr", forMetrics.Addr().String())
 	}
 
 	if len(s.server.HTTP.CORSOrigins) == 0 {
@@ -50,9 +51,14 @@ func (*serveCommand) Run(p *program) (err error) {
 	defer func() { err = errors.Join(err, server.Close()) }()
 
 	handler := server.Handler()
-	if s.metrics == "" {
+	switch {
+	case s.metricsOnPort():
 		handler = besides(handler, server.Metrics())
+	case s.metrics == "":
+		log.Info("no metrics: others reach PORT; METRICS_ADDR says where to serve them")
 	}
+	ending := make(chan struct{})
+	handler = closing(ending, handler)
 	failed := make(chan error, 2)
 	servers := []*http.Server{start(listener, handler, log, failed)}
 	if forMetrics != nil {
@@ -61,13 +67,54 @@ func (*serveCommand) Run(p *program) (err error) {
 	select {
 	case err = <-failed:
 	case <-p.ctx.Done():
-		log.Info("shutting down")
+		log.Info("shutting down", "drain", s.drain)
+		server.Drain()
+		close(ending)
+		err = wait(s.drain, failed)
 	}
 	return errors.Join(err, shutDown(p.ctx, servers))
 }
 
-func listen(ctx context.Context, addr string) (net.Listener, error) {
-	return new(net.ListenConfig).Listen(ctx, "tcp", addr)
+// listenOn opens the port of the server.
+func listenOn(ctx context.Context, s settings) (net.Listener, error) {
+	port := strconv.Itoa(s.port)
+	switch addr, err := netip.ParseAddr(s.listen); {
+	case err == nil && addr == netip.IPv6Unspecified():
+		return listen(ctx, "tcp", ":"+port) // also on a machine without IPv6
+	case err == nil && addr.Is4():
+		return listen(ctx, "tcp4", net.JoinHostPort(s.listen, port)) // 0.0.0.0 would mean IPv6 too
+	}
+	return listen(ctx, "tcp", net.JoinHostPort(s.listen, port))
+}
+
+// wait lets d pass, in which balancers find out that the server is not ready.
+func wait(d time.Duration, failed <-chan error) error {
+	over := time.NewTimer(d)
+	defer over.Stop()
+	select {
+	case err := <-failed:
+		return err
+	case <-over.C:
+		return nil
+	}
+}
+
+// closing is handler until ending is closed. From then on every answer closes
+// its connection, so that clients who keep connections open go to another
+// server and lose no request on one that is about to be closed.
+func closing(ending <-chan struct{}, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-ending:
+			w.Header().Set("Connection", "close")
+		default:
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+func listen(ctx context.Context, network, addr string) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(ctx, network, addr)
 }
 
 func closeAll(l net.Listener) error {
@@ -102,12 +149,4 @@ func shutDown(ctx context.Context, servers []*http.Server) (err error) {
 		}
 	}
 	return err
-}
-
-// reachable is an address that a client on this machine can call.
-func reachable(addr net.Addr) string {
-	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
-		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
-	}
-	return addr.String()
 }

@@ -25,6 +25,9 @@ type Config struct {
 	// Signing returns an error of package keys where no key signs at an
 	// instant.
 	Signing func(now time.Time) error
+	// Draining reports whether the server is about to end. Requests are still
+	// answered, and no new ones shall be sent here.
+	Draining func() bool
 }
 
 // API is the routes.
@@ -80,7 +83,10 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) error {
 // make every server unready at once.
 func (a *API) ready(w http.ResponseWriter, r *http.Request) error {
 	checks := map[string]wire.Check{"database": {Status: checkUp}, "keys": {Status: checkUp}}
-	unready := false
+	unready := a.Draining()
+	if unready {
+		checks["process"] = wire.Check{Status: checkDown}
+	}
 	if err := a.Database(r.Context()); err != nil {
 		checks["database"], unready = wire.Check{Status: checkDown}, true
 	}
