@@ -50,6 +50,9 @@ func openConfigured(ctx context.Context, config Config) (Config, store.Store, er
 	if err != nil {
 		return Config{}, nil, err
 	}
+	if err := checkMissing(cfg); err != nil {
+		return Config{}, nil, fmt.Errorf("authserver: %w", err)
+	}
 	db, err := openStore(ctx, cfg)
 	if err != nil {
 		return Config{}, nil, fmt.Errorf("authserver: %w", err)

@@ -33,7 +33,7 @@ type SigningKey struct {
 func keysConfig(cfg Config, db keys.Store, counted *meter.Meter) keys.Config {
 	return keys.Config{
 		Store: db, Clock: cfg.Clock, Random: cfg.Random, Logger: cfg.Logger, Meter: counted,
-		KEK:   keys.KEKSource{Key: cfg.Keys.EncryptionKey, File: cfg.Database.SQLitePath + ".key"},
+		KEK:   keys.KEKSource{Key: cfg.Keys.EncryptionKey, File: keyFile(cfg)},
 		Every: cfg.Keys.Rotation, TokenTTL: cfg.Tokens.AccessTTL,
 	}
 }

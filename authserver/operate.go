@@ -30,6 +30,9 @@ func PendingMigrations(ctx context.Context, config Config) ([]string, error) {
 }
 
 func pendingMigrations(ctx context.Context, cfg Config) ([]string, error) {
+	if err := checkMissing(cfg); err != nil {
+		return nil, err
+	}
 	if cfg.Database.URL != "" {
 		return postgres.Pending(ctx, cfg.Database.URL)
 	}

@@ -81,6 +81,16 @@ func TestBadSQLite(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, want: "restore the file", backup: true},
+		{name: "O14 no database", spoil: func(t *testing.T, path string) {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}, want: "restore the database from a backup"},
+		{name: "O14 empty database", spoil: func(t *testing.T, path string) {
+			if err := os.Truncate(path, 0); err != nil {
+				t.Fatal(err)
+			}
+		}, want: "restore the database from a backup"},
 		{name: "half a key file", spoil: func(t *testing.T, path string) {
 			if err := os.Truncate(path+".key", 20); err != nil {
 				t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -44,5 +45,39 @@ func TestCreate(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 2 {
 		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+// TestO29AbandonedFiles: what a killed process left behind goes when the next
+// file is made, and what another one is at work on stays.
+func TestO29AbandonedFiles(t *testing.T) {
+	t.Parallel()
+	if !canLock {
+		t.Skip("files are not locked on this system")
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"old.123" + tempEnd, "old.123" + tempEnd + "-journal", "notes.123.tmp", "notes"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := Create(filepath.Join(dir, "one"), func(temp string) error {
+		return errors.Join(
+			os.WriteFile(temp, []byte("one"), 0o600),
+			Create(filepath.Join(dir, "two"), func(temp string) error { return os.WriteFile(temp, []byte("two"), 0o600) }))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	if want := []string{"notes", "notes.123.tmp", "one", "two"}; !slices.Equal(names, want) {
+		t.Errorf("there are %q, want %q", names, want)
 	}
 }

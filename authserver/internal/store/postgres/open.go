@@ -93,6 +93,8 @@ func explain(err error) error {
 		todo = "make the database first, with createdb, or correct its name in DATABASE_URL"
 	case answered && answer.Code == "42501":
 		todo = "grant the user of DATABASE_URL the right to create the schema auth, and its tables"
+	case answered && answer.Code == "42704":
+		todo = "remove the parameter from DATABASE_URL that the server does not know"
 	case answered && answer.Code == "53300":
 		todo = "lower pool_max_conns in DATABASE_URL, or raise max_connections of the server"
 	case !answered && errors.As(err, &unheard):
@@ -107,8 +109,13 @@ func poolConfig(databaseURL string) (*pgxpool.Config, error) {
 	if !isURL(databaseURL) {
 		return nil, errors.New("the database URL does not begin with postgres:// or postgresql://")
 	}
-	if u, err := url.Parse(databaseURL); err == nil && ambiguous(u) {
-		return nil, errMalformed
+	if u, err := url.Parse(databaseURL); err == nil {
+		if ambiguous(u) {
+			return nil, errMalformed
+		}
+		if err := checkForeign(u); err != nil {
+			return nil, err
+		}
 	}
 	config, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {

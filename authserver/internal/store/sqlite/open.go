@@ -26,6 +26,11 @@ import (
 // readers is how many connections read at once.
 const readers = 8
 
+// journalLimit is how large the file of the write-ahead log stays, in bytes,
+// once what is in it has reached the database. It is four times what SQLite
+// collects before it writes to the database.
+const journalLimit = 16 << 20
+
 // Store is a store.Store in one SQLite file.
 type Store struct {
 	write *sql.DB // one connection
@@ -58,7 +63,8 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 
 	// The busy timeout comes first: switching to WAL may already have to wait.
-	const options = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+	options := "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		fmt.Sprintf("&_pragma=journal_size_limit(%d)", journalLimit) +
 		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&"
 	s := &Store{}
 	if s.write, err = pool(abs, 1, options+"_txlock=immediate"); err != nil {
