@@ -87,6 +87,10 @@ type Sessions struct {
 	// Zero means 30 s. A negative value means not at all, so that a lost answer
 	// costs the session.
 	RefreshGrace time.Duration
+	// MaxPerUser is how many live sessions a user may have. The login that
+	// exceeds it ends the session that is idle longest, and the user's security
+	// log says so. Zero means 100. A negative value means any number.
+	MaxPerUser int
 }
 
 // Passwords says which passwords are accepted and bounds the work on them. Each
@@ -186,6 +190,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Sessions.TTL = cmp.Or(c.Sessions.TTL, max(180*day, c.Sessions.RememberMeTTL))
 	c.Sessions.Retention = cmp.Or(c.Sessions.Retention, 30*day)
 	c.Sessions.RefreshGrace = cmp.Or(c.Sessions.RefreshGrace, 30*time.Second)
+	c.Sessions.MaxPerUser = cmp.Or(c.Sessions.MaxPerUser, 100)
 	c.Keys.Rotation = cmp.Or(c.Keys.Rotation, 30*day)
 	c.Passwords.MinLength = cmp.Or(c.Passwords.MinLength, 8)
 	c.HTTP.RateLimits.Login = cmp.Or(c.HTTP.RateLimits.Login, Limit{5, time.Minute})

@@ -13,6 +13,10 @@ import (
 // because an index by their end would have to change with each refresh.
 const purgeEvery = time.Hour
 
+// markEvery is how often rows are looked for of sessions that ended with all
+// others of their user.
+const markEvery = 15 * time.Second
+
 // purge is the worker that deletes the sessions that ended longer than keep ago.
 type purge struct {
 	people *identity.Service
@@ -27,6 +31,23 @@ func (p purge) run(ctx context.Context) error {
 	if err != nil && ctx.Err() == nil {
 		p.meter.StoreError(meter.PartRetention)
 		p.log.ErrorContext(ctx, "ended sessions could not be deleted", "error", err)
+	}
+	return err
+}
+
+// marker is the worker that marks the sessions that ended with all others of
+// their user.
+type marker struct {
+	people *identity.Service
+	log    *slog.Logger
+	meter  *meter.Meter
+}
+
+func (m marker) run(ctx context.Context) error {
+	err := m.people.MarkEnded(ctx)
+	if err != nil && ctx.Err() == nil {
+		m.meter.StoreError(meter.PartRetention)
+		m.log.ErrorContext(ctx, "ended sessions could not be marked", "error", err)
 	}
 	return err
 }

@@ -78,7 +78,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		Store: db, Access: access, Hasher: hasher, Clock: cfg.Clock, Random: cfg.Random, Log: cfg.Logger,
 		Revocations: revoked, Meter: counted,
 		Lifetimes: lifetimes(cfg), AccessTTL: cfg.Tokens.AccessTTL, RefreshGrace: cfg.Sessions.RefreshGrace,
-		PasswordMinLength: cfg.Passwords.MinLength, Lanes: lanes(cfg),
+		PasswordMinLength: cfg.Passwords.MinLength, MaxSessions: cfg.Sessions.MaxPerUser, Lanes: lanes(cfg),
 	})
 	work.OnClose("refreshes", func() error { people.Close(); return nil })
 	books := ledger.New(ledger.Config{
@@ -100,6 +100,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	work.Every("forget revocations", revocation.ForgetInterval, revoked.Forget)
 	work.Every("poll signing keys", keys.PollInterval, keeper.Poll)
 	work.Every("sweep reservations", sweepEvery, sweeper{ledger: books, log: cfg.Logger}.run)
+	work.Every("mark ended sessions", markEvery, marker{people: people, log: cfg.Logger, meter: counted}.run)
 	if cfg.Sessions.Retention >= 0 {
 		work.Every("purge sessions", purgeEvery, purge{
 			people: people, clock: cfg.Clock, log: cfg.Logger, meter: counted, keep: cfg.Sessions.Retention,

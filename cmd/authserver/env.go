@@ -88,6 +88,14 @@ var variables = []variable{
 		s.server.Sessions.Retention, err = durationOrOff(v)
 		return err
 	}},
+	{"SESSIONS_PER_USER", "live sessions that a user may have; one more ends the one that is idle longest; off: any number", "100", func(s *settings, v string) (err error) {
+		if v == "off" {
+			s.server.Sessions.MaxPerUser = -1
+			return nil
+		}
+		s.server.Sessions.MaxPerUser, err = integer(v, 1, 100_000)
+		return err
+	}},
 	{"CORS_ORIGINS", "origins that browsers may call from, comma-separated", "none", func(s *settings, v string) error {
 		s.server.HTTP.CORSOrigins = list(v)
 		return nil

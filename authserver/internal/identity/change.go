@@ -20,6 +20,7 @@ type records interface {
 	AddCredential(userID string, credential store.Credential, at time.Time) error
 	PutCredential(credential store.Credential, at time.Time) error
 	AddSession(session store.Session, refresh store.Digest) error
+	OldestSessions(userID string, limit int) ([]store.Session, error)
 }
 
 // change is the transaction of a use case.

@@ -54,6 +54,9 @@ type Config struct {
 	// RefreshGrace is how long a spent refresh token yields its successor.
 	// Negative means that it never does.
 	RefreshGrace time.Duration
+	// MaxSessions is how many live sessions a user may have. Zero or less means
+	// any number.
+	MaxSessions int
 	// PasswordMinLength is the least number of characters of a password that
 	// is set.
 	PasswordMinLength int

@@ -29,6 +29,9 @@ func (s *Service) Login(ctx context.Context, o Origin, email, password string, d
 		if err := c.add(n); err != nil {
 			return err
 		}
+		if err := s.limitSessions(c, n.session); err != nil {
+			return err
+		}
 		return c.record(event{kind: store.EventLogin, user: user.ID})
 	})
 	if err != nil {

@@ -106,6 +106,7 @@ const (
 	EventRefreshReuse    = "refresh_token_reuse"
 	EventSessionRevoked  = "session_revoked"
 	EventSessionsRevoked = "sessions_revoked"
+	EventSessionLimit    = "session_limit" // the user has too many sessions
 	EventPasswordChanged = "password_changed"
 	EventUserCreated     = "user_created" // by an operator
 	EventUserDeleted     = "account_deleted"

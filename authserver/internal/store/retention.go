@@ -19,3 +19,15 @@ type Retention interface {
 	// sessions, also where there is an error.
 	DropSessions(ctx context.Context, ids []string, limit int) (dropped int, err error)
 }
+
+// Endings marks the rows of sessions that ended together with all others of
+// their user. It changes nothing of what Session and Rotate say, and several
+// servers may run it at once.
+type Endings interface {
+	// EndedUsers lists users, at most limit, that have sessions to be marked.
+	EndedUsers(ctx context.Context, limit int) ([]string, error)
+
+	// MarkEnded marks sessions of a user, at most limit, in one transaction.
+	// Fewer mean that none is left, or that another transaction holds the rest.
+	MarkEnded(ctx context.Context, userID string, limit int) (marked int, err error)
+}

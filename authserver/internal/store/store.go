@@ -114,6 +114,7 @@ type Store interface {
 	Keys
 	Events
 	Retention
+	Endings
 	Statistics
 	ServiceKeys
 	Transactions

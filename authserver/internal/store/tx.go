@@ -36,9 +36,15 @@ type Tx interface {
 
 	// AddSession stores a session and the digest of its first refresh token.
 	AddSession(session Session, refresh Digest) error
-	// EndSessions marks sessions as ended, except those that had ended before.
-	// For each it stores a revocation, which the servers that cache verdicts
-	// read.
+	// OldestSessions lists sessions of a user that are not marked as ended,
+	// expired or not, in the order of their age, at most limit.
+	OldestSessions(userID string, limit int) ([]Session, error)
+	// EndSessions ends sessions, except those that had ended before. For each
+	// that it returns it stores a revocation, which the servers that cache
+	// verdicts read. Where all sessions of a user end, the work does not grow
+	// with the number of their rows but for the revocations: Session and Rotate
+	// see at once that they ended, and the rows are marked later, by
+	// Endings.MarkEnded.
 	EndSessions(which Ending) ([]EndedSession, error)
 
 	// AddEvent stores a row of the security log.
@@ -63,15 +69,19 @@ type Ending struct {
 	SessionID string
 	// Refresh names the session of a refresh token, which may be spent.
 	Refresh Digest
-	// UserID names all sessions of a user.
+	// UserID names all sessions of a user that were opened before.
 	UserID string
-	// Except is a session of UserID that does not end. Empty means that there
-	// is none.
+	// Except is a session that does not end, where UserID alone is set. Empty
+	// means that there is none.
 	Except string
-	// ExpiresAfter leaves out the sessions of UserID that expire at or before
-	// this instant, because they are over. Zero means that none is left out.
+	// ExpiresAfter says, where UserID alone is set, that sessions that expire at
+	// or before this instant are over and end without being returned. Zero means
+	// that all are returned.
 	ExpiresAfter time.Time
 }
+
+// All reports whether all sessions of a user are named.
+func (e Ending) All() bool { return e.UserID != "" && e.SessionID == "" && e.Refresh == Digest{} }
 
 // EndedSession is a session that EndSessions has ended.
 type EndedSession struct{ ID, UserID string }

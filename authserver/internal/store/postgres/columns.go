@@ -3,6 +3,7 @@ package postgres
 import (
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
@@ -74,7 +75,12 @@ func (r *userRow) get() store.User {
 	return u
 }
 
-const sessionColumns = `s.id, s.user_id, s.created_at, s.last_activity_at, s.expires_at, s.revoked_at,
+// revokedAt is when a session s of a user u ended before its time. What ended
+// all sessions of the user may not have come to the row of each yet.
+const revokedAt = `coalesce(s.revoked_at, CASE WHEN s.epoch < u.session_epoch THEN u.sessions_ended_at END)`
+
+// sessionColumns are those of a session s of a user u.
+const sessionColumns = `s.id, s.user_id, s.created_at, s.last_activity_at, s.expires_at, ` + revokedAt + `,
 	s.remember_me, s.ip_address, s.user_agent, s.device_id, s.device_name`
 
 // sessionRow is where Scan puts sessionColumns. The existing service's rows
@@ -99,4 +105,11 @@ func (r *sessionRow) get() store.Session {
 	s.IPAddress, s.UserAgent = value(r.ip), value(r.agent)
 	s.DeviceID, s.DeviceName = value(r.deviceID), value(r.deviceName)
 	return s
+}
+
+// sessionOf reads sessionColumns.
+func sessionOf(row pgx.CollectableRow) (store.Session, error) {
+	var session sessionRow
+	err := row.Scan(session.into()...)
+	return session.get(), err
 }

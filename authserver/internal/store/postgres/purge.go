@@ -28,8 +28,8 @@ const (
 // SessionEnds implements store.Retention.
 func (s *Store) SessionEnds(ctx context.Context, after string, limit int) (ends []store.SessionEnd, err error) {
 	err = call(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, `SELECT id, expires_at, CASE WHEN refresh_token IS NOT NULL THEN refresh_token_expires_at END, revoked_at
-			FROM auth.sessions WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+		rows, err := s.pool.Query(ctx, `SELECT s.id, s.expires_at, CASE WHEN s.refresh_token IS NOT NULL THEN s.refresh_token_expires_at END, `+revokedAt+`
+			FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id WHERE s.id > $1 ORDER BY s.id LIMIT $2`, after, limit)
 		if err != nil {
 			return err
 		}

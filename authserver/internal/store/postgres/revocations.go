@@ -15,7 +15,8 @@ import (
 // and never in a circle.
 func ending(where string) string {
 	return `found AS (
-		SELECT id FROM auth.sessions WHERE revoked_at IS NULL AND ` + where + ` ORDER BY id FOR UPDATE
+		SELECT id FROM auth.sessions s WHERE revoked_at IS NULL AND ` + where + `
+			AND epoch = (SELECT session_epoch FROM auth.users u WHERE u.id = s.user_id) ORDER BY id FOR UPDATE
 	), ended AS (
 		UPDATE auth.sessions s SET revoked_at = @event_at::timestamptz, updated_at = @event_at::timestamptz
 		FROM found WHERE s.id = found.id AND s.revoked_at IS NULL RETURNING s.id, s.user_id

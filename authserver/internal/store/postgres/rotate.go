@@ -134,7 +134,7 @@ const renewal = `WITH asked AS (
 			AS a (session_id, spent, successor, sealed, now, expires)
 	), live AS (
 		SELECT s.id FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id
-		WHERE s.id = ANY($1) AND s.revoked_at IS NULL AND u.deleted_at IS NULL AND u.disabled_at IS NULL
+		WHERE s.id = ANY($1) AND s.revoked_at IS NULL AND s.epoch = u.session_epoch AND u.deleted_at IS NULL AND u.disabled_at IS NULL
 		ORDER BY s.id FOR UPDATE OF s
 	), spent AS (
 		UPDATE auth.refresh_tokens t SET spent_at = a.now, successor_hash = a.successor, sealed_successor = a.sealed

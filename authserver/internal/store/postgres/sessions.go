@@ -30,20 +30,16 @@ func (s *Store) Session(ctx context.Context, id string) (store.Session, store.Us
 	return session.get(), user.get(), nil
 }
 
-// LiveSessions implements store.UserSessions.
+// LiveSessions implements store.Sessions.
 func (s *Store) LiveSessions(ctx context.Context, userID string, now time.Time, limit int) (sessions []store.Session, err error) {
 	err = call(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, `SELECT `+sessionColumns+` FROM auth.sessions s
-			WHERE s.user_id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2
+		rows, err := s.pool.Query(ctx, `SELECT `+sessionColumns+` FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id
+			WHERE s.user_id = $1 AND s.revoked_at IS NULL AND s.epoch = u.session_epoch AND s.expires_at > $2
 			ORDER BY s.last_activity_at DESC NULLS LAST, s.id DESC LIMIT $3`, userID, at(now), limit)
 		if err != nil {
 			return err
 		}
-		sessions, err = pgx.AppendRows(sessions[:0], rows, func(row pgx.CollectableRow) (store.Session, error) {
-			var session sessionRow
-			err := row.Scan(session.into()...)
-			return session.get(), err
-		})
+		sessions, err = pgx.AppendRows(sessions[:0], rows, sessionOf)
 		return err
 	})
 	return sessions, err

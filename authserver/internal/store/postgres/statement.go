@@ -33,9 +33,14 @@ func named(sql string) statement {
 
 // queue adds the statement to a batch.
 func (s statement) queue(batch *pgx.Batch, args pgx.NamedArgs) *pgx.QueuedQuery {
+	return batch.Queue(s.text, s.values(args)...)
+}
+
+// values are the arguments in the order of the text.
+func (s statement) values(args pgx.NamedArgs) []any {
 	list := make([]any, len(s.names))
 	for n, name := range s.names {
 		list[n] = args[name]
 	}
-	return batch.Queue(s.text, list...)
+	return list
 }

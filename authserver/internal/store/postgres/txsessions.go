@@ -14,9 +14,10 @@ var (
 	// docs/decisions/0010-postgresql.md.
 	insertSession = named(`WITH opened AS (
 			INSERT INTO auth.sessions (id, user_id, token, expires_at, created_at, updated_at, last_activity_at,
-				revoked_at, remember_me, ip_address, user_agent, device_id, device_name)
-			VALUES (@id::text, @user, 'mana:' || gen_random_uuid(), @expires, @created::timestamptz,
-				@created::timestamptz, @active, @revoked, @remember, @ip, @agent, @device_id, @device_name)
+				revoked_at, remember_me, ip_address, user_agent, device_id, device_name, epoch)
+			VALUES (@id::text, @user::text, 'mana:' || gen_random_uuid(), @expires, @created::timestamptz,
+				@created::timestamptz, @active, @revoked, @remember, @ip, @agent, @device_id, @device_name,
+				coalesce((SELECT session_epoch FROM auth.users WHERE id = @user::text), 0))
 		)
 		INSERT INTO auth.refresh_tokens (hash, session_id, created_at) VALUES (@refresh, @id::text, @created::timestamptz)`)
 	insertEvent = named(`INSERT INTO auth.security_events (` + eventColumns + `) VALUES (` + eventValues + `, @event_user::text)`)
@@ -31,8 +32,25 @@ func (t *tx) AddSession(s store.Session, refresh store.Digest) error {
 	})
 }
 
+// OldestSessions implements store.Tx.
+func (t *tx) OldestSessions(userID string, limit int) (sessions []store.Session, err error) {
+	t.queued.Queue(`SELECT `+sessionColumns+` FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id
+		WHERE s.user_id = $1 AND s.revoked_at IS NULL ORDER BY s.created_at, s.id LIMIT $2`, userID, limit).
+		Query(func(rows pgx.Rows) (err error) {
+			sessions, err = pgx.AppendRows(sessions[:0], rows, sessionOf)
+			return err
+		})
+	if err := t.send(); err != nil {
+		return nil, err
+	}
+	return sessions, nil
+}
+
 // EndSessions implements store.Tx.
 func (t *tx) EndSessions(which store.Ending) (ended []store.EndedSession, err error) {
+	if which.All() {
+		return t.endAll(which)
+	}
 	where, args, err := endingWhere(which)
 	if err != nil {
 		t.failed = err
@@ -64,8 +82,6 @@ func endingWhere(e store.Ending) (where string, args pgx.NamedArgs, err error) {
 	if where == "" {
 		return "", nil, errors.New("postgres: an ending names no session")
 	}
-	add(e.Except != "", `id <> @keep`, "keep", e.Except)
-	add(!e.ExpiresAfter.IsZero(), `expires_at > @after`, "after", at(e.ExpiresAfter))
 	return where[len(` AND `):], args, nil
 }
 

@@ -41,7 +41,12 @@ func (r *userRow) get() store.User {
 	return u
 }
 
-const sessionColumns = `s.id, s.user_id, s.created_at, s.last_activity_at, s.expires_at, s.revoked_at,
+// revokedAt is when a session s of a user u ended before its time. What ended
+// all sessions of the user may not have come to the row of each yet.
+const revokedAt = `coalesce(s.revoked_at, CASE WHEN s.epoch < u.session_epoch THEN u.sessions_ended_at END)`
+
+// sessionColumns are those of a session s of a user u.
+const sessionColumns = `s.id, s.user_id, s.created_at, s.last_activity_at, s.expires_at, ` + revokedAt + `,
 	s.remember_me, s.ip_address, s.user_agent, s.device_id, s.device_name`
 
 // sessionRow is where Scan puts sessionColumns.

@@ -18,7 +18,8 @@ type dying struct {
 
 // SessionEnds implements store.Retention.
 func (s *Store) SessionEnds(ctx context.Context, after string, limit int) ([]store.SessionEnd, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, expires_at, revoked_at FROM sessions WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
+	rows, err := s.read.QueryContext(ctx, `SELECT s.id, s.expires_at, `+revokedAt+`
+		FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id > ? ORDER BY s.id LIMIT ?`, after, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -27,10 +27,10 @@ func (s *Store) Session(ctx context.Context, id string) (store.Session, store.Us
 	return session.get(), user.get(), nil
 }
 
-// LiveSessions implements store.UserSessions.
+// LiveSessions implements store.Sessions.
 func (s *Store) LiveSessions(ctx context.Context, userID string, now time.Time, limit int) ([]store.Session, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+sessionColumns+` FROM sessions s
-		WHERE s.user_id = ? AND s.revoked_at IS NULL AND s.expires_at > ?
+	rows, err := s.read.QueryContext(ctx, `SELECT `+sessionColumns+` FROM sessions s JOIN users u ON u.id = s.user_id
+		WHERE s.user_id = ? AND s.revoked_at IS NULL AND s.epoch = u.session_epoch AND s.expires_at > ?
 		ORDER BY s.last_activity_at DESC, s.rowid DESC LIMIT ?`, userID, millis(now), limit)
 	if err != nil {
 		return nil, err
