@@ -10,10 +10,12 @@ import (
 	"net/netip"
 	"runtime"
 	"time"
+	"unicode/utf8"
 
 	"github.com/manacore/manacore-go/authserver/internal/clock"
 	"github.com/manacore/manacore-go/authserver/internal/form"
 	"github.com/manacore/manacore-go/authserver/internal/keys"
+	"github.com/manacore/manacore-go/authserver/internal/servicekey"
 )
 
 // Config says how a server is to run. The zero value is a working one: an
@@ -162,10 +164,13 @@ type Credits struct {
 	// DailyCap is how many free credits an account may reach by daily ones.
 	// Zero: SignupBonus and 30 days of DailyFree.
 	DailyCap int64
-	// ServiceKey is a key that opens the credit routes for every app and
-	// operation, in addition to the keys that an Admin makes for single apps.
-	// Empty means that there is no such key.
+	// ServiceKey is a key that opens the credit routes for every app, in addition
+	// to the keys that an Admin makes for single apps. It has at least 32
+	// characters. Empty means that there is no such key.
 	ServiceKey string
+	// ServiceKeyOperations is what ServiceKey allows, of ServiceOperations.
+	// Empty means all but grant, which makes credits out of nothing.
+	ServiceKeyOperations []string
 }
 
 // Clock tells the time. AfterFunc calls f on its own goroutine or from
@@ -274,6 +279,14 @@ func (c Config) check() error {
 	for _, n := range []int64{c.Credits.SignupBonus, c.Credits.DailyFree, c.Credits.DailyCap} {
 		require(n >= 0 && n <= 31*maxGift, "Credits: %d is not within 0 and %d", n, int64(maxGift))
 	}
+	if n := utf8.RuneCountInString(c.Credits.ServiceKey); n > 0 {
+		require(n >= servicekey.MinSingle, "Credits.ServiceKey (MANA_CORE_SERVICE_KEY) has %d characters, fewer than %d: whoever guesses it spends everybody's credits; make one with: openssl rand -base64 32", n, servicekey.MinSingle)
+	}
+	if err := servicekey.CheckOperations(c.Credits.ServiceKeyOperations); err != nil {
+		errs = append(errs, fmt.Errorf("authserver: Credits.ServiceKeyOperations (MANA_CORE_SERVICE_KEY_OPERATIONS): %w", err))
+	}
+	require(len(c.Credits.ServiceKeyOperations) == 0 || c.Credits.ServiceKey != "",
+		"Credits.ServiceKeyOperations (MANA_CORE_SERVICE_KEY_OPERATIONS) is set and Credits.ServiceKey (MANA_CORE_SERVICE_KEY) is not")
 	for _, proxies := range c.HTTP.TrustedProxies {
 		require(proxies.IsValid() && !proxies.Addr().Is4In6(), "HTTP.TrustedProxies: %v never fits: write an IPv4 network as such", proxies)
 	}

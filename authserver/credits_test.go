@@ -13,10 +13,12 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-const testServiceKey = "service-key-of-the-tests"
+const testServiceKey = "service-key-of-the-tests-which-is-long"
 
 // withServiceKey opens the credit routes to every app.
-func withServiceKey(c *Config) { c.Credits.ServiceKey = testServiceKey }
+func withServiceKey(c *Config) {
+	c.Credits.ServiceKey, c.Credits.ServiceKeyOperations = testServiceKey, ServiceOperations()
+}
 
 // service sends body to a credit route as the app chat.
 func (h *harness) service(operation string, body any, headers ...string) answer {
@@ -314,8 +316,8 @@ func TestCreditsCredentials(t *testing.T) {
 		"both":                   {wire.CreditsPath + "/use", join(key, app, as(token)), wire.InvalidRequest, "Send either an access token or a service key"},
 		"both, inside":           {wire.InternalCreditsPath + "/use", join(key, app, as(token)), wire.InvalidRequest, "Send either an access token or a service key"},
 		"a wrong key":            {wire.CreditsPath + "/use", join(wrong, app), wire.Unauthorized, "Invalid service key"},
-		"no app":                 {wire.InternalCreditsPath + "/use", key, wire.InvalidRequest, "One X-Service-Key and one X-App-Id header are required"},
-		"two keys":               {wire.InternalCreditsPath + "/use", join(key, key, app), wire.InvalidRequest, "One X-Service-Key and one X-App-Id header are required"},
+		"two apps":               {wire.InternalCreditsPath + "/use", join(key, app, app), wire.InvalidRequest, "One X-Service-Key and at most one X-App-Id header are allowed"},
+		"two keys":               {wire.InternalCreditsPath + "/use", join(key, key, app), wire.InvalidRequest, "One X-Service-Key and at most one X-App-Id header are allowed"},
 		"another app's":          {wire.InternalCreditsPath + "/use", join(key, []string{wire.AppIDHeader, "picture"}), wire.Forbidden, "The service key is not one of app chat"},
 		"user id of a user":      {wire.CreditsPath + "/use", as(token), wire.ValidationFailed, ""},
 		"another route":          {wire.CreditsPath + "/grant", as(token), wire.Unauthorized, "No service key provided"},

@@ -91,7 +91,7 @@ func TestCheck(t *testing.T) {
 				(user_id, paid, free, held_paid, held_free, earned, given, spent, entries, last_day, created_at, updated_at)
 				VALUES ('ann', 10, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0)`)
 		}, want: "configuration database schema keys", failed: "credits", says: "ann"},
-		{name: "another key", change: func(_ *testing.T, c *Config) { c.Keys.EncryptionKey = make([]byte, 32) },
+		{name: "another key", change: func(_ *testing.T, c *Config) { c.Keys.EncryptionKey = digest("another") },
 			want: "configuration database schema", failed: "keys", says: "does not open"},
 		{name: "PostgreSQL is down", none: true, change: func(_ *testing.T, c *Config) {
 			c.Database.URL, c.Keys.EncryptionKey = "postgres://user:secret@127.0.0.1:1/mana?sslmode=disable", testKEK

@@ -1,7 +1,7 @@
 package authserver
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"net/http"
 	"testing"
 	"time"
@@ -14,7 +14,13 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-var testKEK = bytes.Repeat([]byte{7}, 32)
+var testKEK = digest("a key-encryption key")
+
+// digest are 32 bytes that look random.
+func digest(text string) []byte {
+	sum := sha256.Sum256([]byte(text))
+	return sum[:]
+}
 
 // on lets a harness's server use the PostgreSQL database at url.
 func on(url string) func(*Config) {

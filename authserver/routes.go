@@ -57,7 +57,10 @@ func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
 	})
 	credits := creditsapi.New(creditsapi.Config{
 		Out: p.out, Ledger: p.books, DailyFree: cfg.Credits.DailyFree, Users: auth.Users(),
-		Keys: servicekey.NewChecker(servicekey.CheckerConfig{Now: cfg.Clock.Now, Known: knownKeys(cfg.Clock, cfg.Logger, p.db).Get, Single: cfg.Credits.ServiceKey}),
+		Keys: servicekey.NewChecker(servicekey.CheckerConfig{
+			Now: cfg.Clock.Now, Known: knownKeys(cfg.Clock, cfg.Logger, p.db).Get,
+			Single: cfg.Credits.ServiceKey, SingleOperations: cfg.Credits.ServiceKeyOperations,
+		}),
 	})
 	database := pinger(cfg.Clock, cfg.Logger, p.counted, p.db.Ping)
 	health := status.New(status.Config{

@@ -5,7 +5,7 @@ import "net/http"
 const (
 	// ServiceKey is the key that the issuer's credit ledger takes, of any app:
 	// credits.Config.ServiceKey or MANA_SERVICE_KEY.
-	ServiceKey = "authtest-service-key"
+	ServiceKey = "authtest-service-key-for-every-app"
 	// SignupBonus is what every user begins with, in free credits.
 	SignupBonus = 150
 )

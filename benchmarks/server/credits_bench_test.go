@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	creditKey     = "service key of the benchmark"
+	creditKey     = "service key of the benchmark, long"
 	creditPath    = "/api/v1/internal/credits/use"
 	patternPath   = "/pattern"
 	manyAccounts  = 100_000

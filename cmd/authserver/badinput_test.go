@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
 	"net/url"
@@ -16,9 +17,10 @@ import (
 	"github.com/manacore/manacore-go/internal/pgtest"
 )
 
-// kekVariable is a key-encryption key of 32 bytes of that value.
-func kekVariable(value byte) string {
-	return "KEY_ENCRYPTION_KEY=" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat(string(rune(value)), 32)))
+// kekVariable is one of several key-encryption keys that look random.
+func kekVariable(which byte) string {
+	sum := sha256.Sum256([]byte{which})
+	return "KEY_ENCRYPTION_KEY=" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // contents are the files in dir.
@@ -221,4 +223,39 @@ func TestBadPostgreSQL(t *testing.T) {
 	}
 	execute(t, dir, "", []string{"DATABASE_URL=" + keyed, kekVariable(0)}, "backup", "copy").is(exitFailed, "pg_dump --format=custom --file=FILE --host=HOST")
 	execute(t, dir, "", []string{"DATABASE_URL=" + keyed, kekVariable(0)}, "check").is(0, "1, opened with")
+}
+
+// TestV9WeakSecrets: check finds secrets that are easy to guess or to read, and
+// a service key that is too short stops the server too.
+func TestV9WeakSecrets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	execute(t, dir, "", nil, "migrate").is(0)
+	zeros := "KEY_ENCRYPTION_KEY=" + base64.StdEncoding.EncodeToString(make([]byte, 32))
+	pattern := "KEY_ENCRYPTION_KEY=" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("0123456789abcde", 3)[:32]))
+	for _, kek := range []string{zeros, pattern} {
+		r := execute(t, dir, "", []string{kek}, "check").is(exitFailed, "is no random one")
+		if secret := strings.TrimPrefix(kek, "KEY_ENCRYPTION_KEY="); strings.Contains(r.out+r.errs, secret) {
+			t.Error("check shows the key")
+		}
+	}
+	execute(t, dir, "", []string{kekVariable(1)}, "check").is(0)
+
+	const short = "short-key-of-31-characters-long"
+	for _, command := range [][]string{{"check"}, {"serve"}} {
+		r := execute(t, dir, "", []string{"PORT=0", "MANA_CORE_SERVICE_KEY=" + short}, command...).is(exitFailed, "MANA_CORE_SERVICE_KEY")
+		if strings.Contains(r.out+r.errs, short) {
+			t.Errorf("%q shows the key", command)
+		}
+	}
+	execute(t, dir, "", []string{"MANA_CORE_SERVICE_KEY=" + short + "x"}, "check").is(0)
+	execute(t, dir, "", []string{"MANA_CORE_SERVICE_KEY=" + short + "x", "MANA_CORE_SERVICE_KEY_OPERATIONS=use,gran"}, "check").is(exitFailed, "MANA_CORE_SERVICE_KEY_OPERATIONS", "gran")
+
+	p := run(t, dir, "PORT=0").started() // which makes the key file
+	p.kill()
+	execute(t, dir, "", nil, "check").is(0)
+	if err := os.Chmod(filepath.Join(dir, "manacore.db.key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, dir, "", nil, "check").is(exitFailed, "chmod 600")
 }

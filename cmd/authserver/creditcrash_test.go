@@ -31,7 +31,7 @@ var (
 const (
 	creditUsers   = 200
 	creditWorkers = 64
-	creditKey     = "service key of the crash test"
+	creditKey     = "service key of the crash test, long"
 )
 
 // TestCreditCrashes lets services spend, refund, grant, reserve, commit and
@@ -57,7 +57,7 @@ func TestCreditCrashes(t *testing.T) {
 }
 
 func creditCrash(t *testing.T, dir string, d database, addUser string, env ...string) {
-	env = append(env, "PORT=0", "RATE_LIMIT_DISABLED=true", "MANA_CORE_SERVICE_KEY="+creditKey)
+	env = append(env, "PORT=0", "RATE_LIMIT_DISABLED=true", "MANA_CORE_SERVICE_KEY="+creditKey, "MANA_CORE_SERVICE_KEY_OPERATIONS=use,refund,grant,reserve,commit,refund-reservation,balance,init,transactions,usage")
 	db, err := sql.Open(d.driver, d.source)
 	if err != nil {
 		t.Fatal(err)

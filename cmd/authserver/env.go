@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -137,8 +138,12 @@ var variables = []variable{
 		s.server.Credits.DailyFree, err = gift(v)
 		return err
 	}},
-	{"MANA_CORE_SERVICE_KEY", "a key that opens the credit routes for every app; better: one for each app", "none", func(s *settings, v string) error {
+	{"MANA_CORE_SERVICE_KEY", "a key of at least 32 characters that opens the credit routes for every app, also as MANA_SERVICE_KEY or SERVICE_KEY; better: one for each app", "none", func(s *settings, v string) error {
 		s.server.Credits.ServiceKey = v
+		return nil
+	}},
+	{"MANA_CORE_SERVICE_KEY_OPERATIONS", "what MANA_CORE_SERVICE_KEY allows, comma-separated: balance, init, use, refund, reserve, commit, refund-reservation, transactions, usage, grant", "all but grant", func(s *settings, v string) error {
+		s.server.Credits.ServiceKeyOperations = list(v)
 		return nil
 	}},
 	{"METRICS_ADDR", "host:port that serves /metrics to everybody who reaches it, such as 127.0.0.1:9464; off: nowhere; unset: on PORT, to programs on this machine alone, where the server listens to no other machine and TRUSTED_PROXIES is unset", "", func(s *settings, v string) error {
@@ -160,6 +165,9 @@ var variables = []variable{
 // secrets are the variables whose values stay out of errors.
 var secrets = map[string]bool{"DATABASE_URL": true, "KEY_ENCRYPTION_KEY": true, "MANA_CORE_SERVICE_KEY": true}
 
+// newerNames are names that a variable has had since 2026, the newest first.
+var newerNames = map[string][]string{"MANA_CORE_SERVICE_KEY": {"MANA_SERVICE_KEY", "SERVICE_KEY"}}
+
 // fromEnv reads the environment through getenv, by the rules of package env: an
 // empty variable counts as unset, the white space around a value does not count,
 // since a mounted secret ends in a line feed, and quotes around it are an error.
@@ -173,7 +181,7 @@ func fromEnv(getenv func(string) string) (settings, error) {
 		if secrets[v.name] {
 			read = reader.Secret
 		}
-		if value := read(v.name); value != "" {
+		if value := read(append(slices.Clone(newerNames[v.name]), v.name)...); value != "" {
 			if err := v.set(&s, value); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", v.name, err))
 			}

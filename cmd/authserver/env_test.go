@@ -126,7 +126,7 @@ func TestO7White(t *testing.T) {
 		"JWT_ACCESS_TOKEN_EXPIRY": "5m", "JWT_REFRESH_TOKEN_EXPIRY": "14d", "SESSION_RETENTION": "off", "SESSIONS_PER_USER": "off",
 		"METRICS_ADDR": "off", "CORS_ORIGINS": "https://a.example.com,http://localhost:5173", "TRUSTED_PROXIES": "10.0.0.0/8",
 		"RATE_LIMIT_TTL": "30", "RATE_LIMIT_MAX": "50", "RATE_LIMIT_DISABLED": "false",
-		"CREDITS_SIGNUP_BONUS": "1", "CREDITS_DAILY_FREE": "2", "MANA_CORE_SERVICE_KEY": "mana_sk_0123456789abcdef0123456789abcdef",
+		"CREDITS_SIGNUP_BONUS": "1", "CREDITS_DAILY_FREE": "2", "MANA_CORE_SERVICE_KEY": "mana_sk_0123456789abcdef0123456789abcdef", "MANA_CORE_SERVICE_KEY_OPERATIONS": "use,grant",
 		"NODE_ENV": "production",
 	}
 	for _, v := range variables {
@@ -187,6 +187,32 @@ func TestO11Listening(t *testing.T) {
 		}
 		if s.listen != c.listen || s.drain != c.drain || s.metricsOnPort() != c.metrics {
 			t.Errorf("%s: listens on %s, drains for %v, metrics on PORT %v; want %s, %v, %v", name, s.listen, s.drain, s.metricsOnPort(), c.listen, c.drain, c.metrics)
+		}
+	}
+}
+
+// TestNamesOfTheServiceKey: the names of 2026 count, and a conflict is an error
+// that shows no secret.
+func TestNamesOfTheServiceKey(t *testing.T) {
+	t.Parallel()
+	const one, other = "key-of-at-least-thirty-two-letters-1", "key-of-at-least-thirty-two-letters-2"
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want string // empty: an error
+	}{
+		"the older name":         {map[string]string{"MANA_CORE_SERVICE_KEY": one}, one},
+		"the newer name":         {map[string]string{"MANA_SERVICE_KEY": one}, one},
+		"the short name":         {map[string]string{"SERVICE_KEY": one}, one},
+		"all, the same":          {map[string]string{"MANA_SERVICE_KEY": one + "\n", "SERVICE_KEY": one, "MANA_CORE_SERVICE_KEY": one}, one},
+		"two that differ":        {map[string]string{"MANA_SERVICE_KEY": one, "MANA_CORE_SERVICE_KEY": other}, ""},
+		"two others that differ": {map[string]string{"SERVICE_KEY": other, "MANA_CORE_SERVICE_KEY": one}, ""},
+	} {
+		s, err := fromEnv(func(name string) string { return c.env[name] })
+		if (err == nil) != (c.want != "") || err == nil && s.server.Credits.ServiceKey != c.want {
+			t.Errorf("%s: %q, %v", name, s.server.Credits.ServiceKey, err)
+		}
+		if err != nil && (strings.Contains(err.Error(), one) || strings.Contains(err.Error(), other)) {
+			t.Errorf("%s: the error shows a secret", name)
 		}
 	}
 }

@@ -106,7 +106,7 @@ type running struct {
 func start(t *testing.T, path string, clock *authtest.Clock) *running {
 	t.Helper()
 	auth, err := authserver.Open(t.Context(), authserver.Config{
-		Database: authserver.Database{SQLitePath: path}, Credits: authserver.Credits{ServiceKey: authtest.ServiceKey},
+		Database: authserver.Database{SQLitePath: path}, Credits: authserver.Credits{ServiceKey: authtest.ServiceKey, ServiceKeyOperations: authserver.ServiceOperations()},
 		HTTP: authserver.HTTP{RateLimitsDisabled: true}, Clock: clock, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,9 @@ func (p place) post(t *testing.T, route, body string, headers ...string) (int, s
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set(wire.ServiceKeyHeader, authtest.ServiceKey)
-	r.Header.Set(wire.AppIDHeader, "chat")
+	if !slices.Contains(headers, wire.AppIDHeader) {
+		r.Header.Set(wire.AppIDHeader, "chat")
+	}
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
@@ -162,4 +165,52 @@ func (p place) transactions(t *testing.T) int {
 		n++
 	}
 	return n
+}
+
+// TestAppOfTheSingleKey: without X-App-Id the app is that of the body, or
+// unknown.
+func TestAppOfTheSingleKey(t *testing.T) {
+	t.Parallel()
+	for name, open := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := open(t)
+			const header = wire.AppIDHeader
+			for what, c := range map[string]struct {
+				app    string // in the body
+				header string
+				want   string // empty: 403
+			}{
+				"of the header":          {"", "picture", "picture"},
+				"of the body":            {`,"appId":"picture"`, "", "picture"},
+				"of both":                {`,"appId":"picture"`, "picture", "picture"},
+				"of nobody":              {"", "", "unknown"},
+				"empty":                  {`,"appId":""`, "", "unknown"},
+				"empty beside a header":  {`,"appId":""`, "picture", "picture"},
+				"another than the key's": {`,"appId":"chat"`, "picture", ""},
+			} {
+				status, answer := p.post(t, "/use", `{"userId":"`+p.userID+`","amount":1,"description":"d"`+c.app+`}`, header, c.header)
+				if c.want == "" {
+					if status != http.StatusForbidden {
+						t.Errorf("%s: %d %s", what, status, answer)
+					}
+					continue
+				}
+				if status != http.StatusCreated || !strings.Contains(answer, `"appId":"`+c.want+`"`) {
+					t.Errorf("%s: %d %s, want the app %s", what, status, answer, c.want)
+				}
+			}
+			status, used := p.post(t, "/use", `{"userId":"`+p.userID+`","amount":1,"description":"d"}`, header, "")
+			if status != http.StatusCreated {
+				t.Fatalf("use: %d %s", status, used)
+			}
+			refund := `{"userId":"` + p.userID + `","amount":1,"description":"d"`
+			if status, answer := p.post(t, "/refund", refund+`}`, header, ""); status != http.StatusBadRequest || !strings.Contains(answer, "transactionId") {
+				t.Errorf("a refund by nobody of nothing: %d %s", status, answer)
+			}
+			if status, answer := p.post(t, "/refund", refund+`,"transactionId":"`+idOf(t, used)+`"}`, header, ""); status != http.StatusCreated {
+				t.Errorf("a refund of a transaction: %d %s", status, answer)
+			}
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package memledger
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"errors"
 	"io"
@@ -60,7 +61,7 @@ func (l *Ledger) answer(w http.ResponseWriter, r *http.Request) (status int, bod
 	below, _ := route(r.URL.EscapedPath())
 	name, userID, _ := strings.Cut(below, "/")
 	appID := r.Header.Get(wire.AppIDHeader)
-	if appID == "" || l.config.ServiceKey != "" &&
+	if l.config.ServiceKey != "" &&
 		subtle.ConstantTimeCompare([]byte(r.Header.Get(wire.ServiceKeyHeader)), []byte(l.config.ServiceKey)) != 1 {
 		return 0, nil, &refusal{code: wire.Unauthorized, message: "Invalid service key"}
 	}
@@ -80,7 +81,7 @@ func (l *Ledger) answer(w http.ResponseWriter, r *http.Request) (status int, bod
 	case "GET balance":
 		body = l.open(userID).balance().At(r.URL.Path)
 	case "GET transactions":
-		body, err = l.page(w, r, userID, appID)
+		body, err = l.page(w, r, userID, cmp.Or(appID, unknownApp))
 	case "POST use":
 		status = http.StatusCreated
 		body, err = decode(doc, l.use, appID)
@@ -153,11 +154,19 @@ func decode[T any](doc []byte, run func(appID string, request T) (any, error), a
 	if faults := check(any(request)); faults != nil {
 		return nil, &refusal{code: wire.ValidationFailed, message: faults}
 	}
-	if named := appOf(any(request)); named != "" && named != appID {
+	named := appOf(any(request))
+	if named != "" && appID != "" && named != appID {
 		return nil, &refusal{code: wire.Forbidden, message: "The service key is not one of that app"}
+	}
+	appID = cmp.Or(appID, named, unknownApp)
+	if refund, ok := any(request).(wire.CreditRefundRequest); ok && appID == unknownApp && refund.TransactionID == "" {
+		return nil, &refusal{code: wire.ValidationFailed, message: []string{"transactionId is required of a service that names no app"}}
 	}
 	return run(appID, request)
 }
+
+// unknownApp is the app of services that name none.
+const unknownApp = "unknown"
 
 // check says what is wrong with a request.
 func check(request any) (faults []string) {
@@ -173,12 +182,10 @@ func check(request any) (faults []string) {
 		amount(q.Amount)
 		text("userId", q.UserID)
 		text("description", q.Description)
-		text("appId", q.AppID)
 	case wire.CreditRefundRequest:
 		amount(q.Amount)
 		text("userId", q.UserID)
 		text("description", q.Description)
-		text("appId", q.AppID)
 	case wire.CreditReserveRequest:
 		amount(q.Amount)
 		text("userId", q.UserID)

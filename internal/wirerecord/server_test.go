@@ -16,7 +16,7 @@ import (
 	"github.com/manacore/manacore-go/authserver"
 )
 
-const serviceKey = "service-key-of-the-record"
+const serviceKey = "service-key-of-the-record-32-long"
 
 // begin is the instant at which every scene begins.
 var begin = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
@@ -41,7 +41,7 @@ func config(p place, s setup, clock *clock, random io.Reader) authserver.Config 
 			TrustedProxies:     []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 			RateLimitsDisabled: !s.limited,
 		},
-		Credits: authserver.Credits{ServiceKey: serviceKey},
+		Credits: authserver.Credits{ServiceKey: serviceKey, ServiceKeyOperations: authserver.ServiceOperations()},
 		Clock:   clock,
 		Random:  random,
 		Logger:  slog.New(slog.DiscardHandler),

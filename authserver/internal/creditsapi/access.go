@@ -1,6 +1,7 @@
 package creditsapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -56,43 +57,81 @@ func (a *API) userOrService(operation string) web.Access {
 	}
 }
 
-func hasServiceKey(r *http.Request) bool { return r.Header.Get(wire.ServiceKeyHeader) != "" }
+// hasServiceKey reports whether a request is a service's, be its key good or not.
+func hasServiceKey(r *http.Request) bool {
+	return slices.ContainsFunc(r.Header.Values(wire.ServiceKeyHeader), func(key string) bool { return key != "" })
+}
 
 // admitService checks the service key of a request and returns the context in
-// which appFrom finds its app.
+// which serviceFrom finds the service.
 func (a *API) admitService(r *http.Request, operation string) (context.Context, error) {
 	keys, apps := r.Header.Values(wire.ServiceKeyHeader), r.Header.Values(wire.AppIDHeader)
+	_, authorization := wire.Bearer(r.Header.Values("Authorization"))
+	appID := "" // clients in the field send an empty one, or none
+	if len(apps) > 0 {
+		appID = apps[0]
+	}
 	switch {
 	case !hasServiceKey(r):
 		return nil, web.Fail(wire.Unauthorized, "No service key provided")
-	case r.Header.Get("Authorization") != "":
+	case authorization != wire.NoAuthorization:
 		return nil, errTwoCredentials
-	case len(keys) > 1 || len(apps) != 1 || !form.IsAppID(apps[0]):
-		return nil, web.Fail(wire.InvalidRequest, "One "+wire.ServiceKeyHeader+" and one "+wire.AppIDHeader+" header are required")
+	case len(keys) > 1 || len(apps) > 1 || appID != "" && !form.IsAppID(appID):
+		return nil, web.Fail(wire.InvalidRequest, "One "+wire.ServiceKeyHeader+" and at most one "+wire.AppIDHeader+" header are allowed")
 	}
-	err := a.config.Keys.Admit(r.Context(), keys[0], apps[0], operation)
-	switch {
-	case errors.Is(err, servicekey.ErrUnknown):
-		return nil, web.Fail(wire.Unauthorized, "Invalid service key")
-	case errors.Is(err, servicekey.ErrNotAllowed):
-		return nil, web.Fail(wire.Forbidden, "The service key does not allow "+operation)
-	case err != nil:
-		return nil, err
+	appID, err := a.config.Keys.Admit(r.Context(), keys[0], appID, operation)
+	if err != nil {
+		return nil, a.keyRefused(r, err, operation)
 	}
-	return context.WithValue(r.Context(), appKey{}, apps[0]), nil
+	return context.WithValue(r.Context(), serviceKey{}, service{appID}), nil
 }
 
-type appKey struct{}
+// keyRefused turns a refusal of a service key into the answer to it. Every other
+// error is returned.
+func (a *API) keyRefused(r *http.Request, err error, operation string) error {
+	var other *servicekey.OtherAppError
+	switch {
+	case errors.As(err, &other):
+		a.config.Out.Log.WarnContext(r.Context(), "a service key came with the id of another app",
+			"key's app", other.KeysApp, "named app", other.NamedApp, "operation", operation)
+		return web.Fail(wire.Unauthorized, "Invalid service key")
+	case errors.Is(err, servicekey.ErrUnknown):
+		return web.Fail(wire.Unauthorized, "Invalid service key")
+	case errors.Is(err, servicekey.ErrSingleNotAllowed):
+		return web.Fail(wire.Forbidden, "The service key does not allow "+operation+": MANA_CORE_SERVICE_KEY_OPERATIONS says what it allows")
+	case errors.Is(err, servicekey.ErrNotAllowed):
+		return web.Fail(wire.Forbidden, "The service key does not allow "+operation)
+	}
+	return err
+}
 
-// appFrom is the id of the app whose service was admitted. It is empty where no
-// service was.
+// service is a service that was admitted.
+type service struct {
+	appID string // empty: the single key came without the id of an app
+}
+
+// app is the app of a request that names none itself.
+func (s service) app() string { return cmp.Or(s.appID, servicekey.UnknownApp) }
+
+type serviceKey struct{}
+
+// serviceFrom is the service that was admitted. ok is false where none was.
+func serviceFrom(ctx context.Context) (s service, ok bool) {
+	s, ok = ctx.Value(serviceKey{}).(service)
+	return s, ok
+}
+
+// appFrom is the id of the app whose service was admitted.
 func appFrom(ctx context.Context) string {
-	appID, _ := ctx.Value(appKey{}).(string)
-	return appID
+	s, _ := serviceFrom(ctx)
+	return s.app()
 }
 
 // isService reports whether an admitted request is a service's.
-func isService(r *http.Request) bool { return appFrom(r.Context()) != "" }
+func isService(r *http.Request) bool {
+	_, ok := serviceFrom(r.Context())
+	return ok
+}
 
 func union(a, b []wire.Code) []wire.Code {
 	all := slices.Clone(a)

@@ -63,6 +63,8 @@ type initForm struct{ userID string }
 // Fields are the properties of the body.
 func (f *initForm) Fields() []form.Field { return []form.Field{form.UserID("userId", &f.userID)} }
 
+// useForm is the request of a service to use credits. The app follows from its
+// key.
 type useForm struct {
 	userID string
 	spending
@@ -70,7 +72,14 @@ type useForm struct {
 
 // Fields are the properties of the body.
 func (f *useForm) Fields() []form.Field {
-	return append([]form.Field{form.UserID("userId", &f.userID)}, f.spending.Fields()...)
+	return []form.Field{
+		form.UserID("userId", &f.userID),
+		amount(&f.amount),
+		form.OptionalAppID("appId", &f.appID),
+		form.Words("description", &f.description, maxDescription),
+		idempotencyKey(&f.key),
+		form.Object("metadata", &f.metadata, maxMetadata),
+	}
 }
 
 func (f useForm) op() ledger.Op { return f.spending.op(ledger.Use, ledger.FromService, f.userID) }

@@ -37,8 +37,10 @@ func TestFormProblems(t *testing.T) {
 		body   string
 		want   []string
 	}{
-		"own use, empty": {&spending{}, `{}`, []string{positive, whole, app, description}},
-		"use, empty":     {&useForm{}, `{}`, []string{user, positive, whole, app, description}},
+		"own use, empty":  {&spending{}, `{}`, []string{positive, whole, app, description}},
+		"use, empty":      {&useForm{}, `{}`, []string{user, positive, whole, description}},
+		"use, no app":     {&useForm{}, `{"userId":"ann","amount":1,"appId":"","description":"d"}`, nil},
+		"own use, no app": {&spending{}, `{"amount":1,"appId":"","description":"d"}`, []string{"appId must be a valid id"}},
 		"use, all wrong": {&useForm{}, `{"zz":1,"metadata":[],"idempotencyKey":1,"description":"","appId":"a/b","amount":0,"userId":"../x","aa":1}`, []string{
 			"userId must be a valid id", positive, "appId must be a valid id", "description should not be empty",
 			"idempotencyKey must be a string", "metadata must be an object", "property aa should not exist", "property zz should not exist"}},
@@ -49,7 +51,7 @@ func TestFormProblems(t *testing.T) {
 			"metadata must be shorter than or equal to 4096 bytes"}},
 		"use, control characters": {&useForm{}, `{"userId":"ann","amount":1,"appId":"chat","description":"a\u0000","idempotencyKey":"a\n"}`, []string{
 			"description must not contain control characters", "idempotencyKey must not contain control characters"}},
-		"refund": {&refundForm{}, `{"transactionId":"1"}`, []string{user, positive, whole, app, description, "transactionId must be a UUID"}},
+		"refund": {&refundForm{}, `{"transactionId":"1"}`, []string{user, positive, whole, description, "transactionId must be a UUID"}},
 		"init":   {&initForm{}, `{}`, []string{user}},
 		"grant":  {&grantForm{}, `{"description":5}`, []string{user, positive, whole, "reason must be a string", "referenceId must be a string", description}},
 		"grant, empty texts": {&grantForm{}, `{"userId":"ann","amount":1,"reason":"","referenceId":"","description":""}`, []string{

@@ -156,7 +156,7 @@ func open(t *testing.T) *harness {
 			return identity.WithCaller(r.Context(), identity.Caller{User: store.User{ID: token}}), nil
 		}},
 		Keys: servicekey.NewChecker(servicekey.CheckerConfig{
-			Now: h.clock.Now, Single: "single",
+			Now: h.clock.Now, Single: "single", SingleOperations: servicekey.Operations(),
 			Known: func(context.Context) ([]store.ServiceKey, error) { return keys, h.keysErr },
 		}),
 	})

@@ -4,6 +4,7 @@ package creditsapi
 
 import (
 	"net/http"
+	"sync"
 
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
 	"github.com/manacore/manacore-go/authserver/internal/servicekey"
@@ -31,10 +32,13 @@ type Config struct {
 }
 
 // API has the routes of the credit ledger.
-type API struct{ config Config }
+type API struct {
+	config      Config
+	unknownOnce sync.Once // the warning of a service that names no app
+}
 
 // New makes the routes.
-func New(config Config) *API { return &API{config} }
+func New(config Config) *API { return &API{config: config} }
 
 // Routes are all routes of the ledger.
 func (a *API) Routes() []web.Route {

@@ -67,8 +67,8 @@ func TestRoutes(t *testing.T) {
 			"GET "+prefix+"/transactions/{userId} | service | limit cursor offset",
 			"GET "+prefix+"/usage/{userId} | service | from to",
 			"POST "+prefix+"/init | service | userId",
-			"POST "+prefix+"/use | "+who+" | "+userID+" amount appId description idempotencyKey? metadata?",
-			"POST "+prefix+"/refund | service | userId amount appId description idempotencyKey? metadata? transactionId?",
+			"POST "+prefix+"/use | "+who+" | "+userID+" amount appId? description idempotencyKey? metadata?",
+			"POST "+prefix+"/refund | service | userId amount appId? description idempotencyKey? metadata? transactionId?",
 			"POST "+prefix+"/grant | service | userId amount reason referenceId description?",
 			"POST "+prefix+"/reserve | service | userId amount reason idempotencyKey? expiresIn?",
 			"POST "+prefix+"/commit | service | reservationId description? amount?",
@@ -88,7 +88,7 @@ func TestAccess(t *testing.T) {
 	const user, inner = wire.CreditsPath, wire.InternalCreditsPath
 	join := slices.Concat[[]string]
 	two := "Send either an access token or a service key"
-	one := "One X-Service-Key and one X-App-Id header are required"
+	one := "One X-Service-Key and at most one X-App-Id header are allowed"
 	for name, test := range map[string]struct {
 		method, path, body string
 		headers            []string
@@ -111,7 +111,9 @@ func TestAccess(t *testing.T) {
 		"both, of a user":             {"GET", user + "/balance", "", join(asChat, asAnn), 400, wire.InvalidRequest, two, true},
 		"both, usage":                 {"GET", user + "/usage", "", join(asChat, asAnn), 400, wire.InvalidRequest, two, true},
 		"a wrong key":                 {"POST", user + "/use", use, []string{wire.ServiceKeyHeader, "x", wire.AppIDHeader, "chat"}, 401, wire.Unauthorized, "Invalid service key", true},
-		"no app":                      {"POST", user + "/use", use, asChat[:2], 400, wire.InvalidRequest, one, true},
+		"no app":                      {"POST", user + "/use", use, asChat[:2], 201, "", nil, false},
+		"an empty app":                {"POST", user + "/use", use, []string{wire.ServiceKeyHeader, "single", wire.AppIDHeader, ""}, 201, "", nil, false},
+		"an empty key before one":     {"POST", user + "/use", use, []string{wire.ServiceKeyHeader, "", wire.ServiceKeyHeader, "single", wire.AppIDHeader, "chat"}, 400, wire.InvalidRequest, one, true},
 		"a bad app":                   {"POST", user + "/use", use, []string{wire.ServiceKeyHeader, "single", wire.AppIDHeader, "a/b"}, 400, wire.InvalidRequest, one, true},
 		"two apps":                    {"POST", user + "/use", use, join(asChat, asChat[2:]), 400, wire.InvalidRequest, one, true},
 		"two keys":                    {"POST", user + "/use", use, join(asChat[:2], asChat), 400, wire.InvalidRequest, one, true},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/manacore/manacore-go/authserver/internal/form"
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
+	"github.com/manacore/manacore-go/authserver/internal/servicekey"
 	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -108,11 +109,23 @@ func (a *API) release(w http.ResponseWriter, r *http.Request, f releaseForm) err
 }
 
 // do runs an operation of the service that was admitted. An app that the body
-// names has to be the one of the key.
+// names has to be the one of the key; with the single key it may be any, and
+// where nobody names one it is unknown.
 func (a *API) do(r *http.Request, op ledger.Op) (ledger.Result, error) {
-	appID := appFrom(r.Context())
-	if op.AppID = cmp.Or(op.AppID, appID); op.AppID != appID {
+	caller, _ := serviceFrom(r.Context())
+	if caller.appID != "" && op.AppID != "" && op.AppID != caller.appID {
 		return ledger.Result{}, web.Fail(wire.Forbidden, "The service key is not one of app "+op.AppID)
+	}
+	op.AppID = cmp.Or(caller.appID, op.AppID, servicekey.UnknownApp)
+	if op.AppID == servicekey.UnknownApp {
+		a.unknownOnce.Do(func() {
+			a.config.Out.Log.WarnContext(r.Context(), "a service named no app: its credits are booked to the app unknown, which all such services share",
+				"kind", string(op.Kind))
+		})
+		if op.Kind == ledger.GiveBack && op.TransactionID == "" {
+			// Without an app there is nothing by which its own uses are known.
+			return ledger.Result{}, invalid("transactionId is required of a service that names no app")
+		}
 	}
 	return a.book(r, op)
 }

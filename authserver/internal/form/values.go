@@ -41,6 +41,13 @@ func UserID(name string, into *string) Field { return id(name, into, IsUserID, M
 // AppID is the required id of an app.
 func AppID(name string, into *string) Field { return id(name, into, IsAppID, MaxAppID) }
 
+// OptionalAppID is AppID where the property may be absent, null or empty.
+func OptionalAppID(name string, into *string) Field {
+	f := Optional(id(name, into, func(s string) bool { return s == "" || IsAppID(s) }, MaxAppID))
+	f.Schema.Min = 0
+	return f
+}
+
 func id(name string, into *string, is func(string) bool, longest int64) Field {
 	schema := Schema{Type: "string", Min: 1, Max: longest}
 	return Field{Name: name, Required: true, Schema: schema, take: func(name string, raw jsontext.Value) []string {

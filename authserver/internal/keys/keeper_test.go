@@ -163,7 +163,7 @@ func TestOperatorCheck(t *testing.T) {
 	}
 	check(c, 1, c.KEK.File, "")
 	wrong := c
-	wrong.KEK.Key = bytes.Repeat([]byte{1}, KEKBytes)
+	wrong.KEK.Key = []byte("0123456789abcdefghijklmnopqrstuv")
 	check(wrong, 0, "", "(the key-encryption key is from the configuration)")
 	if err := os.Remove(c.KEK.File); err != nil {
 		t.Fatal(err)

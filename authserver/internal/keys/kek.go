@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 
 	"github.com/manacore/manacore-go/authserver/internal/durable"
 )
@@ -61,6 +62,41 @@ type KEKSource struct {
 	Key []byte
 	// File is the path of the key file. It is not read where Key is set.
 	File string
+}
+
+// leastBytes is the least number of different bytes of a key that was made at
+// random. Of 32 random bytes about 30 differ; fewer than 16 come once in 10^17
+// keys.
+const leastBytes = 16
+
+// Check returns what is wrong with how the key-encryption key is made or kept,
+// or nil where nothing is or there is none yet.
+func (s KEKSource) Check() error {
+	kek, from, err := s.find()
+	if errors.Is(err, ErrNoKeyFile) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	different := make(map[byte]bool)
+	for _, b := range kek {
+		different[b] = true
+	}
+	if len(different) < leastBytes {
+		return fmt.Errorf("the key-encryption key from %s has only %d different bytes, so it is no random one: make one with: openssl rand -base64 32", from, len(different))
+	}
+	if len(s.Key) > 0 {
+		return nil
+	}
+	info, err := os.Stat(s.File)
+	if err != nil {
+		return fmt.Errorf("key file: %w", err)
+	}
+	if open := info.Mode().Perm() & 0o077; open != 0 && runtime.GOOS != "windows" {
+		return fmt.Errorf("the key file %s may be read by others than its owner (mode %04o): chmod 600 %s", s.File, info.Mode().Perm(), s.File)
+	}
+	return nil
 }
 
 // find finds the key-encryption key and says where it is from. The error is

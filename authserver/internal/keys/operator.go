@@ -54,11 +54,14 @@ func (o Operator) Retire(ctx context.Context, kid string) error {
 	})
 }
 
-// Check opens all keys, and says how many there are and where the
-// key-encryption key is from. from is empty where there is no key to open.
+// Check looks at the key-encryption key, opens all keys, and says how many there
+// are and where the key-encryption key is from. from is empty where there is no key to open.
 func (o Operator) Check(ctx context.Context) (count int, from string, err error) {
 	rows, err := o.config.Store.SigningKeys(ctx)
-	if err != nil || len(rows) == 0 {
+	if err != nil {
+		return 0, "", err
+	}
+	if err := o.config.KEK.Check(); err != nil || len(rows) == 0 {
 		return 0, "", err
 	}
 	kek, from, err := o.config.KEK.find()

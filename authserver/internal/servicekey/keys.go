@@ -66,12 +66,8 @@ func (k Keys) Create(ctx context.Context, n New) (key Key, text string, err erro
 		return Key{}, "", fmt.Errorf("service key: %w", err)
 	}
 	text = Prefix + random
-	operations := n.Operations
-	if len(operations) == 0 {
-		operations = usual
-	}
 	row := store.ServiceKey{
-		ID: id, AppID: n.AppID, Hash: sha256.Sum256([]byte(text)), Operations: slices.Clone(operations),
+		ID: id, AppID: n.AppID, Hash: sha256.Sum256([]byte(text)), Operations: slices.Clone(orUsual(n.Operations)),
 		CreatedAt: time.UnixMilli(k.Now().UnixMilli()).UTC(), // databases keep milliseconds
 	}
 	if n.Lifetime > 0 {
@@ -91,12 +87,10 @@ func (n New) check() error {
 	if n.Lifetime < 0 {
 		return fmt.Errorf("lifetime %v is below zero", n.Lifetime)
 	}
-	for _, operation := range n.Operations {
-		if !slices.Contains(Operations(), operation) {
-			return fmt.Errorf("unknown operation %q; there are %v", operation, Operations())
-		}
+	if n.AppID == UnknownApp {
+		return fmt.Errorf("%q is no app: it stands for services that name none", n.AppID)
 	}
-	return nil
+	return CheckOperations(n.Operations)
 }
 
 // List lists all keys by app and age, the revoked and the expired among them.

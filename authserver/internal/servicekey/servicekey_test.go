@@ -70,6 +70,7 @@ func TestAdmit(t *testing.T) {
 		key, app, operation string
 		after               time.Duration
 		want                error
+		as                  string // the app that is admitted, where it is not app
 	}{
 		"good":                        {key: chat, app: "chat", operation: Use},
 		"usage is a usual operation":  {key: chat, app: "chat", operation: Usage},
@@ -82,23 +83,43 @@ func TestAdmit(t *testing.T) {
 		"revoked":                     {key: revoked, app: "chat", operation: Use, want: ErrUnknown},
 		"of another app":              {key: picture, app: "chat", operation: Use, want: ErrUnknown},
 		"for another app":             {key: chat, app: "picture", operation: Use, want: ErrUnknown},
-		"for no app":                  {key: chat, operation: Use, want: ErrUnknown},
+		"for no app":                  {key: chat, operation: Use, as: "chat"},
 		"longer":                      {key: chat + "x", app: "chat", operation: Use, want: ErrUnknown},
 		"without its prefix":          {key: strings.TrimPrefix(chat, Prefix), app: "chat", operation: Use, want: ErrUnknown},
 		"empty":                       {app: "chat", operation: Use, want: ErrUnknown},
-		"the single key":              {key: "single", app: "any", operation: Grant},
+		"the single key":              {key: "single", app: "any", operation: Use},
+		"the single key, no app":      {key: "single", operation: Use},
+		"V9 the single key grants":    {key: "single", app: "any", operation: Grant, want: ErrSingleNotAllowed},
 		"almost the single key":       {key: "singl", app: "any", operation: Use, want: ErrUnknown},
 		"the digest of a key":         {key: string(hash(chat)), app: "chat", operation: Use, want: ErrUnknown},
 		"the digest of the single":    {key: string(hash("single")), app: "chat", operation: Use, want: ErrUnknown},
 		"expired and not allowed too": {key: brief, app: "chat", operation: Init, after: time.Hour, want: ErrUnknown},
 	} {
 		now = begin.Add(test.after)
-		if err := checker.Admit(t.Context(), test.key, test.app, test.operation); !errors.Is(err, test.want) {
-			t.Errorf("%s: %v, want %v", name, err, test.want)
+		as := test.app
+		if test.as != "" {
+			as = test.as
+		}
+		if test.want != nil {
+			as = ""
+		}
+		if app, err := checker.Admit(t.Context(), test.key, test.app, test.operation); !errors.Is(err, test.want) || app != as {
+			t.Errorf("%s: app %q, %v; want %q, %v", name, app, err, as, test.want)
 		}
 	}
+	granting := NewChecker(CheckerConfig{Now: checker.now, Known: table.ServiceKeys, Single: "single", SingleOperations: []string{Grant}})
+	if _, err := granting.Admit(t.Context(), "single", "any", Grant); err != nil {
+		t.Errorf("grant is named: %v", err)
+	}
+	if _, err := granting.Admit(t.Context(), "single", "any", Use); !errors.Is(err, ErrSingleNotAllowed) {
+		t.Errorf("use is not named: %v", err)
+	}
+	var other *OtherAppError
+	if _, err := checker.Admit(t.Context(), picture, "chat", Use); !errors.As(err, &other) || *other != (OtherAppError{KeysApp: "picture", NamedApp: "chat"}) {
+		t.Errorf("a key of another app: %v", err)
+	}
 	none := NewChecker(CheckerConfig{Now: func() time.Time { return begin }, Known: table.ServiceKeys})
-	if err := none.Admit(t.Context(), "", "chat", Use); !errors.Is(err, ErrUnknown) {
+	if _, err := none.Admit(t.Context(), "", "chat", Use); !errors.Is(err, ErrUnknown) {
 		t.Errorf("the empty key without a single one: %v", err)
 	}
 }
@@ -116,11 +137,11 @@ func TestAdmitWithoutTheList(t *testing.T) {
 	checker := NewChecker(CheckerConfig{
 		Now: func() time.Time { return begin }, Known: (&rows{err: down}).ServiceKeys, Single: "single",
 	})
-	err := checker.Admit(t.Context(), "mana_sk_x", "chat", Use)
+	_, err := checker.Admit(t.Context(), "mana_sk_x", "chat", Use)
 	if !errors.Is(err, down) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrNotAllowed) {
 		t.Errorf("%v", err)
 	}
-	if err := checker.Admit(t.Context(), "single", "chat", Use); err != nil {
+	if _, err := checker.Admit(t.Context(), "single", "chat", Use); err != nil {
 		t.Errorf("the single key: %v", err)
 	}
 }
