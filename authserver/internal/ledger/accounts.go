@@ -71,21 +71,38 @@ func (b *Book) bonus(a *account, amount int64, description string) {
 
 // expire returns what overdue reservations hold. The worker that sweeps does so
 // too. It may be late without harm, because every operation on the account
-// calls expire first.
+// calls expire first. Where there are very many, the account gets the sum of
+// what all of them hold, and those that are not loaded are marked later.
 func (b *Book) expire(a *account) {
+	if d, many := b.due[a.UserID]; many {
+		delete(b.due, a.UserID)
+		a.release(d.Amount, d.Free)
+		a.ReturnedTo, a.UpdatedAt, a.changed = b.now, b.now, true
+	}
 	for _, h := range b.holdsByUser[a.UserID] {
-		if h.Overdue(b.now) {
+		if h.Overdue(b.now) || h.State == Open && a.returned(h) {
 			b.settle(a, h, Expired)
 		}
 	}
 }
 
+// returned reports whether the account has got back what an open reservation
+// held.
+func (a *account) returned(h *hold) bool { return !h.ExpiresAt.After(a.ReturnedTo) }
+
+// release makes credits spendable that reservations held.
+func (a *account) release(amount, free int64) {
+	a.HeldFree -= free
+	a.HeldPaid -= amount - free
+	a.Free += free
+	a.Paid += amount - free
+}
+
 // settle returns what a reservation holds to the account.
 func (b *Book) settle(a *account, h *hold, state State) {
-	a.HeldFree -= h.Free
-	a.HeldPaid -= h.Amount - h.Free
-	a.Free += h.Free
-	a.Paid += h.Amount - h.Free
+	if !a.returned(h) {
+		a.release(h.Amount, h.Free)
+	}
 	a.UpdatedAt = b.now
 	a.changed = true
 	h.State, h.SettledAt, h.SettledBalance = state, b.now, a.Spendable()

@@ -22,6 +22,7 @@ type Book struct {
 	reservations map[string]*hold // by id
 	holdsByKey   map[KeyRef]*hold
 	holdsByUser  map[string][]*hold
+	due          map[string]Due // by user
 	usages       map[usageRef]*DayUsage
 	added        []Transaction // in the order in which they were made
 }
@@ -60,7 +61,11 @@ func NewBook(policy Policy, now time.Time, makeID func() (string, error), l Load
 		reservations: make(map[string]*hold, len(l.Reservations)),
 		holdsByKey:   make(map[KeyRef]*hold),
 		holdsByUser:  make(map[string][]*hold),
+		due:          make(map[string]Due, len(l.Due)),
 		usages:       make(map[usageRef]*DayUsage),
+	}
+	for _, d := range l.Due {
+		b.due[d.UserID] = d
 	}
 	for _, id := range l.Active {
 		b.active[id] = true

@@ -39,18 +39,21 @@ func (d Day) Start() time.Time {
 // Always: Paid+Free+HeldPaid+HeldFree = Earned+Given-Spent, the sum of the
 // account's transactions.
 type Account struct {
-	UserID    string
-	Paid      int64
-	Free      int64
-	HeldPaid  int64 // by open reservations
-	HeldFree  int64 // by open reservations
-	Earned    int64 // all paid credits that were ever given
-	Given     int64 // all free credits that were ever given
-	Spent     int64 // all credits that were ever spent, less refunds
-	Entries   int64 // number of transactions
-	Day       Day   // the last day for which daily credits were given
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	UserID   string
+	Paid     int64
+	Free     int64
+	HeldPaid int64 // by open reservations
+	HeldFree int64 // by open reservations
+	Earned   int64 // all paid credits that were ever given
+	Given    int64 // all free credits that were ever given
+	Spent    int64 // all credits that were ever spent, less refunds
+	Entries  int64 // number of transactions
+	Day      Day   // the last day for which daily credits were given
+	// ReturnedTo is up to when what overdue reservations hold was returned by
+	// their sum. An open reservation that expired until then holds nothing.
+	ReturnedTo time.Time
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
 }
 
 // Spendable is what the user may spend now.

@@ -1,6 +1,9 @@
 package ledger
 
-import "cmp"
+import (
+	"cmp"
+	"time"
+)
 
 // take takes credits out of the account, free ones first, and returns how many
 // of them were free.
@@ -73,6 +76,9 @@ func (b *Book) reserve(op Op) (Result, error) {
 		Key: op.Key, Body: keyBody(op), Balance: a.Spendable(),
 		CreatedAt: b.now, ExpiresAt: b.now.Add(op.Lifetime), State: Open,
 	}}
+	if a.returned(h) { // by a server whose clock is ahead
+		h.ExpiresAt = a.ReturnedTo.Add(time.Millisecond)
+	}
 	b.indexHold(h)
 	return Result{Reservation: h.Reservation}, nil
 }

@@ -18,7 +18,8 @@ type Store interface {
 	Execute(ctx context.Context, need Need, decide func(Loaded) Changes) error
 
 	// Account reads an account, without a lock. found is false where there is
-	// none. due says whether a reservation of it is overdue at now.
+	// none. due says whether a reservation of it is overdue at now, and holds
+	// something.
 	Account(ctx context.Context, userID string, now time.Time) (account Account, found, due bool, err error)
 
 	// Transactions lists those of a user with an Entry from last downwards,
@@ -33,9 +34,10 @@ type Store interface {
 	// first.
 	AccountUsers(ctx context.Context, after string, limit int) ([]string, error)
 
-	// Overdue lists users, at most limit, that have a reservation overdue at
-	// now.
-	Overdue(ctx context.Context, now time.Time, limit int) ([]string, error)
+	// Overdue lists the users of reservations overdue at now. It reads at most
+	// limit reservations, those that expired first. more says that there may be
+	// further ones.
+	Overdue(ctx context.Context, now time.Time, limit int) (users []string, more bool, err error)
 }
 
 // Need is what a batch of operations has to know, without repetitions.
@@ -47,6 +49,17 @@ type Need struct {
 	Transactions []string    // ids, with what was refunded of them
 	Grants       []GrantRef  // grants made before
 	Recent       []RecentRef // the newest usages, with what was refunded of them
+}
+
+// MaxOverdue is how many overdue reservations of an account are settled at once.
+const MaxOverdue = 100
+
+// Due is what all overdue reservations of an account hold together, without
+// those that expired until its ReturnedTo.
+type Due struct {
+	UserID string
+	Amount int64
+	Free   int64 // the part of Amount that is free credits
 }
 
 // KeyRef names the transaction or reservation that has an idempotency key.
@@ -76,8 +89,12 @@ type Loaded struct {
 	// usage above, since a refund in the batch may find any of them.
 	Refunded map[string]int64
 	// Reservations are those asked for, those that have one of the keys, and
-	// those of the accounts that are overdue.
+	// those of the accounts that are overdue, of each account at most
+	// MaxOverdue, those that expired first.
 	Reservations []Reservation
+	// Due is what overdue reservations hold of accounts that have more than
+	// MaxOverdue.
+	Due []Due
 }
 
 // Changes is what a batch writes.
@@ -93,4 +110,28 @@ type Changes struct {
 // None says whether there is nothing to write.
 func (c Changes) None() bool {
 	return len(c.NewAccounts)+len(c.Accounts)+len(c.Transactions)+len(c.NewReservations)+len(c.Settled)+len(c.Usages) == 0
+}
+
+// Overdue collects the overdue reservations of a batch for a store, which reads
+// at most one more than MaxOverdue of each account.
+type Overdue struct{ byUser map[string][]Reservation }
+
+// Add adds a reservation. Those of an account come in the order of their expiry.
+func (o *Overdue) Add(r Reservation) {
+	if o.byUser == nil {
+		o.byUser = map[string][]Reservation{}
+	}
+	o.byUser[r.UserID] = append(o.byUser[r.UserID], r)
+}
+
+// Bounded returns the reservations, at most MaxOverdue of each account, and the
+// users that have more, for whom the store adds up what is due.
+func (o *Overdue) Bounded() (kept []Reservation, many []string) {
+	for user, list := range o.byUser {
+		if len(list) > MaxOverdue {
+			list, many = list[:MaxOverdue], append(many, user)
+		}
+		kept = append(kept, list...)
+	}
+	return kept, many
 }

@@ -8,23 +8,23 @@ import (
 )
 
 const creditAccountColumns = `a.user_id, a.paid, a.free, a.held_paid, a.held_free, a.earned, a.given, a.spent,
-	a.entries, a.last_day - DATE '1970-01-01', a.created_at, a.updated_at`
+	a.entries, a.last_day - DATE '1970-01-01', a.returned_to, a.created_at, a.updated_at`
 
 // creditAccountRow is where Scan puts creditAccountColumns.
 type creditAccountRow struct {
-	account          ledger.Account
-	created, updated *time.Time
+	account                    ledger.Account
+	returned, created, updated *time.Time
 }
 
 func (r *creditAccountRow) into() []any {
 	a := &r.account
 	return []any{&a.UserID, &a.Paid, &a.Free, &a.HeldPaid, &a.HeldFree, &a.Earned, &a.Given, &a.Spent,
-		&a.Entries, (*int32)(&a.Day), &r.created, &r.updated}
+		&a.Entries, (*int32)(&a.Day), &r.returned, &r.created, &r.updated}
 }
 
 func (r *creditAccountRow) get() ledger.Account {
 	a := r.account
-	a.CreatedAt, a.UpdatedAt = instant(r.created), instant(r.updated)
+	a.ReturnedTo, a.CreatedAt, a.UpdatedAt = instant(r.returned), instant(r.created), instant(r.updated)
 	return a
 }
 

@@ -19,8 +19,14 @@ var (
 
 	concernedReservations = named(`SELECT ` + reservationColumns + ` FROM auth.credit_reservations r
 		WHERE r.id = ANY(@reservations::text[]::uuid[]) AND r.user_id = ANY(@users::text[])`)
-	overdueReservations = named(`SELECT ` + reservationColumns + ` FROM auth.credit_reservations r
-		WHERE r.state = 'open' AND r.expires_at <= @now AND r.user_id = ANY(@users::text[])`)
+	overdueReservations = named(`SELECT ` + reservationColumns + ` FROM unnest(@users::text[]) AS k (user_id) CROSS JOIN LATERAL (
+			SELECT * FROM auth.credit_reservations o
+			WHERE o.user_id = k.user_id AND o.state = 'open' AND o.expires_at <= @now
+			ORDER BY o.expires_at LIMIT @most::bigint) r`)
+	dueOfAccounts = named(`SELECT a.user_id, sum(r.amount)::bigint, sum(r.free)::bigint
+		FROM auth.credit_accounts a JOIN auth.credit_reservations r ON r.user_id = a.user_id
+		WHERE a.user_id = ANY(@users::text[]) AND r.state = 'open' AND r.expires_at <= @now
+			AND r.expires_at > coalesce(a.returned_to, '-infinity') GROUP BY a.user_id`)
 
 	keyedReservations   = named(`SELECT ` + reservationColumns + ` FROM auth.credit_reservations r WHERE r.key_hash = ANY(@keys::bytea[])`)
 	keyedTransactions   = named(`SELECT ` + refunded + `, ` + transactionColumns + ` FROM auth.credit_transactions t WHERE t.key_hash = ANY(@keys::bytea[])`)
@@ -54,7 +60,7 @@ func load(ctx context.Context, connection *pgxpool.Conn, need ledger.Need) (ledg
 	if err != nil {
 		return ledger.Loaded{}, err
 	}
-	who := pgx.NamedArgs{"users": users, "reservations": need.Reservations, "now": at(need.Now)}
+	who := pgx.NamedArgs{"users": users, "reservations": need.Reservations, "now": at(need.Now), "most": ledger.MaxOverdue + 1}
 	l.each(lockAccounts, who, func(rows pgx.Rows) error {
 		var (
 			row    creditAccountRow
@@ -67,16 +73,38 @@ func load(ctx context.Context, connection *pgxpool.Conn, need ledger.Need) (ledg
 		}
 		return err
 	})
-	l.reservations(overdueReservations, who)
+	var overdue ledger.Overdue
+	l.reservations(overdueReservations, who, overdue.Add)
 	if len(need.Reservations) > 0 {
-		l.reservations(concernedReservations, who)
+		l.reservations(concernedReservations, who, l.add)
 	}
 	l.history(need)
 	// Close hands every result to its function and returns the first error.
-	if err := connection.SendBatch(ctx, &l.batch).Close(); err != nil || len(l.out.Accounts) == len(users) {
+	if err := connection.SendBatch(ctx, &l.batch).Close(); err != nil {
 		return l.out, err
 	}
+	kept, many := overdue.Bounded()
+	l.out.Reservations = append(l.out.Reservations, kept...)
+	if len(many) > 0 {
+		who["users"] = many
+		if err := l.due(ctx, connection, who); err != nil {
+			return l.out, err
+		}
+	}
+	if len(l.out.Accounts) == len(users) {
+		return l.out, nil
+	}
 	return l.out, l.newcomers(ctx, connection, users)
+}
+
+// due adds up what overdue reservations hold, of users who have very many.
+func (l *loader) due(ctx context.Context, connection *pgxpool.Conn, who pgx.NamedArgs) error {
+	rows, err := connection.Query(ctx, dueOfAccounts.text, dueOfAccounts.values(who)...)
+	if err != nil {
+		return err
+	}
+	l.out.Due, err = pgx.CollectRows(rows, pgx.RowToStructByPos[ledger.Due])
+	return err
 }
 
 // concerned are the users of a batch: those named and those of the
@@ -109,7 +137,7 @@ func (l *loader) history(need ledger.Need) {
 	if len(need.Keys) > 0 {
 		args := pgx.NamedArgs{"keys": column(need.Keys, func(k *ledger.KeyRef) []byte { return keyHash(k.UserID, k.AppID, k.Key) })}
 		l.transactions(keyedTransactions, args)
-		l.reservations(keyedReservations, args)
+		l.reservations(keyedReservations, args, l.add)
 	}
 	if len(need.Grants) > 0 {
 		apps, references := make([]string, len(need.Grants)), make([]string, len(need.Grants))
@@ -147,14 +175,16 @@ func (l *loader) each(query statement, args pgx.NamedArgs, scan func(pgx.Rows) e
 	})
 }
 
-func (l *loader) reservations(query statement, args pgx.NamedArgs) {
+func (l *loader) reservations(query statement, args pgx.NamedArgs, add func(ledger.Reservation)) {
 	l.each(query, args, func(rows pgx.Rows) error {
 		var row reservationRow
 		err := rows.Scan(row.into()...)
-		l.out.Reservations = append(l.out.Reservations, row.get())
+		add(row.get())
 		return err
 	})
 }
+
+func (l *loader) add(r ledger.Reservation) { l.out.Reservations = append(l.out.Reservations, r) }
 
 func (l *loader) transactions(query statement, args pgx.NamedArgs) {
 	l.each(query, args, func(rows pgx.Rows) error {

@@ -52,7 +52,8 @@ func (s credits) Account(ctx context.Context, userID string, now time.Time) (acc
 	var row creditAccountRow
 	err = call(ctx, func(ctx context.Context) error {
 		return s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM auth.credit_reservations r
-				WHERE r.user_id = a.user_id AND r.state = 'open' AND r.expires_at <= $2), `+creditAccountColumns+`
+				WHERE r.user_id = a.user_id AND r.state = 'open' AND r.expires_at <= $2
+					AND r.expires_at > coalesce(a.returned_to, '-infinity')), `+creditAccountColumns+`
 			FROM auth.credit_accounts a WHERE a.user_id = $1`, userID, at(now)).Scan(append([]any{&due}, row.into()...)...)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -117,15 +118,12 @@ func (s credits) AccountUsers(ctx context.Context, after string, limit int) (use
 }
 
 // Overdue implements ledger.Store.
-func (s credits) Overdue(ctx context.Context, now time.Time, limit int) (users []string, err error) {
+func (s credits) Overdue(ctx context.Context, now time.Time, limit int) (users []string, more bool, err error) {
+	var rows int
 	err = call(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, `SELECT DISTINCT user_id FROM auth.credit_reservations
-			WHERE state = 'open' AND expires_at <= $1 LIMIT $2`, at(now), limit)
-		if err != nil {
-			return err
-		}
-		users, err = pgx.AppendRows(users[:0], rows, pgx.RowTo[string])
-		return err
+		return s.pool.QueryRow(ctx, `SELECT coalesce(array_agg(DISTINCT user_id), '{}'), count(*) FROM (
+				SELECT user_id FROM auth.credit_reservations
+				WHERE state = 'open' AND expires_at <= $1 ORDER BY expires_at LIMIT $2) r`, at(now), limit).Scan(&users, &rows)
 	})
-	return users, err
+	return users, rows == limit, err
 }

@@ -16,17 +16,17 @@ import (
 // rows at once.
 const accountRows = `unnest(@updates::text[], @paid::bigint[], @free::bigint[], @held_paid::bigint[], @held_free::bigint[],
 			@earned::bigint[], @given::bigint[], @spent::bigint[], @entries::bigint[], @days::int[],
-			@created::timestamptz[], @updated::timestamptz[])
-		AS n (user_id, paid, free, held_paid, held_free, earned, given, spent, entries, day, created, updated)`
+			@returned::timestamptz[], @created::timestamptz[], @updated::timestamptz[])
+		AS n (user_id, paid, free, held_paid, held_free, earned, given, spent, entries, day, returned, created, updated)`
 
 var (
 	addAccounts = named(`INSERT INTO auth.credit_accounts (user_id, paid, free, held_paid, held_free, earned, given, spent,
-			entries, last_day, created_at, updated_at)
+			entries, last_day, returned_to, created_at, updated_at)
 		SELECT user_id, paid, free, held_paid, held_free, earned, given, spent,
-			entries, DATE '1970-01-01' + day, created, updated FROM ` + accountRows)
+			entries, DATE '1970-01-01' + day, returned, created, updated FROM ` + accountRows)
 	setAccounts = named(`UPDATE auth.credit_accounts a SET paid = n.paid, free = n.free, held_paid = n.held_paid,
 			held_free = n.held_free, earned = n.earned, given = n.given, spent = n.spent, entries = n.entries,
-			last_day = DATE '1970-01-01' + n.day, updated_at = n.updated
+			last_day = DATE '1970-01-01' + n.day, returned_to = n.returned, updated_at = n.updated
 		FROM ` + accountRows + ` WHERE a.user_id = n.user_id`)
 
 	addTransactions = named(`INSERT INTO auth.credit_transactions (id, user_id, entry, type, source, amount, free, balance_before,
@@ -122,6 +122,7 @@ func accountArgs(rows []ledger.Account) pgx.NamedArgs {
 	type row = *ledger.Account
 	return pgx.NamedArgs{
 		"updates":   column(rows, func(a row) string { return a.UserID }),
+		"returned":  column(rows, func(a row) *time.Time { return at(a.ReturnedTo) }),
 		"paid":      column(rows, func(a row) int64 { return a.Paid }),
 		"free":      column(rows, func(a row) int64 { return a.Free }),
 		"held_paid": column(rows, func(a row) int64 { return a.HeldPaid }),

@@ -7,23 +7,23 @@ import (
 )
 
 const creditAccountColumns = `a.user_id, a.paid, a.free, a.held_paid, a.held_free, a.earned, a.given, a.spent,
-	a.entries, a.last_day, a.created_at, a.updated_at`
+	a.entries, a.last_day, a.returned_to, a.created_at, a.updated_at`
 
 // creditAccountRow is where Scan puts creditAccountColumns.
 type creditAccountRow struct {
-	account          ledger.Account
-	created, updated sql.NullInt64
+	account                    ledger.Account
+	returned, created, updated sql.NullInt64
 }
 
 func (r *creditAccountRow) into() []any {
 	a := &r.account
 	return []any{&a.UserID, &a.Paid, &a.Free, &a.HeldPaid, &a.HeldFree, &a.Earned, &a.Given, &a.Spent,
-		&a.Entries, &a.Day, &r.created, &r.updated}
+		&a.Entries, &a.Day, &r.returned, &r.created, &r.updated}
 }
 
 func (r *creditAccountRow) get() ledger.Account {
 	a := r.account
-	a.CreatedAt, a.UpdatedAt = instant(r.created), instant(r.updated)
+	a.ReturnedTo, a.CreatedAt, a.UpdatedAt = instant(r.returned), instant(r.created), instant(r.updated)
 	return a
 }
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 
@@ -14,7 +15,7 @@ func load(ctx context.Context, tx *sql.Tx, need ledger.Need) (ledger.Loaded, err
 	l := loader{ctx: ctx, tx: tx}
 	l.out.Refunded = map[string]int64{}
 	now := need.Now.UnixMilli()
-	users := need.Users
+	users := slices.Clone(need.Users)
 	if len(need.Reservations) > 0 {
 		l.reservations(`SELECT `+reservationColumns+` FROM credit_reservations r
 			WHERE r.id IN (SELECT value FROM json_each(?))`, l.list(need.Reservations))
@@ -37,10 +38,38 @@ func load(ctx context.Context, tx *sql.Tx, need ledger.Need) (ledger.Loaded, err
 			l.out.Active = append(l.out.Active, id)
 			return err
 		})
-	l.reservations(`SELECT `+reservationColumns+` FROM credit_reservations r
-		WHERE r.state = 'open' AND r.expires_at <= ? AND r.user_id IN (SELECT value FROM json_each(?))`, now, who)
+	l.overdue(users, now)
 	l.history(need)
 	return l.out, l.err
+}
+
+// overdue reads the overdue reservations of users, and of those who have very
+// many what they hold together.
+func (l *loader) overdue(users []string, now int64) {
+	var overdue ledger.Overdue
+	slices.Sort(users)
+	for _, user := range slices.Compact(users) {
+		l.each(`SELECT `+reservationColumns+` FROM credit_reservations r
+			WHERE r.user_id = ? AND r.state = 'open' AND r.expires_at <= ? ORDER BY r.expires_at LIMIT ?`,
+			[]any{user, now, ledger.MaxOverdue + 1}, func(rows *sql.Rows) error {
+				var row reservationRow
+				err := rows.Scan(row.into()...)
+				overdue.Add(row.get())
+				return err
+			})
+	}
+	kept, many := overdue.Bounded()
+	l.out.Reservations = append(l.out.Reservations, kept...)
+	for _, user := range many {
+		l.each(`SELECT a.user_id, sum(r.amount), sum(r.free) FROM credit_accounts a JOIN credit_reservations r ON r.user_id = a.user_id
+			WHERE a.user_id = ? AND r.state = 'open' AND r.expires_at <= ? AND r.expires_at > coalesce(a.returned_to, -1)
+			GROUP BY a.user_id`, []any{user, now}, func(rows *sql.Rows) error {
+			var d ledger.Due
+			err := rows.Scan(&d.UserID, &d.Amount, &d.Free)
+			l.out.Due = append(l.out.Due, d)
+			return err
+		})
+	}
 }
 
 // history reads what a batch may repeat or refer to.

@@ -48,7 +48,8 @@ func each(ctx context.Context, q querier, query string, args []any, scan func(*s
 func (s credits) Account(ctx context.Context, userID string, now time.Time) (account ledger.Account, found, due bool, err error) {
 	var row creditAccountRow
 	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM credit_reservations r
-			WHERE r.user_id = a.user_id AND r.state = 'open' AND r.expires_at <= ?), `+creditAccountColumns+`
+			WHERE r.user_id = a.user_id AND r.state = 'open' AND r.expires_at <= ?
+				AND r.expires_at > coalesce(a.returned_to, -1)), `+creditAccountColumns+`
 		FROM credit_accounts a WHERE a.user_id = ?`, now.UnixMilli(), userID).Scan(append([]any{&due}, row.into()...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ledger.Account{}, false, false, nil
@@ -99,14 +100,19 @@ func (s credits) AccountUsers(ctx context.Context, after string, limit int) (use
 }
 
 // Overdue implements ledger.Store.
-func (s credits) Overdue(ctx context.Context, now time.Time, limit int) (users []string, err error) {
-	err = each(ctx, s.read, `SELECT DISTINCT user_id FROM credit_reservations
-		WHERE state = 'open' AND expires_at <= ? LIMIT ?`, []any{now.UnixMilli(), limit},
+func (s credits) Overdue(ctx context.Context, now time.Time, limit int) (users []string, more bool, err error) {
+	var read int
+	err = each(ctx, s.read, `SELECT user_id, count(*) FROM (SELECT user_id FROM credit_reservations
+		WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT ?) GROUP BY user_id`, []any{now.UnixMilli(), limit},
 		func(rows *sql.Rows) error {
-			var user string
-			err := rows.Scan(&user)
+			var (
+				user string
+				n    int
+			)
+			err := rows.Scan(&user, &n)
 			users = append(users, user)
+			read += n
 			return err
 		})
-	return users, err
+	return users, read == limit, err
 }

@@ -10,10 +10,10 @@ import (
 
 const (
 	addCreditAccount = `INSERT INTO credit_accounts (paid, free, held_paid, held_free, earned, given, spent,
-			entries, last_day, created_at, updated_at, user_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+			entries, last_day, returned_to, created_at, updated_at, user_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	setCreditAccount = `UPDATE credit_accounts SET paid = ?, free = ?, held_paid = ?, held_free = ?, earned = ?, given = ?,
-			spent = ?, entries = ?, last_day = ?, created_at = ?, updated_at = ? WHERE user_id = ?`
+			spent = ?, entries = ?, last_day = ?, returned_to = ?, created_at = ?, updated_at = ? WHERE user_id = ?`
 	addTransaction = `INSERT INTO credit_transactions (id, user_id, entry, type, source, amount, free, balance_before, balance_after,
 			paid_after, free_after, spent_after, app_id, description, metadata, organization_id,
 			idempotency_key, body_hash, refund_of, reservation_id, reference_id, created_at)
@@ -32,7 +32,7 @@ const (
 func writeChanges(ctx context.Context, tx *sql.Tx, c ledger.Changes) error {
 	account := func(a ledger.Account) []any {
 		return []any{a.Paid, a.Free, a.HeldPaid, a.HeldFree, a.Earned, a.Given, a.Spent,
-			a.Entries, a.Day, millis(a.CreatedAt), millis(a.UpdatedAt), a.UserID}
+			a.Entries, a.Day, millis(a.ReturnedTo), millis(a.CreatedAt), millis(a.UpdatedAt), a.UserID}
 	}
 	w := writer{ctx: ctx, tx: tx}
 	forAll(&w, addCreditAccount, c.NewAccounts, account)

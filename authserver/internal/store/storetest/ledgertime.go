@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -414,4 +415,66 @@ func serviceKeys(t *testing.T, s store.Store) {
 	if got[0].Live(got[0].ExpiresAt) {
 		t.Error("live at its expiry")
 	}
+}
+
+// manyOverdue: however many reservations of a user expired, a call settles a
+// bounded number of them and sees what all of them held.
+func manyOverdue(t *testing.T, s store.Store) {
+	b := openBooks(t, s)
+	user, other := b.user("ann"), b.user("bob")
+	const n = 3*ledger.MaxOverdue + 50
+	b.do(grant(user, n, "g"))
+	held := make([]string, n)
+	parallel(n, func(i int) {
+		if r, err := b.Do(t.Context(), reserve(user, 1, "")); err == nil {
+			held[i] = r.Reservation.ID
+		} else {
+			t.Error(err)
+		}
+	})
+	b.pots(user, 150, 0, n)
+	b.do(reserve(other, 10, ""))
+	b.advance(time.Minute)
+	open := func() int {
+		return sort.Search(n+1, func(rows int) bool {
+			_, more, err := s.Ledger().Overdue(t.Context(), b.at(), rows+1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return !more
+		})
+	}
+	b.pots(user, n, 150, 0)
+	if left := open(); left != n-ledger.MaxOverdue+1 {
+		t.Errorf("%d are open after the first call, want %d", left, n-ledger.MaxOverdue+1)
+	}
+	b.pots(user, n, 150, 0) // nothing is due, and nothing is settled for it
+	b.do(use(user, n+150, ""))
+	if left := open(); left != n-2*ledger.MaxOverdue+1 {
+		t.Errorf("%d are open after a spend", left)
+	}
+	for _, id := range held { // whether it is settled or only returned
+		if _, err := b.Do(t.Context(), commit(id, 0)); !errors.Is(err, ledger.ErrExpired) {
+			t.Fatalf("a commit: %v", err)
+		}
+		if r := b.do(release(id)); !r.Replayed {
+			t.Fatal("a release returned something")
+		}
+	}
+	b.pots(user, 0, 0, 0)
+	b.audit(user)
+
+	b.do(grant(user, 10, "again"))
+	b.set(b.at().Add(-time.Hour)) // a server whose clock is behind
+	late := b.do(reserve(user, 10, "")).Reservation
+	b.pots(user, 0, 0, 10)
+	b.do(commit(late.ID, 4))
+	b.pots(user, 6, 0, 0)
+	b.set(b.at().Add(2 * time.Hour))
+	if _, err := b.Sweep(t.Context()); err != nil || open() != 0 {
+		t.Errorf("after a sweep %d are open, %v", open(), err)
+	}
+	b.pots(user, 6, 0, 0)
+	b.pots(other, 0, 150, 0)
+	b.audit(user)
 }
