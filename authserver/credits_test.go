@@ -190,12 +190,13 @@ func TestServiceTransactions(t *testing.T) {
 			decode[wire.CreditUseResponse](t, h.post(prefix+"/use", body, wire.ServiceKeyHeader, testServiceKey, wire.AppIDHeader, app), http.StatusCreated)
 		}
 		var amounts []int64
-		for query, pages := "?limit=1", 0; pages < 4; pages++ {
+		for query, next := "?limit=1", "first"; next != ""; {
 			page := h.get(prefix+"/transactions/"+user+query, asService(nil)...)
 			for _, row := range decode[[]wire.CreditTransaction](t, page, http.StatusOK) {
 				amounts = append(amounts, row.Amount)
 			}
-			query = "?limit=1&cursor=" + page.header.Get(wire.NextCursorHeader)
+			next = page.header.Get(wire.NextCursorHeader)
+			query = "?limit=1&cursor=" + next
 		}
 		if diff := cmp.Diff([]int64{-3, -1}, amounts); diff != "" {
 			t.Errorf("amounts (-want +got):\n%s", diff)

@@ -28,6 +28,7 @@ var refusals = []struct {
 	{reason: ledger.ErrKeyReused, code: wire.IdempotencyKeyReused, text: textKeyReused},
 	{reason: ledger.ErrTooLarge, code: wire.InvalidRequest, text: "Balance would be too large"},
 	{reason: ledger.ErrCursor, code: wire.InvalidRequest, text: "Malformed cursor"},
+	{reason: ledger.ErrOffset, code: wire.InvalidRequest, text: "offset must not be greater than 10000 here: use the cursor"},
 	{reason: ledger.ErrNotRefundable, code: wire.Conflict, text: "Transaction is not a usage of this user and app"},
 	{reason: ledger.ErrOverRefund, code: wire.Conflict, text: "Refund exceeds what is left of the transaction"},
 	{reason: ledger.ErrOverCommit, code: wire.Conflict, text: "Amount exceeds the reservation"},
@@ -84,18 +85,17 @@ func (a *API) answerBalance(w http.ResponseWriter, r *http.Request, userID strin
 	return nil
 }
 
-// answerPage answers a page of a user's transactions, without those that shown
-// leaves out.
-func (a *API) answerPage(w http.ResponseWriter, r *http.Request, userID string, q pageQuery, shown func(ledger.Transaction) bool) error {
-	list, next, err := a.config.Ledger.History(r.Context(), userID, q.page())
+// answerPage answers a page of a user's transactions, of an app or of any.
+func (a *API) answerPage(w http.ResponseWriter, r *http.Request, userID string, q pageQuery, appID string) error {
+	page := q.page()
+	page.AppID = appID
+	list, next, err := a.config.Ledger.History(r.Context(), userID, page)
 	if err != nil {
 		return refused(err)
 	}
 	body := make([]wire.CreditTransaction, 0, len(list))
 	for _, t := range list {
-		if shown(t) {
-			body = append(body, wireTransaction(t))
-		}
+		body = append(body, wireTransaction(t))
 	}
 	if next != "" {
 		w.Header().Set(wire.NextCursorHeader, next)

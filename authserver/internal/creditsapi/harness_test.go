@@ -75,11 +75,11 @@ func (b *books) Account(_ context.Context, userID string, _ time.Time) (ledger.A
 	return a, found, false, nil
 }
 
-func (b *books) Transactions(_ context.Context, userID string, last int64, limit int) (list []ledger.Transaction, err error) {
+func (b *books) Transactions(_ context.Context, q ledger.HistoryQuery, limit int) (list []ledger.Transaction, err error) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	for _, t := range slices.Backward(b.transactions) {
-		if t.UserID == userID && t.Entry <= last && len(list) < limit {
+		if t.UserID == q.UserID && t.Entry <= q.Last && (q.AppID == "" || t.AppID == q.AppID) && len(list) < limit {
 			list = append(list, t)
 		}
 	}

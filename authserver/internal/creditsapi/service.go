@@ -32,11 +32,9 @@ func (a *API) serviceBalance(w http.ResponseWriter, r *http.Request) error {
 }
 
 // serviceTransactions shows an app its own transactions with a user, and not
-// those of other apps. A page may therefore have fewer transactions than were
-// asked for, or none, although more pages follow.
+// those of other apps.
 func (a *API) serviceTransactions(w http.ResponseWriter, r *http.Request, q pageQuery) error {
-	appID := appFrom(r.Context())
-	return a.answerPage(w, r, pathUser(r), q, func(t ledger.Transaction) bool { return t.AppID == appID })
+	return a.answerPage(w, r, pathUser(r), q, appFrom(r.Context()))
 }
 
 // serviceUsage shows an app what a user spent with it.

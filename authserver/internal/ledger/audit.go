@@ -133,7 +133,7 @@ func AuditAll(ctx context.Context, s Store) (read Audited, err error) {
 func auditOne(ctx context.Context, s Store, userID string) (*auditor, error) {
 	u := &auditor{userID: userID}
 	// This is read before the account, which therefore has to count it.
-	newest, err := s.Transactions(ctx, userID, math.MaxInt64, 1)
+	newest, err := s.Transactions(ctx, HistoryQuery{UserID: userID, Last: math.MaxInt64}, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func auditOne(ctx context.Context, s Store, userID string) (*auditor, error) {
 		u.faultf("entry %d is beyond the %d that it counts", newest[0].Entry, a.Entries)
 	}
 	for done := int64(0); done < a.Entries; done += auditPage {
-		page, err := s.Transactions(ctx, userID, min(done+auditPage, a.Entries), auditPage)
+		page, err := s.Transactions(ctx, HistoryQuery{UserID: userID, Last: min(done+auditPage, a.Entries)}, auditPage)
 		if err != nil {
 			return nil, err
 		}

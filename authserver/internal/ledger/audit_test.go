@@ -47,9 +47,9 @@ func (s *shelf) Account(_ context.Context, userID string, _ time.Time) (Account,
 	return a, true, false, nil
 }
 
-func (s *shelf) Transactions(_ context.Context, userID string, last int64, limit int) (list []Transaction, err error) {
-	for _, t := range slices.Backward(s.transactions[userID]) {
-		if t.Entry <= last && len(list) < limit {
+func (s *shelf) Transactions(_ context.Context, q HistoryQuery, limit int) (list []Transaction, err error) {
+	for _, t := range slices.Backward(s.transactions[q.UserID]) {
+		if t.Entry <= q.Last && len(list) < limit {
 			list = append(list, t)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -15,6 +16,14 @@ var ErrCursor = errors.New("ledger: malformed cursor")
 // from this one.
 const cursorVersion = "1:"
 
+// maxSkipped is the largest Offset where the transactions of one app are asked
+// for. They are not numbered, and so those that are left out have to be counted.
+const maxSkipped = 10_000
+
+// ErrOffset means that the transactions of an app were asked for from behind
+// more than 10 000 newer ones. A cursor goes further.
+var ErrOffset = errors.New("ledger: the offset is too large for the transactions of one app")
+
 // Page asks for a part of a user's transactions, newest first.
 type Page struct {
 	Limit int // 1 and more
@@ -25,33 +34,45 @@ type Page struct {
 	// repeated or skipped, whatever is added meanwhile. Empty means that Offset
 	// counts.
 	Cursor string
+	// AppID asks for the transactions of one app alone, and Sources for those
+	// that one of them reported. Empty means any app and every source; Sources
+	// need an AppID.
+	AppID   string
+	Sources []Source
 }
 
 // History lists a page of a user's transactions. next is the cursor of the
-// following page, and is empty after the last one. Transactions of an account
-// are numbered without a gap, so that every page costs the same.
+// following page, and is empty after the last one. Every page costs the same,
+// however many transactions there are, of the app or of others: those of an
+// account are numbered without a gap, and those of an app have an index.
 func (l *Ledger) History(ctx context.Context, userID string, p Page) (list []Transaction, next string, err error) {
-	var last int64
-	if p.Cursor != "" {
+	last := int64(math.MaxInt64)
+	switch {
+	case p.Cursor != "":
 		if last, err = readCursor(p.Cursor); err != nil {
 			return nil, "", err
 		}
-	} else {
+		p.Offset = 0
+	case p.AppID == "":
 		a, _, _, err := l.config.Store.Account(ctx, userID, l.now())
 		if err != nil {
 			return nil, "", err
 		}
-		last = a.Entries - p.Offset
+		last, p.Offset = a.Entries-p.Offset, 0
+	case p.Offset > maxSkipped:
+		return nil, "", ErrOffset
 	}
 	if last <= 0 {
 		return nil, "", nil
 	}
-	list, err = l.config.Store.Transactions(ctx, userID, last, p.Limit)
-	if err != nil || len(list) == 0 {
+	q := HistoryQuery{UserID: userID, Last: last, AppID: p.AppID, Sources: p.Sources}
+	list, err = l.config.Store.Transactions(ctx, q, int(p.Offset)+p.Limit+1)
+	if err != nil {
 		return nil, "", err
 	}
-	if oldest := list[len(list)-1].Entry; oldest > 1 {
-		next = cursor(oldest - 1)
+	list = list[min(int(p.Offset), len(list)):]
+	if len(list) > p.Limit {
+		next, list = cursor(list[p.Limit].Entry), list[:p.Limit]
 	}
 	return list, next, nil
 }

@@ -73,6 +73,9 @@ const (
 	Purchase Type = "purchase" // granted: paid credits
 )
 
+// Types are all types of Transaction.
+var Types = []Type{Bonus, Usage, Refund, Purchase}
+
 // Source is who reported a transaction.
 type Source string
 
@@ -82,6 +85,9 @@ const (
 	FromUser    Source = "user"    // the user's own client, which proves nothing to the app
 	FromService Source = "service" // an app, with a service key
 )
+
+// Sources are all sources of Transaction.
+var Sources = []Source{FromSystem, FromUser, FromService}
 
 // SystemApp is the app of transactions that the server itself made.
 const SystemApp = "system"

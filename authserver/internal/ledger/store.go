@@ -22,9 +22,8 @@ type Store interface {
 	// something.
 	Account(ctx context.Context, userID string, now time.Time) (account Account, found, due bool, err error)
 
-	// Transactions lists those of a user with an Entry from last downwards,
-	// newest first, at most limit.
-	Transactions(ctx context.Context, userID string, last int64, limit int) ([]Transaction, error)
+	// Transactions lists those that q asks for, newest first, at most limit.
+	Transactions(ctx context.Context, q HistoryQuery, limit int) ([]Transaction, error)
 
 	// DayUsages lists the usages that q asks for, by day and app, at most limit.
 	DayUsages(ctx context.Context, q UsageQuery, limit int) ([]DayUsage, error)
@@ -38,6 +37,27 @@ type Store interface {
 	// limit reservations, those that expired first. more says that there may be
 	// further ones.
 	Overdue(ctx context.Context, now time.Time, limit int) (users []string, more bool, err error)
+}
+
+// HistoryQuery asks for transactions of a user.
+type HistoryQuery struct {
+	UserID string
+	// Last is the newest Entry that is asked for.
+	Last int64
+	// AppID leaves out those of other apps, however many there are. Empty means
+	// any app.
+	AppID string
+	// Sources are those that reported the transaction, where AppID is set. None
+	// means every source.
+	Sources []Source
+}
+
+// OfSources are the sources that the query asks for.
+func (q HistoryQuery) OfSources() []Source {
+	if len(q.Sources) == 0 {
+		return Sources
+	}
+	return q.Sources
 }
 
 // Need is what a batch of operations has to know, without repetitions.

@@ -56,6 +56,15 @@ func column[T, V any](rows []T, of func(*T) V) pgtype.FlatArray[V] {
 	return list
 }
 
+// texts is a parameter of unnest.
+func texts[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, t := range list {
+		out[i] = string(t)
+	}
+	return out
+}
+
 const userColumns = `u.id, u.email, u.name, u.role::text, u.created_at, u.updated_at, u.deleted_at, u.disabled_at`
 
 // userRow is where Scan puts userColumns.

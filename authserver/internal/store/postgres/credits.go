@@ -66,10 +66,20 @@ func (s credits) Account(ctx context.Context, userID string, now time.Time) (acc
 }
 
 // Transactions implements ledger.Store.
-func (s credits) Transactions(ctx context.Context, userID string, last int64, limit int) (list []ledger.Transaction, err error) {
+func (s credits) Transactions(ctx context.Context, q ledger.HistoryQuery, limit int) (list []ledger.Transaction, err error) {
+	query, args := `SELECT `+transactionColumns+` FROM auth.credit_transactions t
+		WHERE t.user_id = $1 AND t.entry <= $2 ORDER BY t.entry DESC LIMIT $3`, []any{q.UserID, q.Last, limit}
+	if q.AppID != "" {
+		// Each part is in the order of the index, and no longer than the whole.
+		query = `SELECT ` + transactionColumns + ` FROM unnest($5::text[]) AS s (source) CROSS JOIN unnest($6::text[]) AS k (type)
+			CROSS JOIN LATERAL (SELECT * FROM auth.credit_transactions v
+				WHERE v.user_id = $1 AND v.app_id = $4 AND v.source = s.source AND v.type = k.type AND v.entry <= $2
+				ORDER BY v.entry DESC LIMIT $3) t
+			ORDER BY t.entry DESC LIMIT $3`
+		args = append(args, q.AppID, texts(q.OfSources()), texts(ledger.Types))
+	}
 	err = call(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, `SELECT `+transactionColumns+` FROM auth.credit_transactions t
-			WHERE t.user_id = $1 AND t.entry <= $2 ORDER BY t.entry DESC LIMIT $3`, userID, last, limit)
+		rows, err := s.pool.Query(ctx, query, args...)
 		if err != nil {
 			return err
 		}

@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
@@ -61,16 +63,32 @@ func (s credits) Account(ctx context.Context, userID string, now time.Time) (acc
 }
 
 // Transactions implements ledger.Store.
-func (s credits) Transactions(ctx context.Context, userID string, last int64, limit int) (list []ledger.Transaction, err error) {
-	err = each(ctx, s.read, `SELECT `+transactionColumns+` FROM credit_transactions t
-		WHERE t.user_id = ? AND t.entry <= ? ORDER BY t.entry DESC LIMIT ?`, []any{userID, last, limit},
-		func(rows *sql.Rows) error {
-			var row transactionRow
-			err := rows.Scan(row.into()...)
-			list = append(list, row.get())
-			return err
-		})
-	return list, err
+func (s credits) Transactions(ctx context.Context, q ledger.HistoryQuery, limit int) (list []ledger.Transaction, err error) {
+	read := func(where string, args ...any) {
+		if err != nil {
+			return
+		}
+		err = each(ctx, s.read, `SELECT `+transactionColumns+` FROM credit_transactions t
+			WHERE t.user_id = ? AND t.entry <= ?`+where+` ORDER BY t.entry DESC LIMIT ?`,
+			append(append([]any{q.UserID, q.Last}, args...), limit), func(rows *sql.Rows) error {
+				var row transactionRow
+				err := rows.Scan(row.into()...)
+				list = append(list, row.get())
+				return err
+			})
+	}
+	if q.AppID == "" {
+		read("")
+		return list, err
+	}
+	// Each part is in the order of the index, and no longer than the whole.
+	for _, source := range q.OfSources() {
+		for _, kind := range ledger.Types {
+			read(` AND t.app_id = ? AND t.source = ? AND t.type = ?`, q.AppID, string(source), string(kind))
+		}
+	}
+	slices.SortFunc(list, func(a, b ledger.Transaction) int { return cmp.Compare(b.Entry, a.Entry) })
+	return list[:min(limit, len(list))], err
 }
 
 // DayUsages implements ledger.Store.

@@ -29,6 +29,7 @@ var ledgerTests = []struct {
 	{"ledger: A190 reservations", reservations},
 	{"ledger: commit against expiry", commitAgainstExpiry},
 	{"ledger: sweep", sweep},
+	{"ledger: O3 pages of an app", pagesOfApp},
 	{"ledger: O2 many overdue reservations", manyOverdue},
 	{"ledger: daily credits", dailyCredits},
 	{"ledger: A192 one daily grant", oneDailyGrant},

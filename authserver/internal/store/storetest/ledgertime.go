@@ -273,6 +273,63 @@ func pages(t *testing.T, s store.Store) {
 	}
 }
 
+// pagesOfApp: an app's transactions come page by page, however many others stand
+// in between, and a refund without a usage finds the app's newest one.
+func pagesOfApp(t *testing.T, s store.Store) {
+	b := openBooks(t, s)
+	user := b.user("ann")
+	elsewhere := func() {
+		op := use(user, 1, "")
+		op.AppID = "picture"
+		b.do(op)
+	}
+	var want []string
+	for range 5 {
+		want = append(want, b.do(use(user, 2, "")).Transaction.ID)
+		elsewhere()
+		elsewhere()
+	}
+	byUser := use(user, 1, "")
+	byUser.Source = ledger.FromUser
+	own := b.do(byUser).Transaction.ID
+	for range 3 * ledger.MaxRecent / 4 {
+		elsewhere()
+	}
+	slices.Reverse(want)
+	list := func(limit int, offset int64, sources ...ledger.Source) (ids []string) {
+		t.Helper()
+		page := ledger.Page{Limit: limit, Offset: offset, AppID: app, Sources: sources}
+		for pages := 1; ; pages++ {
+			part, next, err := b.History(t.Context(), user, page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, tr := range part {
+				ids = append(ids, tr.ID)
+			}
+			if next == "" {
+				return ids
+			}
+			if page.Cursor = next; len(part) != limit || pages > 100 {
+				t.Fatalf("a page of %d before the last one", len(part))
+			}
+		}
+	}
+	for _, limit := range []int{1, 2, 3, 5, 6, 50} {
+		equal(t, "every source", list(limit, 0), append([]string{own}, want...))
+		equal(t, "of the app", list(limit, 0, ledger.FromService), want)
+	}
+	equal(t, "with an offset", list(2, 2), want[1:])
+	equal(t, "behind the last", list(2, 6), []string(nil))
+	if _, _, err := b.History(t.Context(), user, ledger.Page{Limit: 1, Offset: 10_001, AppID: app}); !errors.Is(err, ledger.ErrOffset) {
+		t.Errorf("far behind: %v", err)
+	}
+	if tr := b.do(refund(user, 2, "")).Transaction; tr.RefundOf != want[0] {
+		t.Errorf("refunded %s, want %s", tr.RefundOf, want[0])
+	}
+	equal(t, "with the refund", len(list(3, 0, ledger.FromService)), len(want)+1)
+}
+
 func dayUsages(t *testing.T, s store.Store) {
 	b := openBooks(t, s)
 	user := b.user("ann")
