@@ -48,7 +48,10 @@
 // same URL. TLSError needs an issuer made WithTLS, which works with all of them;
 // the client under test then needs the issuer's HTTPClient.
 //
-// Revoke ends a session for /validate. JWKSRequests and ValidateRequests count.
+// Revoke ends a session for /validate, and in the feed of an issuer made
+// WithRevocations. SilenceRevocations, FaultRevocations, FloodRevocations and
+// ForgetRevocations are the feed's own faults. JWKSRequests, ValidateRequests and
+// RevocationRequests count.
 //
 // # Credits
 //

@@ -2,6 +2,7 @@ package authtest
 
 import (
 	"cmp"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"sync"
@@ -53,6 +54,7 @@ type Issuer struct {
 	mode     *mode
 
 	ledger *memledger.Ledger
+	feed   feed
 	net    network
 }
 
@@ -114,6 +116,7 @@ func newIssuer(fatalf func(string, ...any), opts []Option) *Issuer {
 		maxAge:     DefaultMaxAge,
 		revoked:    map[string]bool{},
 		mode:       &mode{ended: make(chan struct{})},
+		feed:       feed{era: rand.Text(), added: make(chan struct{})},
 	}
 	for _, o := range opts {
 		o(i)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 func (i *Issuer) serveJWKS(w http.ResponseWriter, r *http.Request) {
@@ -17,6 +19,9 @@ func (i *Issuer) serveJWKS(w http.ResponseWriter, r *http.Request) {
 	secure(h)
 	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(maxAge))
 	h.Set("ETag", etag)
+	if i.feed.on {
+		h.Set("Link", "<"+wire.RevocationsPath+">; rel=\""+wire.RevocationsRel+"\"")
+	}
 	if matches(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return

@@ -55,6 +55,7 @@ func (i *Issuer) Rotate() string {
 	defer i.mu.Unlock()
 	k := newKey(i.seed, len(i.keys))
 	i.keys = append(i.keys, k)
+	i.feed.add(entry{key: &wire.KeyChange{Kid: k.kid, Change: wire.KeyPublished}})
 	return k.kid
 }
 
@@ -69,6 +70,7 @@ func (i *Issuer) RemoveKey(kid string) {
 		return
 	}
 	k.published = false
+	i.feed.add(entry{key: &wire.KeyChange{Kid: k.kid, Change: wire.KeyRetired}})
 }
 
 // Kids are the published keys, oldest first; Token signs with the last one.

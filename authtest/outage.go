@@ -13,7 +13,8 @@ type mode struct {
 	slow      time.Duration
 	brokenTLS bool
 	// In place of the endpoint, or of all routes of the ledger, where not nil.
-	jwks, validate, credits http.HandlerFunc
+	jwks, validate, credits, revocations http.HandlerFunc
+	silent                               bool // the feed of revocations
 
 	ended chan struct{} // closed when another mode replaces this one
 }
@@ -65,6 +66,16 @@ func (i *Issuer) FaultValidate(handler http.HandlerFunc) {
 func (i *Issuer) FaultCredits(handler http.HandlerFunc) {
 	i.change(func(m *mode) { m.credits = handler })
 }
+
+// FaultRevocations lets handler answer for the feed of revocations; nil ends
+// that. Streams that are open stay as they are.
+func (i *Issuer) FaultRevocations(handler http.HandlerFunc) {
+	i.change(func(m *mode) { m.revocations = handler })
+}
+
+// SilenceRevocations leaves the feed's streams open and sends nothing on them
+// until Up, as a network does that drops packets.
+func (i *Issuer) SilenceRevocations() { i.change(func(m *mode) { m.silent = true }) }
 
 // Up ends every outage and every fault, at the same URL. Keys, revocations and
 // SetJWKS stay as they are.

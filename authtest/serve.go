@@ -27,6 +27,8 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		i.jwksRequests.Add(1)
 	case wire.ValidatePath:
 		i.validateRequests.Add(1)
+	case wire.RevocationsPath:
+		i.feed.requests.Add(1)
 	}
 	if memledger.Serves(path) {
 		i.creditRequests.Add(1)
@@ -43,6 +45,8 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.jwks(w, r)
 	case path == wire.ValidatePath && m.validate != nil:
 		m.validate(w, r)
+	case path == wire.RevocationsPath && m.revocations != nil:
+		m.revocations(w, r)
 	case memledger.Serves(path) && m.credits != nil:
 		m.credits(w, r)
 	default:
@@ -58,6 +62,8 @@ func (i *Issuer) answer(w http.ResponseWriter, r *http.Request) {
 		i.serveJWKS(w, r)
 	case path == wire.ValidatePath && r.Method == http.MethodPost:
 		i.serveValidate(w, r)
+	case path == wire.RevocationsPath && r.Method == http.MethodGet && i.feed.on:
+		i.serveRevocations(w, r)
 	case memledger.Serves(path):
 		secure(w.Header())
 		i.ledger.ServeHTTP(w, r)

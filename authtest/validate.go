@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
@@ -164,15 +165,14 @@ func contains(aud jsontext.Value, want string) bool {
 
 // Revoke ends a session: /validate refuses its tokens from now on. It takes a
 // session id or any token of the session; of a token without one it refuses
-// just that token. Local verification cannot see it, as with a real server.
+// just that token. Local verification sees it in the feed of an issuer made
+// WithRevocations, and otherwise not before the token's end.
 func (i *Issuer) Revoke(sidOrToken string) {
+	ended := cmp.Or(sessionOf(sidOrToken), sidOrToken)
 	i.mu.Lock()
-	defer i.mu.Unlock()
-	if sid := sessionOf(sidOrToken); sid != "" {
-		i.revoked[sid] = true
-		return
-	}
-	i.revoked[sidOrToken] = true
+	i.revoked[ended] = true
+	i.mu.Unlock()
+	i.feed.add(i.ended(ended))
 }
 
 func (i *Issuer) isRevoked(sid, token string) bool {
