@@ -28,6 +28,7 @@ type Config struct {
 	Keys      Keys
 	HTTP      HTTP
 	Credits   Credits
+	Feed      Feed
 
 	// Clock tells the time. Nil: the system's.
 	Clock Clock
@@ -173,6 +174,20 @@ type Credits struct {
 	ServiceKeyOperations []string
 }
 
+// Feed says who may follow the feed of revocations, by which backends that verify
+// tokens themselves learn of ended sessions.
+type Feed struct {
+	// ServiceKeyRequired refuses callers that have no service key and are in
+	// none of the Trusted networks. They would learn how many sessions end and
+	// when, not whose.
+	ServiceKeyRequired bool
+	// Trusted are networks whose callers need no service key.
+	Trusted []netip.Prefix
+	// Streams is how many streams there are at most. Zero: 4096. Callers without
+	// a service key, of other networks than Trusted, have at most half of them.
+	Streams int
+}
+
 // Clock tells the time. AfterFunc calls f on its own goroutine or from
 // whatever moves the clock once d has passed; stop says whether it prevented
 // the call, as [time.Timer.Stop] does. A clock that jumps over several d calls
@@ -204,6 +219,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Passwords.Concurrency = cmp.Or(c.Passwords.Concurrency, runtime.GOMAXPROCS(0))
 	c.Passwords.Queue = max(cmp.Or(c.Passwords.Queue, 128), 0)
 	c.Credits = c.Credits.withDefaults()
+	c.Feed.Streams = cmp.Or(c.Feed.Streams, 4096)
 	if c.Clock == nil {
 		c.Clock = clock.System{}
 	}
@@ -258,6 +274,7 @@ func (c Config) check() error {
 		"Keys.EncryptionKey (KEY_ENCRYPTION_KEY) is required with Database.URL: all servers on a database need the same one, and there is no file to keep it in; make one with: openssl rand -base64 32")
 	require(len(c.Keys.EncryptionKey) == 0 || len(c.Keys.EncryptionKey) == keys.KEKBytes,
 		"Keys.EncryptionKey has %d bytes, not %d", len(c.Keys.EncryptionKey), keys.KEKBytes)
+	require(c.Feed.Streams >= 2 && c.Feed.Streams <= 1_000_000, "Feed.Streams %d is not within 2 and 1000000", c.Feed.Streams)
 	require(c.Tokens.AccessTTL >= time.Second && c.Tokens.AccessTTL <= day, "Tokens.AccessTTL %v is not within 1 s and 24 h", c.Tokens.AccessTTL)
 	require(c.Keys.Rotation < 0 || c.Keys.Rotation >= max(time.Hour, c.Tokens.AccessTTL) && c.Keys.Rotation <= 366*day,
 		"Keys.Rotation %v is not within 1 h (or Tokens.AccessTTL, if that is longer) and 366 days", c.Keys.Rotation)

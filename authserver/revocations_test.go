@@ -222,7 +222,7 @@ func TestForgetRevocations(t *testing.T) {
 		}
 		return len(list)
 	}
-	h.clock.Advance(revocation.KeepFor)
+	h.clock.Advance(15*time.Minute + revocation.Margin)
 	if n := count(); n != 1 {
 		t.Errorf("%d revocations, want 1", n)
 	}

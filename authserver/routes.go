@@ -9,6 +9,8 @@ import (
 
 	"github.com/manacore/manacore-go/authserver/internal/authapi"
 	"github.com/manacore/manacore-go/authserver/internal/creditsapi"
+	"github.com/manacore/manacore-go/authserver/internal/feed"
+	"github.com/manacore/manacore-go/authserver/internal/feedapi"
 	"github.com/manacore/manacore-go/authserver/internal/identity"
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
 	"github.com/manacore/manacore-go/authserver/internal/limit"
@@ -44,10 +46,11 @@ type handlerParts struct {
 	revoked *revocation.Log
 	counted *meter.Meter
 	db      store.Store
+	hub     *feed.Hub
 	drains  *atomic.Bool // whether the server is about to end
 }
 
-// newHandler mounts the routes of authapi, creditsapi and status.
+// newHandler mounts the routes of authapi, creditsapi, feedapi and status.
 func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
 	auth := authapi.New(authapi.Config{
 		Out: p.out, Identity: p.people,
@@ -55,12 +58,16 @@ func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
 		KeySet:   func() ([]byte, string) { return p.access.Ring().JWKS() },
 		Counted:  p.counted.Verdict, PasswordMinLength: cfg.Passwords.MinLength,
 	})
+	services := servicekey.NewChecker(servicekey.CheckerConfig{
+		Now: cfg.Clock.Now, Known: knownKeys(cfg.Clock, cfg.Logger, p.db).Get,
+		Single: cfg.Credits.ServiceKey, SingleOperations: cfg.Credits.ServiceKeyOperations,
+	})
 	credits := creditsapi.New(creditsapi.Config{
-		Out: p.out, Ledger: p.books, DailyFree: cfg.Credits.DailyFree, Users: auth.Users(),
-		Keys: servicekey.NewChecker(servicekey.CheckerConfig{
-			Now: cfg.Clock.Now, Known: knownKeys(cfg.Clock, cfg.Logger, p.db).Get,
-			Single: cfg.Credits.ServiceKey, SingleOperations: cfg.Credits.ServiceKeyOperations,
-		}),
+		Out: p.out, Ledger: p.books, DailyFree: cfg.Credits.DailyFree, Users: auth.Users(), Keys: services,
+	})
+	revocations := feedapi.New(feedapi.Config{
+		Out: p.out, Hub: p.hub, Places: feed.NewPlaces(cfg.Feed.Streams), Clock: cfg.Clock, Keys: services,
+		KeyRequired: cfg.Feed.ServiceKeyRequired, Trusted: cfg.Feed.Trusted,
 	})
 	database := pinger(cfg.Clock, cfg.Logger, p.counted, p.db.Ping)
 	health := status.New(status.Config{
@@ -70,7 +77,7 @@ func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
 	})
 	return web.Handler(web.Config{
 		Responder: p.out, Limits: limiters(cfg), CORSOrigins: cfg.HTTP.CORSOrigins,
-		Routes: slices.Concat(auth.Routes(), credits.Routes(), health.Routes()),
+		Routes: slices.Concat(auth.Routes(), credits.Routes(), revocations.Routes(), health.Routes()),
 	})
 }
 

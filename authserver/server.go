@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/manacore/manacore-go/authserver/internal/background"
+	"github.com/manacore/manacore-go/authserver/internal/feed"
 	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
 	"github.com/manacore/manacore-go/authserver/internal/identity"
 	"github.com/manacore/manacore-go/authserver/internal/keys"
@@ -21,6 +22,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store/sqlite"
 	"github.com/manacore/manacore-go/authserver/internal/token"
 	"github.com/manacore/manacore-go/authserver/internal/web"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // Server is an open auth server.
@@ -31,6 +33,7 @@ type Server struct {
 	keys    *keys.Keeper
 	work    *background.Group // what the server does by itself
 	drains  *atomic.Bool
+	feed    *feed.Hub
 }
 
 // Open opens the database, makes one where there is none, and loads the
@@ -59,7 +62,10 @@ func openStore(ctx context.Context, cfg Config) (store.Store, error) {
 // newServer puts a server together over an open store.
 func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error) {
 	counted := meter.New(cfg.Logger)
-	keeper, err := keys.OpenKeeper(ctx, keysConfig(cfg, db, counted))
+	hub := feed.New(feed.Config{KeepFor: cfg.Tokens.AccessTTL + revocation.Margin})
+	keysOf := keysConfig(cfg, db, counted)
+	keysOf.Changed = func(changes []wire.KeyChange) { hub.KeysChanged(cfg.Clock.Now(), changes) }
+	keeper, err := keys.OpenKeeper(ctx, keysOf)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +74,10 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	watchKeys(counted, cfg.Clock, access.Ring)
 	watchHashing(counted, hasher)
 	watchSessions(counted, cfg.Clock, cfg.Logger, db)
-	revoked := revocation.New(revocation.Config{Source: db, Clock: cfg.Clock, Logger: cfg.Logger, Meter: counted})
+	revoked := revocation.New(revocation.Config{
+		Source: db, Clock: cfg.Clock, Logger: cfg.Logger, Meter: counted,
+		KeepFor: cfg.Tokens.AccessTTL + revocation.Margin, Feed: hub,
+	})
 	out := &web.Responder{
 		Log: cfg.Logger, Clock: cfg.Clock, Trusted: cfg.HTTP.TrustedProxies, Meter: counted,
 		Busy: []error{password.ErrBusy, groupcommit.ErrBusy},
@@ -89,6 +98,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	drains := new(atomic.Bool)
 	handler, err := newHandler(cfg, handlerParts{
 		drains: drains, out: out, people: people, books: books, access: access, revoked: revoked, counted: counted, db: db,
+		hub: hub,
 	})
 	if err != nil {
 		return nil, errors.Join(err, work.Close())
@@ -106,7 +116,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 			people: people, clock: cfg.Clock, log: cfg.Logger, meter: counted, keep: cfg.Sessions.Retention,
 		}.run)
 	}
-	return &Server{store: db, handler: handler, meter: counted, keys: keeper, work: work, drains: drains}, nil
+	return &Server{store: db, handler: handler, meter: counted, keys: keeper, work: work, drains: drains, feed: hub}, nil
 }
 
 // Handler answers the server's routes. It is the same one at every call.
@@ -122,10 +132,16 @@ func (s *Server) Metrics() http.Handler { return web.Secure(s.meter.Handler()) }
 // Call it a few probes before the HTTP server is shut down.
 func (s *Server) Drain() { s.drains.Store(true) }
 
+// EndStreams ends the streams of the feed of revocations, and lets none begin.
+// They would keep an HTTP server from shutting down: hand it to
+// RegisterOnShutdown of an http.Server.
+func (s *Server) EndStreams() { s.feed.Close() }
+
 // Close ends what the server does by itself and releases the database. Shut
 // the HTTP server down first: requests under way are answered with 503 from
 // here on.
 func (s *Server) Close() error {
+	s.feed.Close()
 	return errors.Join(s.work.Close(), s.store.Close())
 }
 

@@ -85,10 +85,6 @@ var variables = []variable{
 		s.server.Sessions.RefreshTTL, err = duration(v)
 		return err
 	}},
-	{"SESSION_TTL", "life of a session from its login, however often it is refreshed, such as 90d", "180d", func(s *settings, v string) (err error) {
-		s.server.Sessions.TTL, err = duration(v)
-		return err
-	}},
 	{"SESSION_RETENTION", "how long a session is kept after its end, with its IP address, such as 30d; off: for ever", "30d", func(s *settings, v string) (err error) {
 		s.server.Sessions.Retention, err = durationOrOff(v)
 		return err
@@ -105,18 +101,24 @@ var variables = []variable{
 		s.server.HTTP.CORSOrigins = list(v)
 		return nil
 	}},
-	{"TRUSTED_PROXIES", "networks whose X-Forwarded-For counts, comma-separated, such as 10.0.0.0/8", "none", func(s *settings, v string) error {
-		for _, network := range list(v) {
-			prefix, err := netip.ParsePrefix(network)
-			if err != nil {
-				return fmt.Errorf("%q is not a network such as 10.0.0.0/8", network)
-			}
-			if prefix.Addr().Is4In6() && prefix.Bits() >= 96 { // addresses are compared as IPv4
-				prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
-			}
-			s.server.HTTP.TrustedProxies = append(s.server.HTTP.TrustedProxies, prefix.Masked())
+	{"TRUSTED_PROXIES", "networks whose X-Forwarded-For counts, comma-separated, such as 10.0.0.0/8", "none", func(s *settings, v string) (err error) {
+		s.server.HTTP.TrustedProxies, err = networks(v)
+		return err
+	}},
+	{"REVOCATIONS_ACCESS", "who may follow the feed of revocations: anyone, or service-key: those with a service key or of REVOCATIONS_TRUSTED", "anyone", func(s *settings, v string) error {
+		if v != "anyone" && v != "service-key" {
+			return fmt.Errorf("%q is neither anyone nor service-key", v)
 		}
+		s.server.Feed.ServiceKeyRequired = v == "service-key"
 		return nil
+	}},
+	{"REVOCATIONS_TRUSTED", "networks whose callers follow the feed of revocations as those with a service key do, comma-separated", "none", func(s *settings, v string) (err error) {
+		s.server.Feed.Trusted, err = networks(v)
+		return err
+	}},
+	{"REVOCATIONS_STREAMS", "streams of the feed of revocations at once, at most half of them of strangers", "4096", func(s *settings, v string) (err error) {
+		s.server.Feed.Streams, err = integer(v, 2, 1_000_000)
+		return err
 	}},
 	{"RATE_LIMIT_TTL", "seconds over which RATE_LIMIT_MAX counts", "60", func(s *settings, v string) error {
 		seconds, err := integer(v, 1, 86400)
@@ -265,7 +267,7 @@ func gift(v string) (int64, error) {
 // programs that share these variables disagree on its unit.
 func duration(v string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(v, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil && n > 0 && n <= 3660 {
+		if n, err := strconv.Atoi(days); err == nil && n > 0 && n <= 366 {
 			return time.Duration(n) * 24 * time.Hour, nil
 		}
 	} else if d, err := time.ParseDuration(v); err == nil && d > 0 {
@@ -280,6 +282,21 @@ func durationOrOff(v string) (time.Duration, error) {
 		return -1, nil
 	}
 	return duration(v)
+}
+
+// networks reads a list of networks.
+func networks(v string) (all []netip.Prefix, err error) {
+	for _, network := range list(v) {
+		prefix, err := netip.ParsePrefix(network)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a network such as 10.0.0.0/8", network)
+		}
+		if prefix.Addr().Is4In6() && prefix.Bits() >= 96 { // addresses are compared as IPv4
+			prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
+		}
+		all = append(all, prefix.Masked())
+	}
+	return all, nil
 }
 
 func list(v string) []string {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/manacore/manacore-go/authserver"
 )
 
@@ -11,6 +13,7 @@ type keysCommands struct {
 }
 
 type keysListCommand struct {
+	JSON bool `name:"json" help:"Print a line of JSON for each key."`
 }
 
 func (c *keysListCommand) Run(p *program) error {
@@ -19,7 +22,7 @@ func (c *keysListCommand) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		l := newListing(p.out, p.json, "KID", "STATE", "CREATED (UTC)", "SIGNS FROM", "SIGNS UNTIL", "PUBLISHED UNTIL")
+		l := newListing(p.out, c.JSON, "KID", "STATE", "CREATED (UTC)", "SIGNS FROM", "SIGNS UNTIL", "PUBLISHED UNTIL")
 		for _, k := range keys {
 			if err := l.add(k, k.ID, k.State, instant(k.CreatedAt), instant(k.SignsFrom), instant(k.SignsUntil), instant(k.PublishedUntil)); err != nil {
 				return err
@@ -36,9 +39,8 @@ func (c *keysRotateCommand) Run(p *program) error {
 		if err := admin.RotateKey(p.ctx); err != nil {
 			return err
 		}
-		return p.done(`published; "authserver keys list" shows from when it signs`, struct {
-			State string `json:"state"`
-		}{"published"})
+		fmt.Fprintln(p.out, `published; "authserver keys list" shows from when it signs`)
+		return nil
 	})
 }
 
@@ -51,9 +53,7 @@ func (c *keysRetireCommand) Run(p *program) error {
 		if err := admin.RetireKey(p.ctx, c.KID); err != nil {
 			return err
 		}
-		return p.done("retired", struct {
-			KID   string `json:"kid"`
-			State string `json:"state"`
-		}{c.KID, "retired"})
+		fmt.Fprintln(p.out, "retired")
+		return nil
 	})
 }

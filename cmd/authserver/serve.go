@@ -25,7 +25,7 @@ func (*serveCommand) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	log := p.log()
+	log := slog.New(slog.NewTextHandler(p.errs, nil))
 	// First the ports: where one is taken, the database is not touched.
 	listener, err := listenOn(p.ctx, s)
 	if err != nil {
@@ -61,13 +61,14 @@ func (*serveCommand) Run(p *program) (err error) {
 	handler = closing(ending, handler)
 	failed := make(chan error, 2)
 	servers := []*http.Server{start(listener, handler, log, failed)}
+	servers[0].RegisterOnShutdown(server.EndStreams)
 	if forMetrics != nil {
 		servers = append(servers, start(forMetrics, alone(server.Metrics()), log, failed))
 	}
 	select {
 	case err = <-failed:
 	case <-p.ctx.Done():
-		log.Info("shutting down", "drain_ms", s.drain.Milliseconds())
+		log.Info("shutting down", "drain", s.drain)
 		server.Drain()
 		close(ending)
 		err = wait(s.drain, failed)

@@ -14,13 +14,16 @@ import (
 // keySetCaching is the Cache-Control of the key set.
 var keySetCaching = fmt.Sprintf("public, max-age=%d", int(keys.MaxAge/time.Second))
 
+// feedLink announces the feed of revocations to those who read the key set.
+const feedLink = "<" + wire.RevocationsPath + `>; rel="` + wire.RevocationsRel + `"`
+
 func (a *API) keySetRoute() web.Route {
 	return web.Route{
 		Pattern: "GET " + wire.JWKSPath, Access: web.Anyone, Limit: web.Unlimited,
 		Endpoint: web.Plain(a.keySet),
 		Answers: []web.Answer{
-			{Status: http.StatusOK, Body: wire.JWKS{}, Headers: []string{"ETag"}},
-			{Status: http.StatusNotModified, Headers: []string{"ETag"}},
+			{Status: http.StatusOK, Body: wire.JWKS{}, Headers: []string{"ETag", "Link"}},
+			{Status: http.StatusNotModified, Headers: []string{"ETag", "Link"}},
 		},
 	}
 }
@@ -33,6 +36,7 @@ func (a *API) keySet(w http.ResponseWriter, r *http.Request) error {
 	header.Set("Content-Type", "application/json; charset=utf-8")
 	header.Set("Cache-Control", keySetCaching)
 	header.Set("ETag", etag)
+	header.Set("Link", feedLink)
 	// ServeContent does the conditional requests (RFC 9110 section 13). The set
 	// is always served whole, because a part of it would be of no use.
 	r.Header.Del("Range")

@@ -109,9 +109,10 @@ func (c *counter) Take(netip.Addr, time.Time) time.Duration {
 
 type noMeter struct{}
 
-func (noMeter) Request(string, int, time.Duration) {}
-func (noMeter) RateLimited(string)                 {}
-func (noMeter) StoreError(string)                  {}
+func (noMeter) Request(string, int)        {}
+func (noMeter) Took(string, time.Duration) {}
+func (noMeter) RateLimited(string)         {}
+func (noMeter) StoreError(string)          {}
 
 // stopped is a clock that a test sets.
 type stopped struct{ now time.Time }

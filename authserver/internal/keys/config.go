@@ -10,6 +10,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // Store is what the keys need of a database.
@@ -35,6 +36,9 @@ type Config struct {
 	// Meter counts the failed polls of a Keeper. Nil means that nothing is
 	// counted.
 	Meter *meter.Meter
+	// Changed is called by a Keeper with what has changed in the JWKS. Nil means
+	// that nobody is told.
+	Changed func([]wire.KeyChange)
 }
 
 // rules returns the rules of the configuration, which seal new keys with kek.

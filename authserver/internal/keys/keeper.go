@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/meter"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 const (
@@ -114,17 +115,23 @@ func (k *Keeper) read(ctx context.Context) error {
 // replace replaces the set of keys and logs the differences.
 func (k *Keeper) replace(ring *Ring, now time.Time) {
 	old, log := k.ring.Swap(ring), k.config.Logger
+	var changes []wire.KeyChange
 	if old != nil {
 		for _, kid := range ring.Published() {
 			if !old.Publishes(kid) {
 				log.Info("signing key is published", "kid", kid)
+				changes = append(changes, wire.KeyChange{Kid: kid, Change: wire.KeyPublished})
 			}
 		}
 		for _, kid := range old.Published() {
 			if !ring.Publishes(kid) {
 				log.Info("signing key is not published any more", "kid", kid)
+				changes = append(changes, wire.KeyChange{Kid: kid, Change: wire.KeyRetired})
 			}
 		}
+	}
+	if len(changes) > 0 && k.config.Changed != nil {
+		k.config.Changed(changes)
 	}
 	if key, err := ring.Signing(now); err == nil && key.ID != k.signing {
 		k.signing = key.ID

@@ -100,15 +100,25 @@ func New(log *slog.Logger) *Meter {
 // Request counts an answered request. pattern is that of the route; an empty
 // one, or the one for everything else, is counted as unknown. status is 0 for
 // an answer that was broken off.
-func (m *Meter) Request(pattern string, status int, took time.Duration) {
-	if m == nil {
-		return
+func (m *Meter) Request(pattern string, status int) {
+	if m != nil {
+		m.requests.WithLabelValues(counted(pattern), strconv.Itoa(status)).Inc()
 	}
+}
+
+// Took measures how long a request took, of a route whose answers end by
+// themselves.
+func (m *Meter) Took(pattern string, took time.Duration) {
+	if m != nil {
+		m.durations.WithLabelValues(counted(pattern)).Observe(took.Seconds())
+	}
+}
+
+func counted(pattern string) string {
 	if pattern == "" || pattern == "/" {
-		pattern = "unknown"
+		return "unknown"
 	}
-	m.requests.WithLabelValues(pattern, strconv.Itoa(status)).Inc()
-	m.durations.WithLabelValues(pattern).Observe(took.Seconds())
+	return pattern
 }
 
 // Verdict counts a validation by its verdict.

@@ -19,9 +19,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.Cleanup(os.Exit)) 
 
 // use calls every method that counts.
 func use(m *meter.Meter) {
-	m.Request("GET /a", 200, 20*time.Millisecond)
-	m.Request("", 404, 0)
-	m.Request("/", 404, 0)
+	m.Request("GET /a", 200)
+	m.Took("GET /a", 20*time.Millisecond)
+	m.Request("", 404)
+	m.Took("", 0)
+	m.Request("/", 404)
+	m.Took("/", 0)
 	m.Verdict(meter.VerdictExpired)
 	m.RateLimited("login")
 	m.StoreError(meter.PartKeys)

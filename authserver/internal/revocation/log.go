@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/clock"
+	"github.com/manacore/manacore-go/authserver/internal/feed"
 	"github.com/manacore/manacore-go/authserver/internal/meter"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
@@ -20,9 +21,10 @@ const (
 	// KnownFor is how long the result of a poll is relied on. Every server sees
 	// a revocation within this time, or asks the database for each token.
 	KnownFor = 900 * time.Millisecond
-	// KeepFor is how long the database keeps a revocation. It is longer than
-	// VerdictAge by more than the clocks of two servers may differ.
-	KeepFor = 5 * time.Minute
+	// Margin is how much longer than the longest access token lives a revocation
+	// is kept: the leeway of whoever reads the token, which is 5 minutes at most,
+	// and what the clocks of two servers may differ.
+	Margin = 6 * time.Minute
 	// lateCommit is the time within which a transaction that took a number has
 	// ended. It is twice the time limit of a call of the stores.
 	lateCommit = 10 * time.Second
@@ -36,6 +38,10 @@ type Config struct {
 	// Meter counts the polls that the database did not answer. Nil means that
 	// nothing is counted.
 	Meter *meter.Meter
+	// KeepFor is how long the database keeps a revocation.
+	KeepFor time.Duration
+	// Feed is told of the sessions that ended, as soon as the Log knows.
+	Feed *feed.Hub
 }
 
 // Log holds the sessions that ended before they expired. It holds none before
@@ -79,6 +85,12 @@ func (l *Log) State(session string, now time.Time) (ended, known bool) {
 
 // Note adds sessions that this server ended.
 func (l *Log) Note(ids []string) {
+	now := l.config.Clock.Now()
+	ended := make([]feed.Ended, 0, len(ids))
+	for _, id := range ids {
+		ended = append(ended, feed.Ended{SessionID: id, At: now})
+	}
+	l.config.Feed.Noted(now, ended)
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.add(ids)
@@ -104,10 +116,13 @@ func (l *Log) Poll(ctx context.Context) error {
 	}
 	highest := l.marks[len(l.marks)-1].seq
 	ids := make([]string, 0, len(list))
+	ended := make([]feed.Ended, 0, len(list))
 	for _, revocation := range list {
 		highest = max(highest, revocation.Seq)
 		ids = append(ids, revocation.SessionID)
+		ended = append(ended, feed.Ended{SessionID: revocation.SessionID, At: revocation.At})
 	}
+	l.config.Feed.Polled(now, ended)
 	l.marks = append(l.marks, mark{at: now, seq: highest})
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -145,7 +160,7 @@ func (l *Log) add(ids []string) {
 // Forget deletes the revocations that no server needs any more from the
 // database.
 func (l *Log) Forget(ctx context.Context) error {
-	err := l.config.Source.ForgetRevocations(ctx, l.config.Clock.Now().Add(-KeepFor))
+	err := l.config.Source.ForgetRevocations(ctx, l.config.Clock.Now().Add(-l.config.KeepFor))
 	if err != nil && ctx.Err() == nil {
 		l.config.Logger.ErrorContext(ctx, "old revocations cannot be dropped", "error", err)
 	}

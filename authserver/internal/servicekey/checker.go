@@ -109,3 +109,13 @@ func (k *Checker) Admit(ctx context.Context, key, appID, operation string) (app 
 	}
 	return found.AppID, nil
 }
+
+// Live checks that key is a live one, whatever it allows. The errors are those of
+// Admit.
+func (k *Checker) Live(ctx context.Context, key string) error {
+	_, err := k.Admit(ctx, key, "", "")
+	if errors.Is(err, ErrNotAllowed) {
+		return nil
+	}
+	return err
+}

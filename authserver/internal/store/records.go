@@ -133,4 +133,5 @@ type Revocation struct {
 	// may appear out of its order.
 	Seq       int64
 	SessionID string
+	At        time.Time
 }

@@ -119,7 +119,8 @@ func recovered(o *Responder, next http.Handler) http.Handler {
 // recorder keeps the status of an answer.
 type recorder struct {
 	http.ResponseWriter
-	status int
+	status  int
+	streams bool // see Route.Streams
 }
 
 func (w *recorder) WriteHeader(status int) {
@@ -147,7 +148,10 @@ func logged(o *Responder, next http.Handler) http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			took := o.Now().Sub(began)
-			o.Meter.Request(r.Pattern, rec.status, took) // the pattern is set by the ServeMux
+			o.Meter.Request(r.Pattern, rec.status) // the pattern is set by the ServeMux
+			if !rec.streams {
+				o.Meter.Took(r.Pattern, took)
+			}
 			level := logLevel(r.Pattern, rec.status)
 			if !o.Log.Enabled(r.Context(), level) {
 				return
@@ -156,8 +160,7 @@ func logged(o *Responder, next http.Handler) http.Handler {
 				slog.String("method", r.Method),
 				slog.String("route", r.Pattern),
 				slog.Int("status", rec.status),
-				// Milliseconds, whatever the handler of the log makes of a time.Duration.
-				slog.Float64("duration_ms", float64(took.Microseconds())/1000),
+				slog.Duration("duration", took),
 				slog.String("ip", o.Addr(r).String()))
 		}()
 		next.ServeHTTP(rec, r)

@@ -19,7 +19,9 @@ import (
 type Meter interface {
 	// Request counts an answered request by the pattern of its route. status is
 	// 0 for an answer that was broken off.
-	Request(pattern string, status int, took time.Duration)
+	Request(pattern string, status int)
+	// Took measures how long a request took.
+	Took(pattern string, took time.Duration)
 	// RateLimited counts a request that a rate limit refused.
 	RateLimited(limit string)
 	// StoreError counts a request that could not be decided.

@@ -35,6 +35,9 @@ type Route struct {
 	// Errors are the codes that it may answer with, beside those that Access,
 	// Limit and the reading of its body bring along.
 	Errors []wire.Code
+	// Streams means that an answer may last for as long as its caller wants, so
+	// that its duration says nothing about the server and is not measured.
+	Streams bool
 }
 
 // Answer is a successful answer of a route.
@@ -177,6 +180,9 @@ func (route Route) check(limits map[Limit]Limiter) error {
 // handler is the route as a handler. limiter is nil where it has no limit.
 func (route Route) handler(o *Responder, limiter Limiter) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if recorder, ok := w.(*recorder); ok {
+			recorder.streams = route.Streams
+		}
 		if err := route.answer(w, r, o, limiter); err != nil {
 			o.RespondError(w, r, err)
 		}

@@ -30,7 +30,8 @@ type count struct {
 	faults  int
 }
 
-func (*count) Request(string, int, time.Duration) {}
+func (*count) Request(string, int)        {}
+func (*count) Took(string, time.Duration) {}
 
 func (c *count) RateLimited(limit string) {
 	c.lock.Lock()

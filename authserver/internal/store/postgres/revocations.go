@@ -28,7 +28,7 @@ func ending(where string) string {
 // Revocations implements store.Revocations.
 func (s *Store) Revocations(ctx context.Context, after int64) (list []store.Revocation, err error) {
 	err = call(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, `SELECT seq, session_id FROM auth.session_revocations WHERE seq > $1 ORDER BY seq`, after)
+		rows, err := s.pool.Query(ctx, `SELECT seq, session_id, at FROM auth.session_revocations WHERE seq > $1 ORDER BY seq`, after)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
@@ -9,12 +10,14 @@ import (
 
 // Revocations implements store.Revocations.
 func (s *Store) Revocations(ctx context.Context, after int64) ([]store.Revocation, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT seq, session_id FROM session_revocations WHERE seq > ? ORDER BY seq`, after)
+	rows, err := s.read.QueryContext(ctx, `SELECT seq, session_id, at FROM session_revocations WHERE seq > ? ORDER BY seq`, after)
 	if err != nil {
 		return nil, err
 	}
 	return collect(rows, func() (r store.Revocation, err error) {
-		err = rows.Scan(&r.Seq, &r.SessionID)
+		var at sql.NullInt64
+		err = rows.Scan(&r.Seq, &r.SessionID, &at)
+		r.At = instant(at)
 		return r, err
 	})
 }
