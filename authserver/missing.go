@@ -20,7 +20,7 @@ func checkMissing(cfg Config) error {
 		return nil
 	}
 	if _, err := os.Stat(keyFile(cfg)); err != nil {
-		return nil
+		return nil //nolint:nilerr // without a key file there was no database
 	}
 	return fmt.Errorf("the database %s is missing or empty, but its key file %s is there: restore the database from a backup, mount its volume or correct SQLITE_PATH; to begin with a new database, move the key file away",
 		cfg.Database.SQLitePath, keyFile(cfg))
