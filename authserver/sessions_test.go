@@ -209,6 +209,7 @@ func TestWire(t *testing.T) {
 	always := func(token string) func(testing.TB) string { return func(testing.TB) string { return token } }
 	wiretest.Run(t, wiretest.Target{
 		BaseURL: h.url,
+		Feed:    true,
 		Valid:   always(h.login("ann").AccessToken),
 		Expired: always(expired),
 		Revoked: always(revoked.AccessToken),

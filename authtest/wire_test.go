@@ -25,12 +25,13 @@ func TestWire(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			issuer := authtest.NewIssuer(t, c.opts...)
+			issuer := authtest.NewIssuer(t, append(c.opts, authtest.WithRevocations())...)
 			issuer.Rotate()
 			wiretest.Run(t, wiretest.Target{
 				BaseURL:    issuer.URL(),
 				Generation: c.generation,
 				Client:     issuer.HTTPClient(),
+				Feed:       true,
 				Valid:      func(testing.TB) string { return issuer.Token(authtest.Email("zoë@example.com")) },
 				Expired:    func(testing.TB) string { return issuer.Token(authtest.Expired()) },
 				Revoked: func(testing.TB) string {

@@ -14,7 +14,8 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// Target is a running server. All fields but Generation and Client are required.
+// Target is a running server. All fields but Generation, Client and Feed are
+// required.
 type Target struct {
 	// BaseURL is the server's address, without a path.
 	BaseURL string
@@ -23,6 +24,8 @@ type Target struct {
 	// Client reaches the server. Nil is a client of the suite's own. Its
 	// Transport is used, its other fields are not.
 	Client *http.Client
+	// Feed says that the server tells which sessions end.
+	Feed bool
 
 	// Valid mints an access token of a session that is alive.
 	Valid func(tb testing.TB) string
@@ -49,7 +52,11 @@ func Run(t *testing.T, target Target) {
 		revoked: target.Revoked(t),
 		foreign: target.Foreign(t),
 	}
-	for _, c := range checks(target.Generation) {
+	list := checks(target.Generation)
+	if target.Feed {
+		list = append(list, feedChecks()...)
+	}
+	for _, c := range list {
 		t.Run(c.name, func(t *testing.T) {
 			p := newProbe(t.Context(), target.BaseURL, transport, tokens)
 			p.generation = target.Generation

@@ -2,6 +2,8 @@ package wiretest
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -48,6 +50,14 @@ func status(from, to int) func(*http.Request, *httptest.ResponseRecorder) {
 		if rec.Code == from {
 			rec.Code = to
 		}
+	}
+}
+
+var untils = regexp.MustCompile(`"until":[0-9]+`)
+
+func until(seconds int) func(*http.Request, *httptest.ResponseRecorder) {
+	return func(_ *http.Request, rec *httptest.ResponseRecorder) {
+		rec.Body = bytes.NewBuffer(untils.ReplaceAll(rec.Body.Bytes(), fmt.Appendf(nil, `"until":%d`, seconds)))
 	}
 }
 
@@ -126,6 +136,18 @@ func mutants() []mutant {
 				rec.Code = http.StatusNotFound
 			}
 		}},
+		{"feed not announced", "feed announced", header("Link", "")},
+		{"feed announced elsewhere", "feed announced", header("Link", `<https://feed.example.com/>; rel="urn:manacore:revocations"`)},
+		{"feed that may be kept", "feed document", header("Cache-Control", "public, max-age=60")},
+		{"no session in the document", "feed document", replace(`"sessions":[{`, `"sessions":[],"x":[{`)},
+		{"document that is no snapshot", "feed document", replace(`"snapshot":true`, `"snapshot":false`)},
+		{"session that matters too short", "feed document", until(1)},
+		{"JSON as a stream", "feed stream", header("Content-Type", "application/json")},
+		{"another session in the stream", "feed stream", replace(`"id":"`, `"id":"AAAA`, `","until"`, `","until"`)},
+		{"no end of the snapshot", "feed stream", replace(`"knownUpTo"`, `"more":true,"knownUpTo"`)},
+		{"id that is not the cursor", "feed stream", replace("id: ", "id: x")},
+		{"always a beginning", "feed resumed", replace(`"knownUpTo"`, `"snapshot":true,"knownUpTo"`)},
+		{"never a beginning", "feed resumed", replace(`"snapshot":true,`, ``)},
 		{"sniffing allowed", "security headers", header("X-Content-Type-Options", "")},
 		{"framing allowed", "security headers", header("X-Frame-Options", "SAMEORIGIN")},
 		{"no policy", "security headers", header("Content-Security-Policy", "")},
@@ -174,7 +196,7 @@ func TestChecksNotice(t *testing.T) {
 	for _, generation := range []wire.Generation{wire.Generation2025, wire.Generation2026} {
 		t.Run(string(generation), func(t *testing.T) {
 			t.Parallel()
-			all, broken := checks(generation), mutants()
+			all, broken := append(checks(generation), feedChecks()...), mutants()
 			if generation == wire.Generation2026 {
 				broken = newerMutants()
 			}
@@ -233,9 +255,17 @@ func of(generation wire.Generation) []authtest.Option {
 	return nil
 }
 
+// firstAnswer ends a stream with its first answer.
+type firstAnswer struct {
+	*httptest.ResponseRecorder
+	end context.CancelFunc
+}
+
+func (a firstAnswer) Flush() { a.end() }
+
 // run returns what c finds wrong with a server whose answers change has edited.
 func run(t *testing.T, generation wire.Generation, c check, change func(*http.Request, *httptest.ResponseRecorder)) []string {
-	issuer := authtest.NewIssuer(t, of(generation)...)
+	issuer := authtest.NewIssuer(t, append(of(generation), authtest.WithRevocations())...)
 	tokens := tokens{
 		valid:   issuer.Token(),
 		expired: issuer.Token(authtest.Expired()),
@@ -245,7 +275,9 @@ func run(t *testing.T, generation wire.Generation, c check, change func(*http.Re
 	issuer.Revoke("ended")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := httptest.NewRecorder()
-		issuer.ServeHTTP(rec, r)
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		issuer.ServeHTTP(firstAnswer{rec, cancel}, r.WithContext(ctx))
 		change(r, rec)
 		maps.Copy(w.Header(), rec.Header())
 		if rec.Body.Len() > 0 {
