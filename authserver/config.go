@@ -141,11 +141,15 @@ type HTTP struct {
 }
 
 // RateLimits are limits for one client address each; IPv6 addresses count by
-// their /64. Token validation, the JWKS and health are never limited.
+// their /64. The JWKS and health are never limited, and neither is a validation
+// whose body is good and has at most 16 KiB.
 type RateLimits struct {
 	Login    Limit // zero: 5 a minute
 	Register Limit // zero: 10 an hour
 	Default  Limit // the other routes together. Zero: 100 a minute
+	// Heavy is for validations whose body is larger than 16 KiB or no good.
+	// Beyond it they are answered with 503. Zero: 60 a minute.
+	Heavy Limit
 }
 
 // Limit allows Requests at once, and as many again evenly over Per.
@@ -216,6 +220,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.HTTP.RateLimits.Login = cmp.Or(c.HTTP.RateLimits.Login, Limit{5, time.Minute})
 	c.HTTP.RateLimits.Register = cmp.Or(c.HTTP.RateLimits.Register, Limit{10, time.Hour})
 	c.HTTP.RateLimits.Default = cmp.Or(c.HTTP.RateLimits.Default, Limit{100, time.Minute})
+	c.HTTP.RateLimits.Heavy = cmp.Or(c.HTTP.RateLimits.Heavy, Limit{60, time.Minute})
 	c.Passwords.Concurrency = cmp.Or(c.Passwords.Concurrency, runtime.GOMAXPROCS(0))
 	c.Passwords.Queue = max(cmp.Or(c.Passwords.Queue, 128), 0)
 	c.Credits = c.Credits.withDefaults()
@@ -290,7 +295,7 @@ func (c Config) check() error {
 	require(c.Passwords.MinLength >= 8 && c.Passwords.MinLength <= form.MaxPassword,
 		"Passwords.MinLength %d is not within 8 and %d", c.Passwords.MinLength, form.MaxPassword)
 	require(c.Passwords.Concurrency > 0, "Passwords.Concurrency %d is negative", c.Passwords.Concurrency)
-	for _, l := range []Limit{c.HTTP.RateLimits.Login, c.HTTP.RateLimits.Register, c.HTTP.RateLimits.Default} {
+	for _, l := range []Limit{c.HTTP.RateLimits.Login, c.HTTP.RateLimits.Register, c.HTTP.RateLimits.Default, c.HTTP.RateLimits.Heavy} {
 		require(l.Requests > 0 && l.Per > 0, "rate limit of %d requests per %v: both must be above zero", l.Requests, l.Per)
 	}
 	for _, n := range []int64{c.Credits.SignupBonus, c.Credits.DailyFree, c.Credits.DailyCap} {

@@ -245,14 +245,14 @@ func TestA186CreditInput(t *testing.T) {
 			}
 		})
 	}
-	megabyte := strings.Repeat("x", 1<<20)
+	long := strings.Repeat("x", 20<<10)
 	for name, test := range map[string]struct {
 		body object
 		want string
 	}{
-		"metadata":            {object{"metadata": object{"a": megabyte}}, "metadata must be shorter than or equal to 4096 bytes"},
+		"metadata":            {object{"metadata": object{"a": long}}, "metadata must be shorter than or equal to 4096 bytes"},
 		"metadata of a kind":  {object{"metadata": "text"}, "metadata must be an object"},
-		"description":         {object{"description": megabyte}, "description must be shorter than or equal to 500 characters"},
+		"description":         {object{"description": long}, "description must be shorter than or equal to 500 characters"},
 		"no description":      {object{"description": nil}, "description must be a string"},
 		"key":                 {object{"idempotencyKey": strings.Repeat("k", 256)}, "idempotencyKey must be shorter than or equal to 255 characters"},
 		"key with control":    {object{"idempotencyKey": "a\x00b"}, "idempotencyKey must not contain control characters"},

@@ -16,7 +16,7 @@ func (f *validateForm) Fields() []form.Field { return []form.Field{form.String("
 
 func (a *API) validateRoute() web.Route {
 	return web.Route{
-		Pattern: "POST " + wire.ValidatePath, Access: web.Anyone, Limit: web.Unlimited,
+		Pattern: "POST " + wire.ValidatePath, Access: web.Anyone, Limit: web.Unlimited, Heavy: web.LimitHeavy,
 		Endpoint: web.Body(a.validate),
 		Answers:  []web.Answer{{Status: http.StatusOK, Body: wire.ValidateResponse{}}},
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// maxBody is the largest body of a credit route, in bytes. It is larger than
-// any valid request, so that the answer to a text that is too long can name
-// that text. Only admitted callers get that far.
-const maxBody = 2 << 20
+// maxBody is the largest body of a credit route, in bytes. It is some times
+// larger than any valid request, so that the answer to a text that is too long
+// can name that text.
+const maxBody = 32 << 10
 
 // Config configures the routes.
 type Config struct {

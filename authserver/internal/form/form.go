@@ -53,6 +53,9 @@ type Field struct {
 	Name     string
 	Required bool
 	Schema   Schema
+	// inner is how many members and elements the value may have, at any depth.
+	// Zero means that they count against MaxMembers.
+	inner int
 	// take decodes the property, stores the value and returns what is wrong
 	// with it. raw is nil where the property is absent.
 	take func(name string, raw jsontext.Value) (problems []string)
@@ -61,13 +64,14 @@ type Field struct {
 // Parse reads a JSON object into fields. An empty body is an empty object, so
 // that the answer names what is missing. The error is an InvalidError where
 // constraints failed; a property without a field is one of them. It is
-// ErrMalformed for everything else that is wrong with the body.
+// ErrTooMany where the body has more than MaxMembers members, and ErrMalformed for
+// everything else that is wrong with it.
 func Parse(body []byte, fields []Field) error {
 	var sent map[string]jsontext.Value
 	if len(body) > 0 {
-		// Duplicate names, invalid UTF-8 and anything after the object are errors.
-		if err := json.Unmarshal(body, &sent); err != nil || sent == nil {
-			return ErrMalformed
+		var err error
+		if sent, err = readMembers(body, fields); err != nil {
+			return err
 		}
 	}
 	var problems []string

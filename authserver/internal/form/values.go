@@ -146,10 +146,11 @@ func OptionalWords(name string, into *string, longest int) Field {
 }
 
 // Object is a JSON object of at most longest bytes, not counting spaces, that
-// may be absent or null. into gets it without spaces.
+// may be absent or null. into gets it without spaces. It may have 1024 members
+// and elements, at any depth.
 func Object(name string, into *string, longest int) Field {
 	schema := Schema{Type: "object", Max: int64(longest)}
-	return Field{Name: name, Schema: schema, take: func(name string, raw jsontext.Value) []string {
+	return Field{Name: name, Schema: schema, inner: maxInner, take: func(name string, raw jsontext.Value) []string {
 		var v jsontext.Value
 		switch {
 		case absent(raw):

@@ -25,12 +25,13 @@ func Handler(c Config) (http.Handler, error) {
 	o := c.Responder
 	mux := http.NewServeMux()
 	var errs []error
+	large := make(chan struct{}, maxLarge)
 	for _, route := range c.Routes {
 		if err := route.check(c.Limits); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		mux.Handle(route.Pattern, route.handler(o, c.Limits[route.Limit]))
+		mux.Handle(route.Pattern, route.handler(o, counters{every: c.Limits[route.Limit], heavy: c.Limits[route.Heavy], large: large}))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

@@ -28,6 +28,11 @@ type Route struct {
 	Access Access
 	// Limit names the rate limit that its requests count against.
 	Limit Limit
+	// Heavy names a rate limit against which a request of an Unlimited route
+	// counts where its body is larger than SmallBody or is no good, so that a
+	// caller who behaves is never limited and a flood is. Such a request is
+	// answered with 503. Empty means that there is none.
+	Heavy Limit
 	// Endpoint takes the request and answers it.
 	Endpoint Endpoint
 	// Answers are the successful answers.
@@ -60,6 +65,7 @@ const (
 	LimitLogin   Limit = "login"
 	LimitSignup  Limit = "register"
 	LimitDefault Limit = "default"
+	LimitHeavy   Limit = "heavy"
 )
 
 // Access says who may call a route.
@@ -171,28 +177,38 @@ func (route Route) check(limits map[Limit]Limiter) error {
 	require(route.Limit != "", "its limit")
 	require(route.Endpoint.serve != nil, "its endpoint")
 	require(len(route.Answers) > 0, "what it answers")
-	if _, known := limits[route.Limit]; route.Limit != "" && route.Limit != Unlimited && !known {
-		errs = append(errs, fmt.Errorf("web: route %q has an unknown limit %q", route.Pattern, route.Limit))
+	for _, name := range []Limit{route.Limit, route.Heavy} {
+		if _, known := limits[name]; name != "" && name != Unlimited && !known {
+			errs = append(errs, fmt.Errorf("web: route %q has an unknown limit %q", route.Pattern, name))
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// handler is the route as a handler. limiter is nil where it has no limit.
-func (route Route) handler(o *Responder, limiter Limiter) http.Handler {
+// counters are the limiters of a route. A nil one does not limit.
+type counters struct {
+	every, heavy Limiter
+	// large has a place for each large body that is read or worked on, in the
+	// whole server.
+	large chan struct{}
+}
+
+// handler is the route as a handler.
+func (route Route) handler(o *Responder, c counters) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if recorder, ok := w.(*recorder); ok {
 			recorder.streams = route.Streams
 		}
-		if err := route.answer(w, r, o, limiter); err != nil {
+		if err := route.answer(w, r, o, c); err != nil {
 			o.RespondError(w, r, err)
 		}
 	})
 }
 
-func (route Route) answer(w http.ResponseWriter, r *http.Request, o *Responder, limiter Limiter) error {
+func (route Route) answer(w http.ResponseWriter, r *http.Request, o *Responder, c counters) error {
 	trusted := route.Access.Trusted != nil && route.Access.Trusted(r)
 	if !trusted {
-		if err := route.count(r, o, limiter); err != nil {
+		if err := route.count(r, o, c.every); err != nil {
 			return err
 		}
 	}
@@ -200,7 +216,7 @@ func (route Route) answer(w http.ResponseWriter, r *http.Request, o *Responder, 
 		ctx, err := route.Access.Admit(r)
 		if err != nil {
 			if trusted {
-				if limited := route.count(r, o, limiter); limited != nil {
+				if limited := route.count(r, o, c.every); limited != nil {
 					return limited
 				}
 			}
@@ -208,19 +224,58 @@ func (route Route) answer(w http.ResponseWriter, r *http.Request, o *Responder, 
 		}
 		r = withContext(ctx, r)
 	}
-	return route.Endpoint.serve(w, r)
+	return route.serve(w, r, o, c)
+}
+
+// serve runs the endpoint over a body that is counted where it is heavy.
+func (route Route) serve(w http.ResponseWriter, r *http.Request, o *Responder, c counters) error {
+	if route.Endpoint.Fields == nil {
+		return route.Endpoint.serve(w, r)
+	}
+	var counted bool
+	body := &countedBody{ReadCloser: r.Body, large: c.large, enlarged: func() error {
+		counted = true
+		return route.countHeavy(r, o, c.heavy)
+	}}
+	defer body.release()
+	r.Body = body
+	err := route.Endpoint.serve(w, r)
+	if bad, ok := errors.AsType[*Failure](err); ok && !counted && bad.Code.Status() == http.StatusBadRequest {
+		if limited := route.countHeavy(r, o, c.heavy); limited != nil {
+			return limited
+		}
+	}
+	return err
 }
 
 // count counts a request against the route's limit.
 func (route Route) count(r *http.Request, o *Responder, limiter Limiter) error {
-	if limiter == nil {
-		return nil
-	}
-	if wait := limiter.Take(o.Addr(r), o.Now()); wait > 0 {
-		o.Meter.RateLimited(string(route.Limit))
+	if wait := take(r, o, route.Limit, limiter); wait > 0 {
 		return &Failure{Code: wire.RateLimited, Message: TextRateLimited, RetryAfter: wait}
 	}
 	return nil
+}
+
+// countHeavy counts a request against the route's Heavy limit. The answer is
+// 503, because the guards of existing backends take every other one for a
+// verdict.
+func (route Route) countHeavy(r *http.Request, o *Responder, limiter Limiter) error {
+	if wait := take(r, o, route.Heavy, limiter); wait > 0 {
+		return &Failure{Code: wire.ServiceUnavailable, Message: TextUnavailable, RetryAfter: wait}
+	}
+	return nil
+}
+
+// take counts a request, and says how long the caller has to wait.
+func take(r *http.Request, o *Responder, name Limit, limiter Limiter) time.Duration {
+	if limiter == nil {
+		return 0
+	}
+	wait := limiter.Take(o.Addr(r), o.Now())
+	if wait > 0 {
+		o.Meter.RateLimited(string(name))
+	}
+	return wait
 }
 
 // withContext is r with another context, and r itself where it is the same.
