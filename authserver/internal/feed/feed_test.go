@@ -110,7 +110,7 @@ func TestHub(t *testing.T) {
 	// What this server ends is told at once, and not twice.
 	now := begin.Add(minGap)
 	h.Noted(now, ended(now, "c"))
-	h.Polled(begin.Add(250*time.Millisecond), ended(now, "c", "d"))
+	h.Polled(begin.Add(250*time.Millisecond+1), ended(now, "c", "d"))
 	events := r.all()
 	same(t, events[:2], "c")
 	same(t, events[2:], "d")

@@ -22,7 +22,7 @@ const (
 	HeartbeatEvery = 500 * time.Millisecond
 	// minGap is the least time between two events of a stream. What ends within
 	// it waits for the next event.
-	minGap = 100 * time.Millisecond
+	minGap = 250 * time.Millisecond
 	// overlap is how far before its cursor a caller is told of sessions again. A
 	// transaction may have taken its instant and ended later than another one
 	// with a later instant, on this server or on the one that gave the cursor.

@@ -21,9 +21,10 @@ import (
 )
 
 const (
-	// writeWithin bounds one write of a stream. A caller that does not read is
-	// cut off after it.
-	writeWithin = 5 * time.Second
+	// writeWithin bounds the writes of a stream: a caller that does not read is cut
+	// off within it, and not before half of it. Between the two the deadline is
+	// left as it is, because moving it costs as much as a small write.
+	writeWithin = 10 * time.Second
 	// streamFor is how long a stream lasts, less a random part of up to a fifth. A
 	// caller judges by its own clock how far the feed lags, and begins anew with
 	// each connection, so that a clock that is a little slow never looks like a
@@ -155,6 +156,8 @@ type stream struct {
 	api *API
 	out *http.ResponseController
 	w   http.ResponseWriter
+
+	deadline time.Time // of the writes, by the system's clock, as net counts
 }
 
 // open begins the answer. It takes the server's limit on the time of a request
@@ -177,8 +180,11 @@ func (s *stream) send(events []wire.Revocations) bool {
 }
 
 func (s *stream) write(text []byte) bool {
-	if s.out.SetWriteDeadline(time.Now().Add(writeWithin)) != nil { // by the system's clock, as net counts
-		return false
+	if now := time.Now(); s.deadline.Sub(now) < writeWithin/2 {
+		s.deadline = now.Add(writeWithin)
+		if s.out.SetWriteDeadline(s.deadline) != nil {
+			return false
+		}
 	}
 	_, err := s.w.Write(text)
 	return err == nil
