@@ -160,8 +160,8 @@ func TestDeleteAccount(t *testing.T) {
 	remove := func(body object) answer { return h.as(mine.AccessToken, "DELETE", wire.AccountPath, body) }
 	h.unchanged(func() {
 		h.refused(remove(object{"password": "wrong password"}), wire.InvalidCredentials, wire.AccountPath, "Invalid password")
-		h.refused(remove(nil), wire.ValidationFailed, wire.AccountPath, []string{"password must be a string",
-			"password must be longer than or equal to 1 characters", "password must be shorter than or equal to 1024 characters"})
+		h.refused(remove(nil), wire.ValidationFailed, wire.AccountPath, []string{"password must be shorter than or equal to 1024 characters",
+			"password must be longer than or equal to 1 characters", "password must be a string"})
 	})
 	h.valid(mine.AccessToken, "")
 

@@ -16,6 +16,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/form"
 	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/authserver/internal/servicekey"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // Config says how a server is to run. The zero value is a working one: an
@@ -29,6 +30,11 @@ type Config struct {
 	HTTP      HTTP
 	Credits   Credits
 	Feed      Feed
+
+	// WireGeneration is whose way the server takes where the clients of two
+	// generations want different things: "2025" or "2026". What can serve both is
+	// always served, and the tokens of both are read. Empty means "2025".
+	WireGeneration string
 
 	// Clock tells the time. Nil: the system's.
 	Clock Clock
@@ -56,7 +62,8 @@ type Database struct {
 // Tokens says what access tokens hold and how long they live.
 type Tokens struct {
 	// Issuer and Audience are the iss and aud (RFC 7519 section 4.1). Empty
-	// means "manacore".
+	// means "manacore"; with WireGeneration "2026" it means HTTP.BaseURL, if
+	// there is one, and "mana".
 	Issuer   string
 	Audience string
 	// AccessTTL is the life of an access token, from 1 s to 24 h. Zero means 15
@@ -128,6 +135,9 @@ type Keys struct {
 
 // HTTP says who may call, and how often.
 type HTTP struct {
+	// BaseURL is where clients reach the server, such as
+	// https://auth.example.com. Empty means that it is not known.
+	BaseURL string
 	// CORSOrigins are the origins, scheme://host[:port], that browsers may
 	// call from with credentials. Empty means none.
 	CORSOrigins []string
@@ -206,8 +216,7 @@ const day = 24 * time.Hour
 // withDefaults fills in the zero values and refuses what cannot work.
 func (c Config) withDefaults() (Config, error) {
 	c.Database.SQLitePath = cmp.Or(c.Database.SQLitePath, "manacore.db")
-	c.Tokens.Issuer = cmp.Or(c.Tokens.Issuer, "manacore")
-	c.Tokens.Audience = cmp.Or(c.Tokens.Audience, "manacore")
+	c.WireGeneration = cmp.Or(c.WireGeneration, string(wire.Generation2025))
 	c.Tokens.AccessTTL = cmp.Or(c.Tokens.AccessTTL, 15*time.Minute)
 	c.Sessions.RefreshTTL = cmp.Or(c.Sessions.RefreshTTL, 7*day)
 	c.Sessions.RememberMeTTL = cmp.Or(c.Sessions.RememberMeTTL, max(30*day, c.Sessions.RefreshTTL))
@@ -234,9 +243,16 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	origins, err := origins(c.HTTP.CORSOrigins)
+	var err error
+	if c.HTTP.BaseURL != "" {
+		if c.HTTP.BaseURL, err = baseURL(c.HTTP.BaseURL); err != nil {
+			err = fmt.Errorf("authserver: HTTP.BaseURL (BASE_URL) %w", err)
+		}
+	}
+	c.Tokens.Issuer, c.Tokens.Audience = wire.Generation(c.WireGeneration).Names(c.Tokens.Issuer, c.Tokens.Audience, c.HTTP.BaseURL)
+	origins, wrong := origins(c.HTTP.CORSOrigins)
 	c.HTTP.CORSOrigins = origins
-	return c, errors.Join(err, c.check())
+	return c, errors.Join(err, wrong, c.check())
 }
 
 // origins are the allowed origins as browsers spell them.
@@ -309,6 +325,7 @@ func (c Config) check() error {
 	}
 	require(len(c.Credits.ServiceKeyOperations) == 0 || c.Credits.ServiceKey != "",
 		"Credits.ServiceKeyOperations (MANA_CORE_SERVICE_KEY_OPERATIONS) is set and Credits.ServiceKey (MANA_CORE_SERVICE_KEY) is not")
+	require(wire.Generation(c.WireGeneration).Known(), "WireGeneration (WIRE_GENERATION) %q is neither 2025 nor 2026", c.WireGeneration)
 	for _, proxies := range c.HTTP.TrustedProxies {
 		require(proxies.IsValid() && !proxies.Addr().Is4In6(), "HTTP.TrustedProxies: %v never fits: write an IPv4 network as such", proxies)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -197,6 +198,7 @@ func (h *harness) refused(a answer, code wire.Code, path string, message any) {
 		message = items
 	}
 	want := wire.NewEnvelope(code, message, path, h.clock.Now())
+	want.RetryAfter, _ = strconv.Atoi(a.header.Get("Retry-After")) // 0 where there is none
 	if diff := cmp.Diff(want, got); diff != "" {
 		h.Errorf("envelope (-want +got):\n%s", diff)
 	}

@@ -79,7 +79,7 @@ func Backup(ctx context.Context, config Config, file string) error {
 
 // Finding is what Check found out about one part.
 type Finding struct {
-	Part   string // "configuration", "database", "schema", "keys", "credits"
+	Part   string // "configuration", "wire", "database", "schema", "keys", "credits"
 	Detail string // for a reader; no secret is in it
 	Err    error  // nil: the part is good; else what is wrong and what to do
 }
@@ -93,7 +93,7 @@ func Check(ctx context.Context, config Config) []Finding {
 	if err != nil {
 		return []Finding{{"configuration", "", err}}
 	}
-	findings := []Finding{{"configuration", database(cfg), nil}}
+	findings := []Finding{{"configuration", database(cfg), nil}, generationFinding(cfg)}
 	pending, err := pendingMigrations(ctx, cfg)
 	var newer *store.NewerSchema
 	switch {

@@ -51,24 +51,24 @@ func TestCheck(t *testing.T) {
 		failed string // the part that is not
 		says   string
 	}{
-		{name: "good", change: func(*testing.T, *Config) {}, want: "configuration database schema keys credits", says: "1, opened with the key-encryption key from"},
-		{name: "nothing yet", none: true, change: func(*testing.T, *Config) {}, want: "configuration database", says: "serve makes it"},
+		{name: "good", change: func(*testing.T, *Config) {}, want: "configuration wire database schema keys credits", says: "1, opened with the key-encryption key from"},
+		{name: "nothing yet", none: true, change: func(*testing.T, *Config) {}, want: "configuration wire database", says: "serve makes it"},
 		{name: "configuration", none: true, change: func(_ *testing.T, c *Config) { c.Passwords.MinLength = 1 }, failed: "configuration", says: "Passwords.MinLength"},
 		{name: "no folder", none: true, change: func(_ *testing.T, c *Config) {
 			c.Database.SQLitePath = filepath.Join(filepath.Dir(c.Database.SQLitePath), "nowhere", "x.db")
 		},
-			want: "configuration", failed: "database", says: "make its folder first"},
+			want: "configuration wire", failed: "database", says: "make its folder first"},
 		{name: "damaged", change: func(t *testing.T, c *Config) {
 			if err := os.WriteFile(c.Database.SQLitePath, bytes.Repeat([]byte("junk"), 2048), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, want: "configuration", failed: "database", says: "restore a backup"},
+		}, want: "configuration wire", failed: "database", says: "restore a backup"},
 		{name: "newer", change: func(t *testing.T, c *Config) {
 			execute(t, c.Database.SQLitePath, `INSERT INTO manacore_migrations (name, applied_at) VALUES ('99999_future.sql', 1)`)
-		}, want: "configuration database", failed: "schema", says: "run the newer program"},
+		}, want: "configuration wire database", failed: "schema", says: "run the newer program"},
 		{name: "older", change: func(t *testing.T, c *Config) {
 			execute(t, c.Database.SQLitePath, `DELETE FROM manacore_migrations WHERE name = (SELECT max(name) FROM manacore_migrations)`)
-		}, want: "configuration database schema", says: "1 migrations to run"},
+		}, want: "configuration wire database schema", says: "1 migrations to run"},
 		{name: "a damaged page", change: func(t *testing.T, c *Config) {
 			content, err := os.ReadFile(c.Database.SQLitePath)
 			if err != nil {
@@ -80,28 +80,28 @@ func TestCheck(t *testing.T) {
 			if err := os.WriteFile(c.Database.SQLitePath, content, 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, want: "configuration", failed: "database", says: "is damaged; restore a backup"},
+		}, want: "configuration wire", failed: "database", says: "is damaged; restore a backup"},
 		{name: "key file lost", change: func(t *testing.T, c *Config) {
 			if err := os.Remove(c.Database.SQLitePath + ".key"); err != nil {
 				t.Fatal(err)
 			}
-		}, want: "configuration database schema", failed: "keys", says: "restore the file"},
+		}, want: "configuration wire database schema", failed: "keys", says: "restore the file"},
 		{name: "books that do not balance", change: func(t *testing.T, c *Config) {
 			execute(t, c.Database.SQLitePath, `INSERT INTO credit_accounts
 				(user_id, paid, free, held_paid, held_free, earned, given, spent, entries, last_day, created_at, updated_at)
 				VALUES ('ann', 10, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0)`)
-		}, want: "configuration database schema keys", failed: "credits", says: "ann"},
+		}, want: "configuration wire database schema keys", failed: "credits", says: "ann"},
 		{name: "another key", change: func(_ *testing.T, c *Config) { c.Keys.EncryptionKey = digest("another") },
-			want: "configuration database schema", failed: "keys", says: "does not open"},
+			want: "configuration wire database schema", failed: "keys", says: "does not open"},
 		{name: "PostgreSQL is down", none: true, change: func(_ *testing.T, c *Config) {
 			c.Database.URL, c.Keys.EncryptionKey = "postgres://user:secret@127.0.0.1:1/mana?sslmode=disable", testKEK
-		}, want: "configuration", failed: "database", says: "start the server there"},
+		}, want: "configuration wire", failed: "database", says: "start the server there"},
 		{name: "not a URL", none: true, change: func(_ *testing.T, c *Config) {
 			c.Database.URL, c.Keys.EncryptionKey = "host=db password=secret", testKEK
-		}, want: "configuration", failed: "database", says: "does not begin with postgres://"},
+		}, want: "configuration wire", failed: "database", says: "does not begin with postgres://"},
 		{name: "PostgreSQL", none: true, change: func(t *testing.T, c *Config) {
 			c.Database.URL, c.Keys.EncryptionKey = pgtest.New(t), testKEK
-		}, want: "configuration database schema", says: "migrations to run"},
+		}, want: "configuration wire database schema", says: "migrations to run"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -20,7 +20,6 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/store/postgres"
 	"github.com/manacore/manacore-go/authserver/internal/store/sqlite"
-	"github.com/manacore/manacore-go/authserver/internal/token"
 	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -69,7 +68,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	if err != nil {
 		return nil, err
 	}
-	access := token.Access{Ring: keeper.Ring, Issuer: cfg.Tokens.Issuer, Audience: cfg.Tokens.Audience}
+	access := accessTokens(cfg, keeper.Ring)
 	hasher := password.New(cfg.Passwords.Concurrency, cfg.Passwords.Queue, cfg.Random)
 	watchKeys(counted, cfg.Clock, access.Ring)
 	watchHashing(counted, hasher)
@@ -80,7 +79,8 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	})
 	out := &web.Responder{
 		Log: cfg.Logger, Clock: cfg.Clock, Trusted: cfg.HTTP.TrustedProxies, Meter: counted,
-		Busy: []error{password.ErrBusy, groupcommit.ErrBusy},
+		Generation: wire.Generation(cfg.WireGeneration),
+		Busy:       []error{password.ErrBusy, groupcommit.ErrBusy},
 	}
 	work := background.New(background.Config{Clock: cfg.Clock, Logger: cfg.Logger})
 	people := identity.New(identity.Config{

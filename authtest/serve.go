@@ -117,7 +117,11 @@ func (i *Issuer) hold(r *http.Request) (*mode, bool) {
 }
 
 func (i *Issuer) deny(w http.ResponseWriter, r *http.Request, code wire.Code, message any) {
-	i.write(w, code.Status(), wire.NewEnvelope(code, message, r.URL.Path, i.now()).In(i.generation))
+	envelope := wire.NewEnvelope(code, message, r.URL.Path, i.now()).In(i.generation)
+	if seconds, err := strconv.Atoi(w.Header().Get("Retry-After")); err == nil {
+		envelope.RetryAfter = seconds
+	}
+	i.write(w, code.Status(), envelope)
 }
 
 // write answers with a JSON body that no cache may keep.

@@ -69,11 +69,19 @@ var variables = []variable{
 		s.server.Keys.Rotation, err = durationOrOff(v)
 		return err
 	}},
-	{"JWT_ISSUER", "iss of the access tokens", "manacore", func(s *settings, v string) (err error) {
+	{"BASE_URL", "URL at which clients reach the server, such as https://auth.example.com", "", func(s *settings, v string) error {
+		s.server.HTTP.BaseURL = v
+		return nil
+	}},
+	{"WIRE_GENERATION", "2025 or 2026: whose way the server takes where two generations of clients want different things; check prints what that is", "2025", func(s *settings, v string) error {
+		s.server.WireGeneration = v
+		return nil
+	}},
+	{"JWT_ISSUER", "iss of the access tokens", "manacore; with WIRE_GENERATION=2026 BASE_URL", func(s *settings, v string) (err error) {
 		s.server.Tokens.Issuer, err = name(v)
 		return err
 	}},
-	{"JWT_AUDIENCE", "aud of the access tokens", "manacore", func(s *settings, v string) (err error) {
+	{"JWT_AUDIENCE", "aud of the access tokens", "manacore; with WIRE_GENERATION=2026 mana", func(s *settings, v string) (err error) {
 		s.server.Tokens.Audience, err = name(v)
 		return err
 	}},

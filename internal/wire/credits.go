@@ -29,6 +29,10 @@ const MaxCredits = 1<<53 - 1
 // It is absent after the last one.
 const NextCursorHeader = "X-Next-Cursor"
 
+// ReservationHeader names the reservation or the transaction behind an answer
+// that was charged for.
+const ReservationHeader = "X-Credit-Reservation"
+
 // CreditBalance is the body of GET balance. Free credits are spent first. What a
 // user may spend is Balance + FreeCreditsRemaining, but below
 // InternalCreditsPath it is Balance, see At.

@@ -18,13 +18,17 @@ type Envelope struct {
 	Code       Code   `json:"code"`
 	Timestamp  string `json:"timestamp"`
 	Path       string `json:"path"`
-	Status     int    `json:"status,omitzero"` // StatusCode, for clients of 2026; 0: not sent
+	Status     int    `json:"status,omitzero"` // StatusCode, for clients of 2026
+	// RetryAfter is the Retry-After of the answer in seconds, for clients of
+	// 2026. Zero: there is none.
+	RetryAfter int `json:"retryAfterSec,omitzero"`
 }
 
 // NewEnvelope fills an envelope for code. message is a string or a []string.
 func NewEnvelope(code Code, message any, path string, now time.Time) Envelope {
 	return Envelope{
 		StatusCode: code.Status(),
+		Status:     code.Status(),
 		Message:    message,
 		Error:      code,
 		Code:       code,

@@ -3,6 +3,7 @@ package wiretest
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,16 +28,20 @@ func (a *answer) envelope(codes ...wire.Code) []string {
 		Timestamp  string         `json:"timestamp"`
 		Path       string         `json:"path"`
 		Status     int            `json:"status"`
+		RetryAfter int            `json:"retryAfterSec"`
 	}
-	members := []string{"statusCode", "message", "error", "code", "timestamp", "path"}
-	newer := a.p.generation == wire.Generation2026
-	if newer {
-		members = append(members, "status")
+	members := []string{"statusCode", "message", "error", "code", "timestamp", "path", "status"}
+	wait := a.response.Header.Get("Retry-After")
+	if wait != "" {
+		members = append(members, "retryAfterSec")
 	}
 	if !a.object(a.body, &e, members...) {
 		return nil
 	}
-	if e.StatusCode != a.response.StatusCode || newer && e.Status != e.StatusCode {
+	if wait != "" && strconv.Itoa(e.RetryAfter) != wait {
+		a.errorf("retryAfterSec %d with Retry-After %s", e.RetryAfter, wait)
+	}
+	if e.StatusCode != a.response.StatusCode || e.Status != e.StatusCode {
 		a.errorf("statusCode %d and status %d with status %d", e.StatusCode, e.Status, a.response.StatusCode)
 	}
 	if !slices.Contains(codes, e.Code) || e.Error != e.Code.In(a.p.generation) {

@@ -52,7 +52,7 @@ func Run(t *testing.T, target Target) {
 		revoked: target.Revoked(t),
 		foreign: target.Foreign(t),
 	}
-	list := checks(target.Generation)
+	list := checks()
 	if target.Feed {
 		list = append(list, feedChecks()...)
 	}
@@ -78,26 +78,24 @@ type check struct {
 	run  func(p *probe)
 }
 
-func checks(generation wire.Generation) []check {
-	list := []check{
+func checks() []check {
+	return []check{
 		{"jwks form", jwksForm},
 		{"jwks caching", jwksCaching},
 		{"jwks conditional", jwksConditional},
 		{"jwks HEAD", jwksHead},
+		{"jwks alias", jwksAlias},
 		{"access token form", tokenForm},
 		{"validate valid", validateValid},
 		{"validate expired", validateExpired},
 		{"validate invalid", validateInvalid},
 		{"validate request refused", validateRefused},
+		{"a token that is absent", validateAbsent},
 		{"validate request of 99 KB", validateLong},
 		{"unknown routes and methods", unknownRoutes},
 		{"trailing slash", trailingSlash},
 		{"security headers", securityHeaders},
 	}
-	if generation == wire.Generation2026 {
-		list = append(list, check{"jwks alias", jwksAlias})
-	}
-	return list
 }
 
 // securityHeaders are on every response, HEAD, 304 and errors included

@@ -45,12 +45,12 @@ func New(c Config) *API { return &API{c} }
 
 // Routes are all routes of the package.
 func (a *API) Routes() []web.Route {
-	return []web.Route{
+	return append(a.keySetRoutes(), []web.Route{
 		a.registerRoute(), a.loginRoute(), a.refreshRoute(), a.logoutRoute(),
 		a.sessionRoute(), a.sessionsRoute(), a.endSessionRoute(),
 		a.eventsRoute(), a.changePasswordRoute(), a.deleteAccountRoute(),
-		a.validateRoute(), a.keySetRoute(),
-	}
+		a.validateRoute(),
+	}...)
 }
 
 // textInvalidToken is the answer of a guarded route to a token that is not

@@ -17,9 +17,14 @@ var keySetCaching = fmt.Sprintf("public, max-age=%d", int(keys.MaxAge/time.Secon
 // feedLink announces the feed of revocations to those who read the key set.
 const feedLink = "<" + wire.RevocationsPath + `>; rel="` + wire.RevocationsRel + `"`
 
-func (a *API) keySetRoute() web.Route {
+// keySetRoutes publish the keys at both places where clients look for them.
+func (a *API) keySetRoutes() []web.Route {
+	return []web.Route{a.keySetRoute(wire.JWKSPath), a.keySetRoute(wire.JWKSAlias)}
+}
+
+func (a *API) keySetRoute(path string) web.Route {
 	return web.Route{
-		Pattern: "GET " + wire.JWKSPath, Access: web.Anyone, Limit: web.Unlimited,
+		Pattern: "GET " + path, Access: web.Anyone, Limit: web.Unlimited,
 		Endpoint: web.Plain(a.keySet),
 		Answers: []web.Answer{
 			{Status: http.StatusOK, Body: wire.JWKS{}, Headers: []string{"ETag", "Link"}},

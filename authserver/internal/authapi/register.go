@@ -2,6 +2,7 @@ package authapi
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/manacore/manacore-go/authserver/internal/form"
 	"github.com/manacore/manacore-go/authserver/internal/identity"
@@ -20,9 +21,10 @@ func (f *registerForm) Fields() []form.Field {
 	return []form.Field{
 		form.Email("email", &f.Email),
 		form.Password("password", &f.Password, f.shortestPassword, form.MaxPassword),
-		form.PersonName("name", &f.Name),
+		form.Optional(form.PersonName("name", &f.Name)),
 		form.Ignored("referralCode"),
 		form.Ignored("sourceAppId"),
+		form.Ignored("sourceAppUrl"),
 	}
 }
 
@@ -36,6 +38,9 @@ func (a *API) registerRoute() web.Route {
 }
 
 func (a *API) register(w http.ResponseWriter, r *http.Request, f registerForm) error {
+	if f.Name == "" { // newer clients send none
+		f.Name, _, _ = strings.Cut(f.Email, "@")
+	}
 	user, refresh, err := a.Identity.Register(r.Context(), a.origin(r), f.Registration)
 	if err != nil {
 		return refused(err)

@@ -11,8 +11,12 @@ import (
 // validateForm is the body of a validation.
 type validateForm struct{ token string }
 
-// Fields implements web.Form.
-func (f *validateForm) Fields() []form.Field { return []form.Field{form.String("token", &f.token)} }
+// Fields implements web.Form. Guards in the field turn every answer but 200 into
+// a 401, and so a token that is not there is a matter for the verdict, and
+// properties that nobody knows are none.
+func (f *validateForm) Fields() []form.Field {
+	return []form.Field{form.NullableString("token", &f.token), form.Others}
+}
 
 func (a *API) validateRoute() web.Route {
 	return web.Route{

@@ -81,12 +81,12 @@ func TestDetails(t *testing.T) {
 		want       string
 	}{
 		{wire.InternalCreditsPath + "/use", `{"userId":"ann","amount":151,"appId":"chat","description":"words"}`, asChat, http.StatusPaymentRequired,
-			`{"statusCode":402,"message":"Insufficient credits","error":"INSUFFICIENT_CREDITS","code":"INSUFFICIENT_CREDITS",` + at + `internal/credits/use",` +
+			`{"statusCode":402,"message":"Insufficient credits","error":"INSUFFICIENT_CREDITS","code":"INSUFFICIENT_CREDITS",` + at + `internal/credits/use","status":402,` +
 				`"details":{"requiredCredits":151,"availableCredits":150,"creditType":"user","operation":"words","required":151,"available":150}}`},
 		{wire.CreditsPath + "/use", `{"amount":151,"appId":"chat","description":"words"}`, asAnn, http.StatusBadRequest,
-			`{"statusCode":400,"message":"Insufficient credits","error":"INSUFFICIENT_CREDITS","code":"INSUFFICIENT_CREDITS",` + at + `credits/use"}`},
+			`{"statusCode":400,"message":"Insufficient credits","error":"INSUFFICIENT_CREDITS","code":"INSUFFICIENT_CREDITS",` + at + `credits/use","status":400}`},
 		{wire.CreditsPath + "/reserve", `{"userId":"ann","amount":151,"reason":"stream"}`, asChat, http.StatusPaymentRequired,
-			`{"statusCode":402,"message":"Insufficient credits","error":"INSUFFICIENT_CREDITS","code":"INSUFFICIENT_CREDITS",` + at + `credits/reserve",` +
+			`{"statusCode":402,"message":"Insufficient credits","error":"INSUFFICIENT_CREDITS","code":"INSUFFICIENT_CREDITS",` + at + `credits/reserve","status":402,` +
 				`"details":{"requiredCredits":151,"availableCredits":150,"creditType":"user","operation":"stream","required":151,"available":150}}`},
 	} {
 		if w := h.ask("POST", test.path, test.body, test.headers...); w.Code != test.status || w.Body.String() != test.want {
@@ -96,7 +96,7 @@ func TestDetails(t *testing.T) {
 	const reserve = `{"userId":"ann","reason":"stream","idempotencyKey":"k","amount":`
 	decode[wire.CreditReserveResponse](h, h.ask("POST", wire.CreditsPath+"/reserve", reserve+`1}`, asChat...))
 	want := `{"statusCode":422,"message":"` + textKeyReused + `","error":"IDEMPOTENCY_KEY_REUSED","code":"IDEMPOTENCY_KEY_REUSED",` +
-		at + `credits/reserve","details":{"state":"open"}}`
+		at + `credits/reserve","status":422,"details":{"state":"open"}}`
 	if w := h.ask("POST", wire.CreditsPath+"/reserve", reserve+`2}`, asChat...); w.Code != http.StatusUnprocessableEntity || w.Body.String() != want {
 		t.Errorf("%d %s\nwant %s", w.Code, w.Body, want)
 	}

@@ -34,7 +34,7 @@ func (a *API) use(w http.ResponseWriter, r *http.Request, f spending) error {
 		// The status is 400, and not 402 as for services, because existing
 		// clients know only 400.
 		body := a.config.Out.Envelope(r, wire.InsufficientCredits, textInsufficient)
-		body.StatusCode = http.StatusBadRequest
+		body.StatusCode, body.Status = http.StatusBadRequest, http.StatusBadRequest
 		a.config.Out.Respond(w, r, body.StatusCode, body)
 		return nil
 	}

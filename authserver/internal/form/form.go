@@ -56,10 +56,16 @@ type Field struct {
 	// inner is how many members and elements the value may have, at any depth.
 	// Zero means that they count against MaxMembers.
 	inner int
+	// open is set on the field that stands for all properties without a field.
+	open bool
 	// take decodes the property, stores the value and returns what is wrong
 	// with it. raw is nil where the property is absent.
 	take func(name string, raw jsontext.Value) (problems []string)
 }
+
+// Others is the last field of a form whose further properties are ignored. It
+// has no name, and descriptions leave it out.
+var Others = Field{open: true}
 
 // Parse reads a JSON object into fields. An empty body is an empty object, so
 // that the answer names what is missing. The error is an InvalidError where
@@ -76,6 +82,10 @@ func Parse(body []byte, fields []Field) error {
 	}
 	var problems []string
 	for _, f := range fields {
+		if f.open {
+			sent = nil // all fields before it have been read
+			break
+		}
 		problems = append(problems, f.take(f.Name, sent[f.Name])...)
 		delete(sent, f.Name)
 	}

@@ -46,6 +46,9 @@ func OptionalString(name string, into *string) Field {
 	return f
 }
 
+// NullableString is a string of any length that may be absent or null.
+func NullableString(name string, into *string) Field { return Optional(String(name, into)) }
+
 // Email is a required e-mail address, in the form in which it is stored.
 func Email(name string, into *string) Field {
 	return Field{Name: name, Required: true, Schema: Schema{Type: "string", Format: "email"}, take: func(name string, raw jsontext.Value) []string {
@@ -68,10 +71,10 @@ func Password(name string, into *string, shortest, longest int) Field {
 		if decode(raw, into) {
 			return PasswordProblems(name, *into, shortest, longest)
 		}
-		return []string{
-			fmt.Sprintf("%s must be a string", name),
-			fmt.Sprintf("%s must be longer than or equal to %d characters", name, shortest),
+		return []string{ // in the order of the existing service: clients show the first
 			fmt.Sprintf("%s must be shorter than or equal to %d characters", name, longest),
+			fmt.Sprintf("%s must be longer than or equal to %d characters", name, shortest),
+			fmt.Sprintf("%s must be a string", name),
 		}
 	}}
 }
@@ -95,9 +98,9 @@ func PersonName(name string, into *string) Field {
 	return Field{Name: name, Required: true, Schema: schema, take: func(name string, raw jsontext.Value) []string {
 		if !decode(raw, into) {
 			return []string{
-				fmt.Sprintf("%s must be a string", name),
-				fmt.Sprintf("Name must be at least %d characters", minPersonName),
 				fmt.Sprintf("%s must be shorter than or equal to %d characters", name, MaxText),
+				fmt.Sprintf("Name must be at least %d characters", minPersonName),
+				fmt.Sprintf("%s must be a string", name),
 			}
 		}
 		trimmed, problems := PersonNameProblems(name, *into)

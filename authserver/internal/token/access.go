@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,11 +43,20 @@ type Claims struct {
 
 // Access signs and verifies access tokens: compact JWS (RFC 7515 section
 // 7.1), EdDSA over Ed25519 (RFC 8037), signed and verified with
-// crypto/ed25519. The one form that it writes is the one form that it reads.
+// crypto/ed25519. The one form that it writes is the one form that it reads, but
+// for names and claims of servers of another generation.
 type Access struct {
 	Ring     func() *keys.Ring // returns the current keys
 	Issuer   string
 	Audience string
+	// OtherIssuers and OtherAudiences are read too, and never written: servers of
+	// several generations share keys while one follows the other.
+	OtherIssuers, OtherAudiences []string
+}
+
+// names reports whether iss and aud are those of a server with these keys.
+func (a Access) names(iss, aud string) bool {
+	return (iss == a.Issuer || slices.Contains(a.OtherIssuers, iss)) && (aud == a.Audience || slices.Contains(a.OtherAudiences, aud))
 }
 
 // Signer signs access tokens with the key that it found at one moment.
@@ -106,16 +116,29 @@ func (a Access) Verify(text string, now time.Time) (Claims, error) {
 		return Claims{}, ErrMalformed
 	}
 	var c Claims
-	if err := json.Unmarshal(doc, &c, json.RejectUnknownMembers(true)); err != nil {
+	if !decodeClaims(doc, &c) {
 		return Claims{}, ErrMalformed
 	}
-	if c.Iss != a.Issuer || c.Aud != a.Audience || c.Sub == "" || c.Sid == "" || c.Iat <= 0 || c.Exp <= 0 {
+	if !a.names(c.Iss, c.Aud) || c.Sub == "" || c.Sid == "" || c.Iat <= 0 || c.Exp <= 0 {
 		return Claims{}, ErrClaims
 	}
 	if now.Unix() >= c.Exp { // on or after: RFC 7519 section 4.1.4
 		return Claims{}, ErrExpired
 	}
 	return c, nil
+}
+
+// decodeClaims reads claims. A server of another generation writes some that this
+// one does not know. A claim whose name differs from a known one in its case
+// alone is refused, since two readers may take it for two things.
+func decodeClaims(doc []byte, c *Claims) bool {
+	if json.Unmarshal(doc, c, json.RejectUnknownMembers(true)) == nil {
+		return true
+	}
+	*c = Claims{}
+	var folded Claims
+	return json.Unmarshal(doc, c) == nil &&
+		json.Unmarshal(doc, &folded, json.MatchCaseInsensitiveNames(true)) == nil && folded == *c
 }
 
 // decodeSegment reads canonical, unpadded base64url (RFC 7515 section 2): one

@@ -64,7 +64,7 @@ func crossOrigin(o *Responder, origins []string) func(http.Handler) http.Handler
 		AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch,
 			http.MethodDelete, http.MethodOptions},
 		AllowedHeaders:       []string{"Content-Type", "Authorization", "X-Requested-With", "X-App-Id"},
-		ExposedHeaders:       []string{wire.NextCursorHeader},
+		ExposedHeaders:       []string{"Retry-After", "WWW-Authenticate", wire.NextCursorHeader, wire.ReservationHeader},
 		AllowCredentials:     true,
 		OptionsSuccessStatus: http.StatusNoContent,
 	}).Handler
@@ -170,7 +170,7 @@ func logged(o *Responder, next http.Handler) http.Handler {
 // logLevel is debug for health probes, and for successful answers of routes
 // that are called thousands of times a second. The metrics count those too.
 func logLevel(pattern string, status int) slog.Level {
-	frequent := strings.Contains(pattern, "/credits") || strings.HasSuffix(pattern, wire.ValidatePath) || strings.HasSuffix(pattern, wire.JWKSPath)
+	frequent := strings.Contains(pattern, "/credits") || strings.HasSuffix(pattern, wire.ValidatePath) || strings.HasSuffix(pattern, wire.JWKSPath) || strings.HasSuffix(pattern, wire.JWKSAlias)
 	if strings.Contains(pattern, "/health") || frequent && status < http.StatusBadRequest {
 		return slog.LevelDebug
 	}

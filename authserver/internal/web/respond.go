@@ -40,6 +40,9 @@ type Responder struct {
 	// Busy lists the errors that mean that a queue is full. They are answered
 	// with 503, and not counted as faults of the database.
 	Busy []error
+	// Generation is whose names of codes the envelopes have. Empty means those
+	// of 2025.
+	Generation wire.Generation
 
 	unreadAddr hint
 }
@@ -84,15 +87,17 @@ func (o *Responder) Send(w http.ResponseWriter, r *http.Request, status int, doc
 
 // Envelope is the error envelope of a code for this request.
 func (o *Responder) Envelope(r *http.Request, code wire.Code, message any) wire.Envelope {
-	return wire.NewEnvelope(code, message, r.URL.EscapedPath(), o.Now())
+	return wire.NewEnvelope(code, message, r.URL.EscapedPath(), o.Now()).In(o.Generation)
 }
 
 // RespondError writes the envelope of err.
 func (o *Responder) RespondError(w http.ResponseWriter, r *http.Request, err error) {
 	f := o.failure(r, err)
 	header := w.Header()
+	envelope := o.Envelope(r, f.Code, f.Message)
 	if f.RetryAfter > 0 {
-		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
+		envelope.RetryAfter = int(math.Ceil(f.RetryAfter.Seconds()))
+		header.Set("Retry-After", strconv.Itoa(envelope.RetryAfter))
 	}
 	if f.Code.Status() == http.StatusUnauthorized {
 		// Every 401 has a challenge (RFC 9110 section 15.5.2), without an error
@@ -103,7 +108,7 @@ func (o *Responder) RespondError(w http.ResponseWriter, r *http.Request, err err
 		}
 		header.Set("WWW-Authenticate", challenge)
 	}
-	o.Respond(w, r, f.Code.Status(), o.Envelope(r, f.Code, f.Message))
+	o.Respond(w, r, f.Code.Status(), envelope)
 }
 
 // failure turns err into what the caller may know, and logs what only the
