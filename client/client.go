@@ -33,7 +33,7 @@ type Client struct {
 	verified                          *lru.Cache[verdict] // nil: nothing is remembered
 	refused                           *lru.Cache[verdict] // the auth server's no; nil: nothing
 	accepted, denied, down, fallbacks atomic.Uint64
-	givenUp                           atomic.Uint64
+	givenUp, keyPending               atomic.Uint64
 	wrongIssuer, wrongAudience        minutely
 }
 
@@ -229,9 +229,15 @@ func (c *Client) ask(ctx context.Context, it *issuer, text string, t *token.Toke
 
 // local verifies with the issuer's own key, the signature before the claims.
 func (c *Client) local(ctx context.Context, it *issuer, text string, t *token.Token) (User, error) {
-	key, err := it.keys.Find(ctx, t.Kid())
-	if err != nil {
-		return User{}, err
+	key := it.keys.Held(t.Kid())
+	if key == nil {
+		// No key stands for the claims yet, but a token that they refuse anyway
+		// is not worth a look at the key set.
+		good := c.policy.Check(&t.Claims, it.Audiences, c.config.Clock.Now()) == nil
+		var err error
+		if key, err = it.keys.Find(ctx, t.Kid(), good); err != nil {
+			return User{}, err
+		}
 	}
 	if !t.SignedBy(key.Public) {
 		return User{}, fault.ErrSignature

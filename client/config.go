@@ -115,9 +115,11 @@ type KeyConfig struct {
 	// MaxStale is how long a set that is past its max-age serves while it
 	// can't be fetched. 0: 1 h. Negative: not at all. At most 30 days.
 	MaxStale time.Duration
-	// Cooldown is how long no unknown kid sets off a fetch after one did so in
-	// vain: it bounds what a stranger can cause, and how late a new key may
-	// be seen while one tries. 0: 5 s.
+	// Cooldown is the pause between two fetches for kids that nobody publishes,
+	// once three have followed each other: it bounds what a stranger can cause,
+	// and how long the token of a new key may have to wait while one tries. 256
+	// tokens wait for the next fetch, 5 s at most; others are ErrKeyPending.
+	// 0: 1 s.
 	Cooldown time.Duration
 }
 
@@ -180,7 +182,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Tokens = c.Tokens.withDefaults()
 	c.Timeout = orDefault(c.Timeout, 5*time.Second)
 	c.Keys.MaxStale = orNone(c.Keys.MaxStale, time.Hour)
-	c.Keys.Cooldown = orDefault(c.Keys.Cooldown, 5*time.Second)
+	c.Keys.Cooldown = orDefault(c.Keys.Cooldown, time.Second)
 	c.Cache.Size = orNone(c.Cache.Size, 16384)
 	c.Cache.NegativeTTL = orNone(c.Cache.NegativeTTL, 2*time.Second)
 	c.Breaker.Failures = orDefault(c.Breaker.Failures, 5)

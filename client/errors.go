@@ -39,3 +39,9 @@ var (
 	// because the session was revoked.
 	ErrRejected = fault.ErrRejected
 )
+
+// ErrKeyPending is an ErrUnavailable that says nothing about the auth server: the
+// issuer publishes no key of the token's kid that is known yet, and the next look
+// at the key set is too far away, or too many tokens wait for it. A stranger who
+// makes up kids can bring it about, for tokens whose kid is not known.
+var ErrKeyPending = fault.ErrKeyPending

@@ -22,6 +22,8 @@ func (c *Client) count(ctx context.Context, err error) {
 		// How long a caller waits says nothing about the auth server.
 		c.givenUp.Add(1)
 		return
+	case errors.Is(err, fault.ErrKeyPending):
+		c.keyPending.Add(1)
 	default:
 		c.down.Add(1)
 	}

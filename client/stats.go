@@ -9,6 +9,9 @@ type Stats struct {
 	// GivenUp counts the calls that ended without a verdict after their context
 	// had: they say nothing about the auth server, and are not in Unavailable.
 	GivenUp uint64
+	// KeyPending counts the tokens that ended with ErrKeyPending. They say nothing
+	// about the auth server either, and are not in Unavailable.
+	KeyPending uint64
 	// Fallbacks counts the tokens that Remote mode left to local verification.
 	Fallbacks uint64
 	// CacheHits and CacheMisses count look-ups of verified tokens; Cached is
@@ -36,6 +39,7 @@ func (c *Client) Stats() Stats {
 		Unauthenticated: c.denied.Load(),
 		Unavailable:     c.down.Load(),
 		GivenUp:         c.givenUp.Load(),
+		KeyPending:      c.keyPending.Load(),
 		Fallbacks:       c.fallbacks.Load(),
 	}
 	if c.verified != nil {

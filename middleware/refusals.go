@@ -3,6 +3,7 @@ package middleware
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -44,7 +45,9 @@ func (a *refusals) refuse(r *http.Request, err error, sent bool, scope string) *
 	switch {
 	case a.onDenial != nil:
 		a.onDenial(r, &d)
-	case d.Status == http.StatusServiceUnavailable && a.warn != nil && r.Context().Err() == nil: // a caller who has gone is no outage
+	case errors.Is(err, client.ErrKeyPending), r.Context().Err() != nil:
+		// What a stranger can bring about, and a caller who has gone, is no outage.
+	case d.Status == http.StatusServiceUnavailable && a.warn != nil:
 		a.warn.Do(func() {
 			a.logger().LogAttrs(r.Context(), slog.LevelWarn, "requests are refused: no verdict on their credentials",
 				slog.String("method", r.Method), slog.Any("error", d.Err))

@@ -23,6 +23,10 @@ var (
 	ErrRejected   = New(ErrUnauthenticated, "refused by the auth server")
 )
 
+// ErrKeyPending is below ErrUnavailable and says nothing about the auth server,
+// which its text therefore does not name: a stranger can bring it about.
+var ErrKeyPending error = &Reason{ErrUnavailable, "whether the token's key is published is not known yet"}
+
 // Reason is an error below a kind. Its text is fixed when the program starts,
 // so that nothing a stranger sent gets into it, and returning one allocates
 // nothing.

@@ -6,10 +6,19 @@ import (
 	"time"
 )
 
-// start runs a fetch on its own goroutine and context. The caller holds mu.
-func (s *Source) start(kid string) *fetch {
+// start runs a fetch on its own goroutine and context. It is the planned one, if
+// there is one, so that nobody waits longer than for the next. The caller holds
+// mu.
+func (s *Source) start(kid string, paced bool) *fetch {
+	f := s.planned
+	if f == nil {
+		f = &fetch{kid: kid, done: make(chan struct{})}
+	} else {
+		s.stopPlan()
+		s.planned = nil
+	}
 	s.started++
-	f := &fetch{number: s.started, done: make(chan struct{})}
+	f.number, f.paced = s.started, paced
 	s.running = f
 	s.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.Timeout)
@@ -20,26 +29,26 @@ func (s *Source) start(kid string) *fetch {
 		}
 		begun := s.cfg.Clock.Now()
 		a, err := s.get(ctx, etag)
-		s.finish(f, kid, begun, a, err)
+		s.finish(f, begun, a, err)
 	})
 	return f
 }
 
 // finish takes in the outcome of a fetch, tells of it, and then lets those go
 // on who wait for it.
-func (s *Source) finish(f *fetch, kid string, begun time.Time, a answer, err error) {
+func (s *Source) finish(f *fetch, begun time.Time, a answer, err error) {
 	now := s.cfg.Clock.Now()
 	s.mu.Lock()
 	var next time.Duration
 	if err == nil {
 		next = s.accept(a, begun)
-		// Only a look in vain takes the cooldown: a stranger can set off no
-		// other, and a rotation right after another is not held up.
-		if kid != "" && s.set.Load().key(kid) == nil {
-			s.unknownAt = begun.Add(s.cfg.Cooldown)
-		}
 	} else {
 		next = s.fail(now)
+	}
+	// Only a look in vain counts: a stranger can set off no other, and a rotation
+	// right after another is not held up.
+	if f.paced && (err != nil || s.set.Load().key(f.kid) != nil) {
+		s.pace.giveBack()
 	}
 	s.mu.Unlock()
 	s.report(a, Fetch{URL: s.cfg.URL, Duration: now.Sub(begun), Keys: s.Len(), Err: err})
@@ -113,15 +122,14 @@ func carry(old *set, doc document) map[string]*Key {
 	return keys
 }
 
-// fail leaves the last good set serving until its staleness ends, refills the
-// cooldown and returns the pause before the next try. The caller holds mu.
+// fail leaves the last good set serving until its staleness ends, and returns
+// the pause before the next try. The caller holds mu.
 func (s *Source) fail(now time.Time) time.Duration {
 	if set := s.set.Load(); set != nil {
 		s.serveUntil.Store(set.fetched.Add(set.fresh + s.cfg.MaxStale).UnixNano())
 	}
 	pause := jitter(min(firstBackoff<<min(s.failures, 10), maxBackoff), maxBackoff)
 	s.failures++
-	s.unknownAt = time.Time{}
 	s.retryAt = now.Add(pause)
 	return pause
 }
@@ -136,7 +144,7 @@ func (s *Source) refresh() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed && s.running == nil {
-		s.start("")
+		s.start("", false)
 	}
 }
 

@@ -36,7 +36,7 @@ func (s *Source) restore() {
 	}
 	if s.set.Load() == nil && set != nil {
 		s.use(set)
-		s.start("")
+		s.start("", false)
 	}
 }
 

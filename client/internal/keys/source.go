@@ -41,7 +41,7 @@ type Config struct {
 	HTTP     *http.Client  // follows no redirects
 	Timeout  time.Duration // of one fetch as a whole
 	MaxStale time.Duration // how long a stale set serves while fetches fail
-	Cooldown time.Duration // after a fetch for a kid that nobody publishes
+	Cooldown time.Duration // between looks for kids that nobody publishes, beyond burst
 	Clock    Clock
 	Log      *slog.Logger
 	Snapshot string // file that keeps the last good set, or ""
@@ -84,7 +84,7 @@ func (s *set) key(kid string) *Key {
 // Source is an issuer's key set. It is safe for concurrent use.
 type Source struct {
 	cfg  Config
-	ctx  context.Context // of the fetches: a caller that gives up fails only itself
+	ctx  context.Context // its end is that of every fetch
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 	warn rate.Sometimes
@@ -100,16 +100,22 @@ type Source struct {
 	started   uint64    // fetches started so far
 	failures  int       // in a row
 	retryAt   time.Time // no fetch before it, after a failure
-	unknownAt time.Time // no fetch for an unknown kid before it
 	stopTimer func() bool
+	pace      pace   // of the looks for kids that are not in the set
+	planned   *fetch // the next of them, which the pace holds up; nil: none
+	stopPlan  func() bool
 	changed   chan struct{} // closed when a fetch has finished, and made anew
 	restored  bool          // the snapshot was looked for
 	closed    bool
+
+	places chan struct{} // one is taken by each caller that waits for planned
 }
 
-// fetch is one running fetch. err may be read once done is closed.
+// fetch is one fetch. What it came to may be read once done is closed.
 type fetch struct {
-	number uint64
+	kid    string // that it is to bring; "": it is a look at the whole set
+	paced  bool   // it was taken from the pace
+	number uint64 // of the order in which fetches start
 	done   chan struct{}
 	err    error
 }
@@ -121,6 +127,8 @@ func New(cfg Config) *Source {
 		cfg: cfg, ctx: ctx, stop: stop,
 		changed: make(chan struct{}),
 		warn:    rate.Sometimes{First: 1, Interval: time.Minute},
+		pace:    pace{interval: cfg.Cooldown},
+		places:  make(chan struct{}, maxWaiting),
 	}
 }
 
@@ -130,6 +138,9 @@ func (s *Source) Close() {
 	s.closed = true
 	if s.stopTimer != nil {
 		s.stopTimer()
+	}
+	if s.planned != nil {
+		s.stopPlan()
 	}
 	s.mu.Unlock()
 	s.stop()
@@ -158,7 +169,7 @@ func (s *Source) Ready(ctx context.Context) error {
 			return nil
 		}
 		// During the pause after a failure nothing starts here: the timer does.
-		if _, err := s.join(""); errors.Is(err, errClosed) {
+		if _, _, err := s.join("", true); errors.Is(err, errClosed) {
 			return err
 		}
 		select {
@@ -174,26 +185,34 @@ func (s *Source) Ready(ctx context.Context) error {
 // Prime starts the first fetch, if there was none, and does not wait.
 func (s *Source) Prime() {
 	if s.set.Load() == nil {
-		_, _ = s.join("") // an error here is the next caller's
+		_, _, _ = s.join("", true) // an error here is the next caller's
 	}
 }
 
 // Find returns the key of this kid: at once where the set has it and serves,
-// else after at most two fetches. The error is fault.ErrUnknownKey where a
-// current set has no such key, and fault.ErrUnavailable where that can't be told.
-func (s *Source) Find(ctx context.Context, kid string) (*Key, error) {
-	if key := s.set.Load().key(kid); key != nil && s.Serving(s.cfg.Clock.Now()) {
+// else after at most two fetches. good tells whether form and claims of the token
+// hold: one that is refused anyway sets off no look, and waits for none, where
+// the set serves and lacks its kid. The error is fault.ErrUnknownKey where a
+// current set has no such key, fault.ErrKeyPending where the next look is too far
+// away or too many wait for it, and else fault.ErrUnavailable where that can't be
+// told.
+func (s *Source) Find(ctx context.Context, kid string, good bool) (*Key, error) {
+	if key := s.Held(kid); key != nil {
 		return key, nil
 	}
 	s.mu.Lock()
 	arrival := s.started
 	s.mu.Unlock()
 	for {
-		f, err := s.join(kid)
+		f, begun, err := s.join(kid, good)
 		if err != nil {
 			return nil, err
 		}
-		err = f.wait(ctx)
+		if begun {
+			err = f.wait(ctx)
+		} else {
+			err = s.await(ctx, f)
+		}
 		// A fetch that was already running when this call arrived may have
 		// read the set from before the key was published.
 		current := err == nil && f.number > arrival
@@ -209,14 +228,15 @@ func (s *Source) Find(ctx context.Context, kid string) (*Key, error) {
 	}
 }
 
-// join returns the running fetch or starts one. It starts none during the
-// pause after a failure, nor for an unknown kid during the cooldown. kid is
-// empty for a look at the whole set.
-func (s *Source) join(kid string) (*fetch, error) {
+// join returns the running fetch or starts one. It starts none during the pause
+// after a failure. For an unknown kid the pace decides when to start: a fetch
+// that has not begun is one that await has to wait for. kid is empty for a look
+// at the whole set.
+func (s *Source) join(kid string, good bool) (f *fetch, begun bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, errClosed
+		return nil, false, errClosed
 	}
 	s.restore()
 	now := s.cfg.Clock.Now()
@@ -225,15 +245,18 @@ func (s *Source) join(kid string) (*fetch, error) {
 	unknown := kid != "" && serving && set.key(kid) == nil
 	switch {
 	case serving && !unknown:
-		return finished, nil
+		return finished, true, nil
+	case unknown && !good:
+		return nil, false, fault.ErrUnknownKey
 	case s.running != nil:
-		return s.running, nil
+		return s.running, true, nil
 	case now.Before(s.retryAt):
-		return nil, errPause
-	case unknown && now.Before(s.unknownAt):
-		return nil, fault.ErrUnknownKey
+		return nil, false, errPause
+	case unknown && !s.pace.take(now):
+		f, err := s.plan(kid, now)
+		return f, false, err
 	}
-	return s.start(kid), nil
+	return s.start(kid, unknown), true, nil
 }
 
 var (
