@@ -42,6 +42,7 @@ var (
 
 // ErrKeyPending is an ErrUnavailable that says nothing about the auth server: the
 // issuer publishes no key of the token's kid that is known yet, and the next look
-// at the key set is too far away, or too many tokens wait for it. A stranger who
-// makes up kids can bring it about, for tokens whose kid is not known.
+// at the key set is too far away, too many tokens wait for it, or a cache on the
+// way answered it with an older set. A stranger who makes up kids can bring it
+// about, for tokens whose kid is not known.
 var ErrKeyPending = fault.ErrKeyPending

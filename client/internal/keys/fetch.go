@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"strconv"
@@ -25,12 +26,14 @@ type answer struct {
 	raw         []byte
 	etag        string
 	maxAge      time.Duration // what the server said, or a negative value
+	age         time.Duration // since the answer was made, as a cache on the way says
 	notModified bool
 }
 
-// get fetches the JWKS once. etag, if not empty, makes the request
-// conditional.
-func (s *Source) get(ctx context.Context, etag string) (answer, error) {
+// get fetches the JWKS once. etag, if not empty, makes the request conditional.
+// now asks caches on the way not to answer by themselves (RFC 9111 section
+// 5.2.1.4).
+func (s *Source) get(ctx context.Context, etag string, now bool) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.cfg.URL, nil)
 	if err != nil {
 		return answer{}, err
@@ -39,13 +42,16 @@ func (s *Source) get(ctx context.Context, etag string) (answer, error) {
 	if etag != "" {
 		req.Header.Set("If-None-Match", etag)
 	}
+	if now {
+		req.Header.Set("Cache-Control", "no-cache")
+	}
 	resp, err := s.cfg.HTTP.Do(req)
 	if err != nil {
 		return answer{}, fault.Network(err)
 	}
 	defer resp.Body.Close()
 
-	a := answer{etag: resp.Header.Get("ETag"), maxAge: maxAge(resp.Header)}
+	a := answer{etag: resp.Header.Get("ETag"), maxAge: maxAge(resp.Header), age: age(resp.Header)}
 	if resp.StatusCode == http.StatusNotModified && etag != "" {
 		a.notModified, a.etag = true, etag
 		return a, nil
@@ -76,7 +82,7 @@ func isJSON(contentType string) bool {
 // section 5.2.2), less what a cache on the way has used of it (section 4.2.3),
 // zero where it forbids caching, negative where it says nothing.
 func maxAge(h http.Header) time.Duration {
-	age := time.Duration(-1)
+	fresh := time.Duration(-1)
 	for directive := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
 		switch name {
@@ -85,12 +91,24 @@ func maxAge(h http.Header) time.Duration {
 		case "max-age":
 			seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
 			if err == nil {
-				age = time.Duration(seconds) * time.Second
+				fresh = time.Duration(seconds) * time.Second
 			}
 		}
 	}
-	if spent, err := strconv.ParseUint(h.Get("Age"), 10, 31); err == nil && age > 0 {
-		age = max(age-time.Duration(spent)*time.Second, 0)
+	if fresh > 0 {
+		fresh = max(fresh-age(h), 0)
 	}
-	return age
+	return fresh
+}
+
+// age is how long ago the answer was made, as a cache on the way says (RFC 9111
+// section 5.1): the first number, where there are several. Zero where none says
+// it.
+func age(h http.Header) time.Duration {
+	first, _, _ := strings.Cut(h.Get("Age"), ",")
+	seconds, err := strconv.ParseUint(strings.TrimSpace(first), 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0
+	}
+	return time.Duration(min(seconds, math.MaxInt32)) * time.Second
 }

@@ -28,7 +28,7 @@ func (s *Source) start(kid string, paced bool) *fetch {
 			etag = set.etag
 		}
 		begun := s.cfg.Clock.Now()
-		a, err := s.get(ctx, etag)
+		a, err := s.get(ctx, etag, f.kid != "")
 		s.finish(f, begun, a, err)
 	})
 	return f
@@ -38,6 +38,7 @@ func (s *Source) start(kid string, paced bool) *fetch {
 // on who wait for it.
 func (s *Source) finish(f *fetch, begun time.Time, a answer, err error) {
 	now := s.cfg.Clock.Now()
+	f.stored = a.age > now.Sub(begun)
 	s.mu.Lock()
 	var next time.Duration
 	if err == nil {
@@ -47,10 +48,17 @@ func (s *Source) finish(f *fetch, begun time.Time, a answer, err error) {
 	}
 	// Only a look in vain counts: a stranger can set off no other, and a rotation
 	// right after another is not held up.
-	if f.paced && (err != nil || s.set.Load().key(f.kid) != nil) {
+	missing := s.set.Load().key(f.kid) == nil
+	if f.paced && (err != nil || !missing) {
 		s.pace.giveBack()
 	}
 	s.mu.Unlock()
+	if err == nil && f.stored && f.kid != "" && missing {
+		s.warn.Do(func() {
+			s.cfg.Log.Warn("a cache answered with a JWKS that is older than the question: until it lets Cache-Control: no-cache through, a new key is not seen at once",
+				"url", s.cfg.URL, "age", a.age)
+		})
+	}
 	s.report(a, Fetch{URL: s.cfg.URL, Duration: now.Sub(begun), Keys: s.Len(), Err: err})
 
 	s.mu.Lock()

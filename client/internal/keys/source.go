@@ -117,6 +117,7 @@ type fetch struct {
 	paced  bool   // it was taken from the pace
 	number uint64 // of the order in which fetches start
 	done   chan struct{}
+	stored bool // a cache answered, with what is older than the question
 	err    error
 }
 
@@ -190,12 +191,12 @@ func (s *Source) Prime() {
 }
 
 // Find returns the key of this kid: at once where the set has it and serves,
-// else after at most two fetches. good tells whether form and claims of the token
+// else after a few fetches. good tells whether form and claims of the token
 // hold: one that is refused anyway sets off no look, and waits for none, where
 // the set serves and lacks its kid. The error is fault.ErrUnknownKey where a
 // current set has no such key, fault.ErrKeyPending where the next look is too far
-// away or too many wait for it, and else fault.ErrUnavailable where that can't be
-// told.
+// away, too many wait for it, or a cache on the way answered it with an older set,
+// and else fault.ErrUnavailable where that can't be told.
 func (s *Source) Find(ctx context.Context, kid string, good bool) (*Key, error) {
 	if key := s.Held(kid); key != nil {
 		return key, nil
@@ -222,8 +223,10 @@ func (s *Source) Find(ctx context.Context, kid string, good bool) (*Key, error) 
 			return key, nil // also after a failed fetch, while the set may serve
 		case err != nil:
 			return nil, fault.Unavailable(err)
-		case current:
+		case current && !f.stored:
 			return nil, fault.ErrUnknownKey
+		case current && f.kid != "":
+			return nil, fault.ErrKeyPending // the cache was asked not to do that
 		}
 	}
 }
