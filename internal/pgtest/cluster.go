@@ -25,9 +25,9 @@ type cluster struct {
 }
 
 // supervise makes a cluster in $2 with the programs of $1, starts it, says so,
-// and stops and starts it as it is told to until the end of its input: the end
-// of the test binary, be it by exit, panic or kill -9. Then it stops the server
-// and removes the folder.
+// and does as it is told until the end of its input: the end of the test binary,
+// be it by exit, panic or kill -9. Then it stops the server and removes the
+// folder.
 const supervise = `
 log=$2/log data=$2/data
 start() {
@@ -41,16 +41,30 @@ start() {
 	if grep -qs '^ready' "$data/postmaster.pid"; then echo ready; else cat "$log"; echo failed; fi
 }
 if "$1/initdb" -D "$data" -U postgres -E UTF8 --no-locale --no-sync --auth-local=trust >"$log" 2>&1; then
-	printf 'local all postgres trust\nlocal all all scram-sha-256\n' >"$data/pg_hba.conf"
+	printf 'local all,replication postgres trust\nlocal all all scram-sha-256\n' >"$data/pg_hba.conf"
 	start "$1" "$2"
 else
 	cat "$log"
 	echo failed
 fi
-while read -r order; do
+while read -r order primary; do
 	case $order in
 	stop) kill -INT $server; wait $server; server=; echo stopped ;;
+	kill) kill -KILL $server; wait $server; server=; echo killed ;;
 	start) start "$1" "$2" ;;
+	follow)
+		if [ -n "$server" ]; then kill -INT $server; wait $server; server=; fi
+		rm -rf "$data"
+		if "$1/pg_basebackup" -d "host=$primary port=5432 user=postgres" -D "$data" -X stream -c fast -R >"$log" 2>&1; then
+			start "$1" "$2"
+		else
+			cat "$log"
+			echo failed
+		fi ;;
+	promote)
+		# The settings are those of the primary, which waited for this standby.
+		echo "synchronous_standby_names = ''" >>"$data/postgresql.auto.conf"
+		if "$1/pg_ctl" reload -D "$data" >>"$log" 2>&1 && "$1/pg_ctl" promote -D "$data" -t 60 >>"$log" 2>&1; then echo promoted; else cat "$log"; echo failed; fi ;;
 	esac
 done
 exec >/dev/null
@@ -146,7 +160,7 @@ func findPrograms() (string, error) {
 	}
 	slices.SortFunc(versions, func(a, b string) int { return version(b) - version(a) })
 	for _, dir := range append(candidates, versions...) {
-		if !slices.ContainsFunc([]string{"initdb", "pg_ctl", "postgres"}, func(name string) bool {
+		if !slices.ContainsFunc([]string{"initdb", "pg_basebackup", "pg_ctl", "postgres"}, func(name string) bool {
 			_, err := exec.LookPath(filepath.Join(dir, name))
 			return err != nil
 		}) {

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -138,6 +139,63 @@ func (s *Server) Start() {
 	if err := s.cluster.tell("start", "ready"); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// Kill ends the server as a crash of its machine does.
+func (s *Server) Kill() {
+	s.t.Helper()
+	if err := s.cluster.tell("kill", "killed"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Follow makes the server a standby of another one, with nothing of its own left,
+// and returns when it takes connections. What it replicates it does
+// asynchronously, unless the other one is told to wait for it.
+func (s *Server) Follow(primary *Server) {
+	s.t.Helper()
+	if err := s.cluster.tell("follow "+primary.cluster.dir, "ready"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// AwaitStandby makes every commit wait for the server's standby, which has to be
+// connected or about to be.
+func (s *Server) AwaitStandby() {
+	s.t.Helper()
+	Exec(s.t, s.URL(), "ALTER SYSTEM SET synchronous_standby_names = '*'")
+	Exec(s.t, s.URL(), "SELECT pg_reload_conf()")
+	// A connection keeps the settings that it began with while it is busy.
+	for run(s.t.Context(), s.URL(), `DO $$ BEGIN
+			IF NOT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync') THEN
+				PERFORM pg_sleep(0.02);
+				RAISE 'no standby yet';
+			END IF;
+		END $$`) != nil {
+		if err := s.t.Context().Err(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// Promote makes a standby take writes, without one of its own.
+func (s *Server) Promote() {
+	s.t.Helper()
+	if err := s.cluster.tell("promote", "promoted"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// URLOfAny is that of whichever of the servers takes writes.
+func URLOfAny(servers ...*Server) string {
+	var hosts, ports []string
+	for _, s := range servers {
+		hosts, ports = append(hosts, s.cluster.dir), append(ports, "5432")
+	}
+	return (&url.URL{
+		Scheme: "postgres", User: url.User("postgres"), Path: "/postgres",
+		RawQuery: url.Values{"host": {strings.Join(hosts, ",")}, "port": {strings.Join(ports, ",")}}.Encode(),
+	}).String()
 }
 
 // Exec runs statements, one or several, on the database at url.

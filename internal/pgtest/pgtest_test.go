@@ -110,3 +110,25 @@ func gone(t *testing.T, dir string) {
 		}
 	}
 }
+
+// TestFailover: what a primary has committed is on the standby that it waits for,
+// and the one that was killed can follow the other.
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	one, two := NewServer(t), NewServer(t)
+	Exec(t, one.URL(), "CREATE TABLE numbers (n int)")
+	two.Follow(one)
+	one.AwaitStandby()
+	Exec(t, one.URL(), "INSERT INTO numbers VALUES (1)")
+	one.Kill()
+	two.Promote()
+	Exec(t, two.URL(), "INSERT INTO numbers VALUES (2)")
+	one.Follow(two)
+	two.AwaitStandby()
+	Exec(t, two.URL(), "INSERT INTO numbers VALUES (3)")
+	two.Kill()
+	one.Promote()
+	Exec(t, URLOfAny(two, one)+"&target_session_attrs=read-write", `DO $$ BEGIN
+		IF (SELECT sum(n) FROM numbers) <> 6 THEN RAISE 'rows are missing'; END IF;
+	END $$`)
+}
