@@ -217,7 +217,7 @@ func (c *Client) ask(ctx context.Context, it *issuer, text string, t *token.Toke
 		return c.local(ctx, it, text, t)
 	}
 	if it.keys != nil {
-		it.keys.Prime() // the fallback needs its keys before the outage
+		it.keys.Prime(ctx) // the fallback needs its keys before the outage
 	}
 	user, err := c.remote(ctx, it, text, t)
 	if errors.Is(err, fault.ErrUnavailable) && it.keys != nil && ctx.Err() == nil {

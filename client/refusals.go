@@ -42,7 +42,7 @@ func (c *Client) warnOfIssuer(ctx context.Context, t *token.Token) {
 	}
 	for _, it := range c.all {
 		if it.keys != nil {
-			it.keys.Prime() // where every token is refused here, nothing else fetches the keys
+			it.keys.Prime(ctx) // where every token is refused here, nothing else fetches the keys
 		}
 		if it.signed(t) && c.wrongIssuer.take(now) {
 			c.config.Logger.LogAttrs(ctx, slog.LevelWarn,

@@ -23,6 +23,10 @@ var (
 	ErrRejected   = New(ErrUnauthenticated, "refused by the auth server")
 )
 
+// ErrPanic is for a call that the program's own code broke off: a transport, a
+// logger or a hook. It says nothing about the auth server.
+var ErrPanic error = &Reason{ErrUnavailable, "the program's own code panicked"}
+
 // ErrKeyPending is below ErrUnavailable and says nothing about the auth server,
 // which its text therefore does not name: a stranger can bring it about.
 var ErrKeyPending error = &Reason{ErrUnavailable, "whether the token's key is published is not known yet"}

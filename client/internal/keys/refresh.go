@@ -4,12 +4,16 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"github.com/manacore/manacore-go/client/internal/fault"
+	"github.com/manacore/manacore-go/internal/recovery"
 )
 
-// start runs a fetch on its own goroutine and context. It is the planned one, if
-// there is one, so that nobody waits longer than for the next. The caller holds
-// mu.
-func (s *Source) start(kid string, paced bool) *fetch {
+// start runs a fetch on its own goroutine. Its context has the values of ctx, so
+// that a trace goes on, and not its end: a caller that gives up fails only itself.
+// The fetch is the planned one, if there is one, so that nobody waits longer than
+// for the next. The caller holds mu.
+func (s *Source) start(ctx context.Context, kid string, paced bool) *fetch {
 	f := s.planned
 	if f == nil {
 		f = &fetch{kid: kid, done: make(chan struct{})}
@@ -21,15 +25,20 @@ func (s *Source) start(kid string, paced bool) *fetch {
 	f.number, f.paced = s.started, paced
 	s.running = f
 	s.wg.Go(func() {
-		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.Timeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Timeout)
 		defer cancel()
+		defer context.AfterFunc(s.ctx, cancel)() // Close ends it
 		var etag string
 		if set := s.set.Load(); set != nil {
 			etag = set.etag
 		}
 		begun := s.cfg.Clock.Now()
-		a, err := s.get(ctx, etag, f.kid != "")
-		s.finish(f, begun, a, err)
+		var a answer
+		err := fault.ErrPanic
+		defer func() { s.finish(f, begun, a, err) }()
+		recovery.Run(s.cfg.Log, "the JWKS was being fetched", func() {
+			a, err = s.get(ctx, etag, f.kid != "")
+		})
 	})
 	return f
 }
@@ -38,7 +47,7 @@ func (s *Source) start(kid string, paced bool) *fetch {
 // on who wait for it.
 func (s *Source) finish(f *fetch, begun time.Time, a answer, err error) {
 	now := s.cfg.Clock.Now()
-	f.stored = a.age > now.Sub(begun)
+	f.err, f.stored = err, a.age > now.Sub(begun)
 	s.mu.Lock()
 	var next time.Duration
 	if err == nil {
@@ -46,31 +55,32 @@ func (s *Source) finish(f *fetch, begun time.Time, a answer, err error) {
 	} else {
 		next = s.fail(now)
 	}
+	missing := f.kid != "" && s.set.Load().key(f.kid) == nil
 	// Only a look in vain counts: a stranger can set off no other, and a rotation
 	// right after another is not held up.
-	missing := s.set.Load().key(f.kid) == nil
 	if f.paced && (err != nil || !missing) {
 		s.pace.giveBack()
 	}
 	s.mu.Unlock()
-	if err == nil && f.stored && f.kid != "" && missing {
-		s.warn.Do(func() {
-			s.cfg.Log.Warn("a cache answered with a JWKS that is older than the question: until it lets Cache-Control: no-cache through, a new key is not seen at once",
-				"url", s.cfg.URL, "age", a.age)
-		})
-	}
-	s.report(a, Fetch{URL: s.cfg.URL, Duration: now.Sub(begun), Keys: s.Len(), Err: err})
 
+	defer s.release(f, next)
+	recovery.Run(s.cfg.Log, "a fetch of the JWKS was being reported", func() {
+		s.report(a, Fetch{URL: s.cfg.URL, Duration: now.Sub(begun), Keys: s.Len(), Err: err}, f.stored && missing)
+	})
+}
+
+// release lets those go on who wait for a fetch, plans the next one, and keeps
+// what the fetch brought.
+func (s *Source) release(f *fetch, next time.Duration) {
 	s.mu.Lock()
-	f.err = err
 	s.running = nil
 	s.schedule(next)
 	close(f.done)
 	close(s.changed)
 	s.changed = make(chan struct{})
 	s.mu.Unlock()
-	if err == nil {
-		s.save()
+	if f.err == nil {
+		recovery.Run(s.cfg.Log, "the JWKS snapshot was being written", s.save)
 	}
 }
 
@@ -152,17 +162,25 @@ func (s *Source) refresh() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed && s.running == nil {
-		s.start("", false)
+		s.start(s.ctx, "", false)
 	}
 }
 
-func (s *Source) report(a answer, f Fetch) {
+// report tells the log and the hook of a fetch. passedOver says that a cache was
+// asked for a kid, and answered with a set from before the question without it.
+func (s *Source) report(a answer, f Fetch, passedOver bool) {
 	if a.doc.private {
 		s.cfg.Log.Error("the JWKS publishes private key material; that key is refused", "url", f.URL)
 	}
-	if f.Err != nil && s.ctx.Err() == nil { // Close ends fetches, too
+	switch {
+	case f.Err != nil && s.ctx.Err() == nil: // Close ends fetches, too
 		s.warn.Do(func() {
 			s.cfg.Log.Warn("the JWKS could not be fetched; the last good key set serves while it may", "url", f.URL, "err", f.Err)
+		})
+	case f.Err == nil && passedOver:
+		s.warn.Do(func() {
+			s.cfg.Log.Warn("a cache answered with a JWKS that is older than the question: until it lets Cache-Control: no-cache through, a new key is not seen at once",
+				"url", f.URL, "age", a.age)
 		})
 	}
 	if s.cfg.OnFetch != nil {

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"time"
@@ -22,7 +23,7 @@ type snapshot struct {
 // restore takes up the snapshot, once, and starts a fetch beside it. It is
 // held to the same rules and the same staleness as a fetched set. The caller
 // holds mu.
-func (s *Source) restore() {
+func (s *Source) restore(ctx context.Context) {
 	if s.restored || s.cfg.Snapshot == "" {
 		return
 	}
@@ -36,7 +37,7 @@ func (s *Source) restore() {
 	}
 	if s.set.Load() == nil && set != nil {
 		s.use(set)
-		s.start("", false)
+		s.start(ctx, "", false)
 	}
 }
 

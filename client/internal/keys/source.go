@@ -170,7 +170,7 @@ func (s *Source) Ready(ctx context.Context) error {
 			return nil
 		}
 		// During the pause after a failure nothing starts here: the timer does.
-		if _, _, err := s.join("", true); errors.Is(err, errClosed) {
+		if _, _, err := s.join(ctx, "", true); errors.Is(err, errClosed) {
 			return err
 		}
 		select {
@@ -184,9 +184,9 @@ func (s *Source) Ready(ctx context.Context) error {
 }
 
 // Prime starts the first fetch, if there was none, and does not wait.
-func (s *Source) Prime() {
+func (s *Source) Prime(ctx context.Context) {
 	if s.set.Load() == nil {
-		_, _, _ = s.join("", true) // an error here is the next caller's
+		_, _, _ = s.join(ctx, "", true) // an error here is the next caller's
 	}
 }
 
@@ -205,7 +205,7 @@ func (s *Source) Find(ctx context.Context, kid string, good bool) (*Key, error) 
 	arrival := s.started
 	s.mu.Unlock()
 	for {
-		f, begun, err := s.join(kid, good)
+		f, begun, err := s.join(ctx, kid, good)
 		if err != nil {
 			return nil, err
 		}
@@ -235,13 +235,13 @@ func (s *Source) Find(ctx context.Context, kid string, good bool) (*Key, error) 
 // after a failure. For an unknown kid the pace decides when to start: a fetch
 // that has not begun is one that await has to wait for. kid is empty for a look
 // at the whole set.
-func (s *Source) join(kid string, good bool) (f *fetch, begun bool, err error) {
+func (s *Source) join(ctx context.Context, kid string, good bool) (f *fetch, begun bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, false, errClosed
 	}
-	s.restore()
+	s.restore(ctx)
 	now := s.cfg.Clock.Now()
 	set := s.set.Load()
 	serving := s.Serving(now)
@@ -256,10 +256,10 @@ func (s *Source) join(kid string, good bool) (f *fetch, begun bool, err error) {
 	case now.Before(s.retryAt):
 		return nil, false, errPause
 	case unknown && !s.pace.take(now):
-		f, err := s.plan(kid, now)
+		f, err := s.plan(ctx, kid, now)
 		return f, false, err
 	}
-	return s.start(kid, unknown), true, nil
+	return s.start(ctx, kid, unknown), true, nil
 }
 
 var (

@@ -20,7 +20,7 @@ const (
 
 // plan returns the look that starts as soon as the pace allows it, and takes a
 // place for the caller to wait for it. The caller holds mu.
-func (s *Source) plan(kid string, now time.Time) (*fetch, error) {
+func (s *Source) plan(ctx context.Context, kid string, now time.Time) (*fetch, error) {
 	select {
 	case s.places <- struct{}{}:
 	default:
@@ -28,17 +28,17 @@ func (s *Source) plan(kid string, now time.Time) (*fetch, error) {
 	}
 	if s.planned == nil {
 		s.planned = &fetch{kid: kid, done: make(chan struct{})}
-		s.stopPlan = s.cfg.Clock.AfterFunc(s.pace.delay(now), s.startPlanned)
+		s.stopPlan = s.cfg.Clock.AfterFunc(s.pace.delay(now), func() { s.startPlanned(ctx) })
 	}
 	return s.planned, nil
 }
 
 // startPlanned is the timer's.
-func (s *Source) startPlanned() {
+func (s *Source) startPlanned(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed && s.planned != nil {
-		s.start("", s.pace.take(s.cfg.Clock.Now()))
+		s.start(ctx, "", s.pace.take(s.cfg.Clock.Now()))
 	}
 }
 

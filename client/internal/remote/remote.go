@@ -16,6 +16,7 @@ import (
 	"github.com/manacore/manacore-go/client/internal/fault"
 	"github.com/manacore/manacore-go/client/internal/token"
 	"github.com/manacore/manacore-go/internal/httpcall"
+	"github.com/manacore/manacore-go/internal/recovery"
 	"github.com/manacore/manacore-go/internal/wire"
 	"github.com/sony/gobreaker/v2"
 	"golang.org/x/sync/singleflight"
@@ -56,7 +57,7 @@ type Config struct {
 // concurrent use.
 type Validator struct {
 	cfg     Config
-	ctx     context.Context // of the calls: a caller that gives up fails only itself
+	ctx     context.Context // its end is that of every call
 	stop    context.CancelFunc
 	breaker *gobreaker.CircuitBreaker[*token.Claims]
 	calls   singleflight.Group
@@ -76,10 +77,12 @@ func New(cfg Config) *Validator {
 		OpenFor:  cfg.OpenFor,
 		Judge:    v.judge,
 		OnChange: func(from, to string) {
-			cfg.Log.Warn("the circuit breaker of the auth server changed", "url", cfg.URL, "from", from, "to", to)
-			if cfg.OnChange != nil {
-				cfg.OnChange(from, to)
-			}
+			recovery.Run(cfg.Log, "a change of the circuit breaker was being reported", func() {
+				cfg.Log.Warn("the circuit breaker of the auth server changed", "url", cfg.URL, "from", from, "to", to)
+				if cfg.OnChange != nil {
+					cfg.OnChange(from, to)
+				}
+			})
 		},
 	})
 	return v
@@ -89,7 +92,7 @@ func New(cfg Config) *Validator {
 func (v *Validator) judge(err error) httpcall.Outcome {
 	var status errStatus
 	switch {
-	case errors.As(err, &status) && status < http.StatusInternalServerError, v.ctx.Err() != nil:
+	case errors.As(err, &status) && status < http.StatusInternalServerError, errors.Is(err, fault.ErrPanic), v.ctx.Err() != nil:
 		return httpcall.Unknown
 	case err == nil, errors.Is(err, fault.ErrUnauthenticated):
 		return httpcall.Well
@@ -111,10 +114,11 @@ func (v *Validator) State() string { return v.breaker.State().String() }
 
 // Validate returns the claims of the server's answer. own are those of the
 // token itself: an answer about another iss, sub or exp is no answer.
-// Calls for the same text share one request. The error is fault.ErrRejected where
+// Calls for the same text share one request, which has the values of the first
+// one's ctx and not its end: a caller that gives up fails only itself. The error is fault.ErrRejected where
 // the server says no, and fault.ErrUnavailable where it says neither.
 func (v *Validator) Validate(ctx context.Context, text string, own *token.Claims) (*token.Claims, error) {
-	result := v.calls.DoChan(text, func() (any, error) { return v.call(text, own) })
+	result := v.calls.DoChan(text, func() (any, error) { return v.call(ctx, text, own) })
 	select {
 	case r := <-result:
 		claims, _ := r.Val.(*token.Claims)
@@ -125,12 +129,16 @@ func (v *Validator) Validate(ctx context.Context, text string, own *token.Claims
 }
 
 // call runs one request through the breaker.
-func (v *Validator) call(text string, own *token.Claims) (*token.Claims, error) {
+func (v *Validator) call(ctx context.Context, text string, own *token.Claims) (*token.Claims, error) {
 	if !v.enter() {
 		return nil, errClosed
 	}
 	defer v.wg.Done()
-	claims, err := v.breaker.Execute(func() (*token.Claims, error) { return v.post(text, own) })
+	claims, err := v.breaker.Execute(func() (claims *token.Claims, err error) {
+		err = fault.ErrPanic
+		recovery.Run(v.cfg.Log, "the auth server was being asked", func() { claims, err = v.post(ctx, text, own) })
+		return claims, err
+	})
 	switch {
 	case err == nil:
 		return claims, nil
@@ -139,8 +147,10 @@ func (v *Validator) call(text string, own *token.Claims) (*token.Claims, error) 
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 		return nil, errOpen
 	}
-	v.warn.Do(func() {
-		v.cfg.Log.Warn("the auth server gave no verdict", "url", v.cfg.URL, "err", err)
+	recovery.Run(v.cfg.Log, "a call without a verdict was being reported", func() {
+		v.warn.Do(func() {
+			v.cfg.Log.Warn("the auth server gave no verdict", "url", v.cfg.URL, "err", err)
+		})
 	})
 	return nil, fault.Unavailable(err)
 }
@@ -175,9 +185,10 @@ func (v *Validator) Ready(ctx context.Context) error {
 	return fault.Unavailable(err)
 }
 
-func (v *Validator) post(text string, own *token.Claims) (*token.Claims, error) {
-	ctx, cancel := context.WithTimeout(v.ctx, v.cfg.Timeout)
+func (v *Validator) post(ctx context.Context, text string, own *token.Claims) (*token.Claims, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.cfg.Timeout)
 	defer cancel()
+	defer context.AfterFunc(v.ctx, cancel)() // Close ends it
 	claims, err := v.exchange(ctx, text)
 	if err != nil {
 		return nil, err
@@ -200,6 +211,7 @@ func (v *Validator) exchange(ctx context.Context, text string) (*token.Claims, e
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
+	httpcall.AllowRepeat(req) // the question changes nothing
 	resp, err := v.cfg.HTTP.Do(req)
 	if err != nil {
 		return nil, fault.Network(err)
