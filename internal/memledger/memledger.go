@@ -164,6 +164,10 @@ func (a *account) settle(h *hold, state string) {
 func (l *Ledger) write(a *account, row wire.CreditTransaction) wire.CreditTransaction {
 	now := wire.Timestamp(l.config.Now())
 	row.ID, row.Status, row.CreatedAt, row.CompletedAt = l.id(), "completed", now, &now
+	row.Source = "service"
+	if row.AppID == "system" {
+		row.Source = "system"
+	}
 	row.BalanceAfter = a.spendable() + a.held
 	row.BalanceBefore = row.BalanceAfter - row.Amount
 	a.rows = append(a.rows, row)

@@ -69,8 +69,12 @@ type CreditTransaction struct {
 	OrganizationID *string        `json:"organizationId"`
 	Metadata       jsontext.Value `json:"metadata"`
 	IdempotencyKey *string        `json:"idempotencyKey"`
-	CreatedAt      string         `json:"createdAt"`
-	CompletedAt    *string        `json:"completedAt"`
+	// Source is who reported the transaction: "service", an app with its key;
+	// "user", the user's own client, which proves nothing to the app; or
+	// "system", the ledger itself. Ledgers of 2026 say nothing about it.
+	Source      string  `json:"source,omitempty"`
+	CreatedAt   string  `json:"createdAt"`
+	CompletedAt *string `json:"completedAt"`
 }
 
 // CreditUseRequest is the body of POST use. UserID is absent on the route of

@@ -85,10 +85,9 @@ func (a *API) answerBalance(w http.ResponseWriter, r *http.Request, userID strin
 	return nil
 }
 
-// answerPage answers a page of a user's transactions, of an app or of any.
-func (a *API) answerPage(w http.ResponseWriter, r *http.Request, userID string, q pageQuery, appID string) error {
-	page := q.page()
-	page.AppID = appID
+// answerPage answers a page of a user's transactions, of an app and its sources
+// or, without an app, of any.
+func (a *API) answerPage(w http.ResponseWriter, r *http.Request, userID string, page ledger.Page) error {
 	list, next, err := a.config.Ledger.History(r.Context(), userID, page)
 	if err != nil {
 		return refused(err)
@@ -127,7 +126,7 @@ func wireTransaction(t ledger.Transaction) wire.CreditTransaction {
 	return wire.CreditTransaction{
 		ID: t.ID, UserID: t.UserID, Type: string(t.Type), Status: "completed", Amount: t.Amount,
 		BalanceBefore: t.Before, BalanceAfter: t.After, AppID: t.AppID, Description: t.Description,
-		OrganizationID: web.Nullable(t.OrganizationID), Metadata: metadata, IdempotencyKey: web.Nullable(t.Key),
+		OrganizationID: web.Nullable(t.OrganizationID), Metadata: metadata, IdempotencyKey: web.Nullable(t.Key), Source: string(t.Source),
 		CreatedAt: at, CompletedAt: &at,
 	}
 }

@@ -205,3 +205,27 @@ func (q *pageQuery) Params() []form.Param {
 func (q pageQuery) page() ledger.Page {
 	return ledger.Page{Limit: int(cmp.Or(q.limit, defaultPage)), Offset: q.offset, Cursor: q.cursor}
 }
+
+// servicePageQuery asks for a page of the transactions of an app.
+type servicePageQuery struct {
+	pageQuery
+	source string // empty: those that no user reported
+}
+
+// The values of the parameter source. The others are those of ledger.Source.
+const anySource = "any"
+
+// Params are the parameters of the query.
+func (q *servicePageQuery) Params() []form.Param {
+	return append(q.pageQuery.Params(), form.OneOfParam("source", &q.source, string(ledger.FromService), string(ledger.FromUser), anySource))
+}
+
+func (q servicePageQuery) sources() []ledger.Source {
+	switch q.source {
+	case anySource:
+		return ledger.Sources
+	case "":
+		return []ledger.Source{ledger.FromSystem, ledger.FromService}
+	}
+	return []ledger.Source{ledger.Source(q.source)}
+}

@@ -64,7 +64,7 @@ func TestRoutes(t *testing.T) {
 		}
 		want = append(want,
 			"GET "+prefix+"/balance/{userId} | service | ",
-			"GET "+prefix+"/transactions/{userId} | service | limit cursor offset",
+			"GET "+prefix+"/transactions/{userId} | service | limit cursor offset source",
 			"GET "+prefix+"/usage/{userId} | service | from to",
 			"POST "+prefix+"/init | service | userId",
 			"POST "+prefix+"/use | "+who+" | "+userID+" amount appId? description idempotencyKey? metadata?",

@@ -32,9 +32,12 @@ func (a *API) serviceBalance(w http.ResponseWriter, r *http.Request) error {
 }
 
 // serviceTransactions shows an app its own transactions with a user, and not
-// those of other apps.
-func (a *API) serviceTransactions(w http.ResponseWriter, r *http.Request, q pageQuery) error {
-	return a.answerPage(w, r, pathUser(r), q, appFrom(r.Context()))
+// those of other apps. Those that the user's own client reported in its name are
+// shown where the query asks for them.
+func (a *API) serviceTransactions(w http.ResponseWriter, r *http.Request, q servicePageQuery) error {
+	page := q.page()
+	page.AppID, page.Sources = appFrom(r.Context()), q.sources()
+	return a.answerPage(w, r, pathUser(r), page)
 }
 
 // serviceUsage shows an app what a user spent with it.

@@ -18,7 +18,7 @@ func (a *API) balance(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) transactions(w http.ResponseWriter, r *http.Request, q pageQuery) error {
-	return a.answerPage(w, r, userFrom(r.Context()), q, "")
+	return a.answerPage(w, r, userFrom(r.Context()), q.page())
 }
 
 func (a *API) usage(w http.ResponseWriter, r *http.Request, q usageQuery) error {

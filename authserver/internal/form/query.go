@@ -2,6 +2,8 @@ package form
 
 import (
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/manacore/manacore-go/internal/wire"
@@ -71,6 +73,20 @@ func TextParam(name string, into *string) Param {
 		if len(values) > 0 {
 			*into = values[0]
 		}
+		return nil
+	}}
+}
+
+// OneOfParam is one of several words that may be absent.
+func OneOfParam(name string, into *string, words ...string) Param {
+	return Param{Name: name, Schema: Schema{Type: "string"}, take: func(name string, values []string) []string {
+		if len(values) == 0 {
+			return nil
+		}
+		if len(values) > 1 || !slices.Contains(words, values[0]) {
+			return problem("%s must be one of the following values: %s", name, strings.Join(words, ", "))
+		}
+		*into = values[0]
 		return nil
 	}}
 }

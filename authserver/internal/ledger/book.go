@@ -88,7 +88,7 @@ func (b *Book) index(e *entry) {
 	}
 	b.transactions[e.ID] = e
 	if e.Key != "" {
-		b.byKey[KeyRef{e.UserID, e.AppID, e.Key}] = e
+		b.byKey[KeyRef{e.UserID, e.AppID, e.Key, e.Source}] = e
 	}
 	if e.Reference != "" {
 		b.grants[GrantRef{e.AppID, e.Reference}] = e
@@ -102,7 +102,7 @@ func (b *Book) indexHold(h *hold) {
 	b.reservations[h.ID] = h
 	b.holdsByUser[h.UserID] = append(b.holdsByUser[h.UserID], h)
 	if h.Key != "" {
-		b.holdsByKey[KeyRef{h.UserID, h.AppID, h.Key}] = h
+		b.holdsByKey[KeyRef{h.UserID, h.AppID, h.Key, FromService}] = h
 	}
 }
 
@@ -133,7 +133,7 @@ func (b *Book) keyed(op Op, rule func(Op) (Result, error)) (Result, error) {
 	if op.Key == "" {
 		return rule(op)
 	}
-	ref := KeyRef{op.UserID, op.AppID, op.Key}
+	ref := KeyRef{op.UserID, op.AppID, op.Key, op.Source}
 	e, h := b.byKey[ref], b.holdsByKey[ref]
 	switch {
 	case e == nil && h == nil:

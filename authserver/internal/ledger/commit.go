@@ -44,7 +44,7 @@ func needOf(batch []*call) Need {
 			users.add(&n.Users, op.UserID)
 		}
 		if op.Key != "" {
-			keys.add(&n.Keys, KeyRef{op.UserID, op.AppID, op.Key})
+			keys.add(&n.Keys, KeyRef{op.UserID, op.AppID, op.Key, op.Source})
 		}
 		switch op.Kind {
 		case Commit, Release:

@@ -47,7 +47,7 @@ type Op struct {
 	Amount        int64 // 1 to MaxCredits
 	Description   string
 	Metadata      string // a JSON object, or empty
-	Key           string // idempotency key within a user and an app, or empty
+	Key           string // idempotency key within a user, an app and a source, or empty
 	TransactionID string
 	ReservationID string
 	Reason        string

@@ -82,8 +82,13 @@ type Due struct {
 	Free   int64 // the part of Amount that is free credits
 }
 
-// KeyRef names the transaction or reservation that has an idempotency key.
-type KeyRef struct{ UserID, AppID, Key string }
+// KeyRef names the transaction or reservation that has an idempotency key. The
+// keys of users and of services are apart: a user who guesses the number of an
+// app's next order must not be able to take its key.
+type KeyRef struct {
+	UserID, AppID, Key string
+	Source             Source
+}
 
 // GrantRef names a grant.
 type GrantRef struct{ AppID, Reference string }

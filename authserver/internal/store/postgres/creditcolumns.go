@@ -92,10 +92,14 @@ func hash(d ledger.Digest) []byte {
 }
 
 // keyHash is what an idempotency key is found by; nil where there is none.
-// Users and apps have no zero byte in their ids.
-func keyHash(userID, appID, key string) []byte {
+// Users, apps and keys have no zero byte, so that the second one sets the keys
+// of users apart from those of services.
+func keyHash(userID, appID, key string, source ledger.Source) []byte {
 	if key == "" {
 		return nil
+	}
+	if source == ledger.FromUser {
+		key = "\x00" + key
 	}
 	sum := sha256.Sum256([]byte(userID + "\x00" + appID + "\x00" + key))
 	return sum[:]

@@ -135,7 +135,7 @@ func (l *loader) newcomers(ctx context.Context, connection *pgxpool.Conn, users 
 // history reads what a batch may repeat or refer to.
 func (l *loader) history(need ledger.Need) {
 	if len(need.Keys) > 0 {
-		args := pgx.NamedArgs{"keys": column(need.Keys, func(k *ledger.KeyRef) []byte { return keyHash(k.UserID, k.AppID, k.Key) })}
+		args := pgx.NamedArgs{"keys": column(need.Keys, func(k *ledger.KeyRef) []byte { return keyHash(k.UserID, k.AppID, k.Key, k.Source) })}
 		l.transactions(keyedTransactions, args)
 		l.reservations(keyedReservations, args, l.add)
 	}

@@ -76,14 +76,14 @@ func (l *loader) overdue(users []string, now int64) {
 func (l *loader) history(need ledger.Need) {
 	const refunded = `(SELECT coalesce(sum(f.amount), 0) FROM credit_transactions f WHERE f.refund_of = t.id)`
 	if len(need.Keys) > 0 {
-		keys := make([][3]string, len(need.Keys))
+		keys := make([][4]string, len(need.Keys))
 		for i, k := range need.Keys {
-			keys[i] = [3]string{k.UserID, k.AppID, k.Key}
+			keys[i] = [4]string{k.UserID, k.AppID, k.Key, string(k.Source)}
 		}
 		l.transactions(`SELECT `+refunded+`, `+transactionColumns+` FROM json_each(?) k JOIN credit_transactions t
-			ON t.user_id = k.value->>0 AND t.app_id = k.value->>1 AND t.idempotency_key = k.value->>2`, l.list(keys))
+			ON t.user_id = k.value->>0 AND t.app_id = k.value->>1 AND t.idempotency_key = k.value->>2 AND t.source = k.value->>3`, l.list(keys))
 		l.reservations(`SELECT `+reservationColumns+` FROM json_each(?) k JOIN credit_reservations r
-			ON r.user_id = k.value->>0 AND r.app_id = k.value->>1 AND r.idempotency_key = k.value->>2`, l.list(keys))
+			ON r.user_id = k.value->>0 AND r.app_id = k.value->>1 AND r.idempotency_key = k.value->>2 AND k.value->>3 = 'service'`, l.list(keys))
 	}
 	if len(need.Transactions) > 0 {
 		l.transactions(`SELECT `+refunded+`, `+transactionColumns+` FROM credit_transactions t

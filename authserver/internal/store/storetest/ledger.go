@@ -150,7 +150,6 @@ func idempotency(t *testing.T, s store.Store) {
 		"amount":      func(o *ledger.Op) { o.Amount = 11 },
 		"description": func(o *ledger.Op) { o.Description = "other" },
 		"metadata":    func(o *ledger.Op) { o.Metadata = `{"a":1}` },
-		"source":      func(o *ledger.Op) { o.Source = ledger.FromUser },
 		"kind":        func(o *ledger.Op) { *o = reserve(user, 10, "key") },
 		"refund":      func(o *ledger.Op) { *o = refund(user, 10, results[0].Transaction.ID); o.Key = "key" },
 	} {
@@ -265,7 +264,7 @@ func refundBesideReplay(t *testing.T, s store.Store) {
 	parallel(ledger.MaxRecent, func(int) { _, _ = b.Do(t.Context(), use(user, 1, "")) })
 	need := ledger.Need{
 		Now: b.at(), Users: []string{user},
-		Keys: []ledger.KeyRef{{UserID: user, AppID: app, Key: "old"}}, Recent: []ledger.RecentRef{{UserID: user, AppID: app}},
+		Keys: []ledger.KeyRef{{UserID: user, AppID: app, Key: "old", Source: ledger.FromService}}, Recent: []ledger.RecentRef{{UserID: user, AppID: app}},
 	}
 	newID := func() (string, error) { return "01890a5d-ac96-774b-bcce-b302099a8057", nil }
 	var refusal error
