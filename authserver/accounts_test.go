@@ -144,6 +144,31 @@ func TestA168Enumeration(t *testing.T) {
 	})
 }
 
+// TestV11HashOfAnotherProgram: a password that the existing service stored is
+// refused as a wrong one is, until it is taken over, and an operator hears of
+// it.
+func TestV11HashOfAnotherProgram(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	ann := h.register("ann")
+	token := h.login("ann").AccessToken
+	login := object{"email": "ann@example.com", "password": goodPassword}
+	for _, hash := range []string{
+		"2f0b7c9d5e3a41c28d6f901b2c3d4e5f:" + strings.Repeat("a0", 64), // scrypt as Better Auth writes it
+		"$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",  // bcrypt
+		"no hash",
+	} {
+		h.exec("UPDATE accounts SET password = ? WHERE user_id = ?", hash, ann.ID)
+		h.refused(h.post(wire.LoginPath, login), wire.InvalidCredentials, wire.LoginPath, "Invalid email or password")
+		h.refused(h.post(wire.ChangePasswordPath, object{"currentPassword": goodPassword, "newPassword": "another password"}, as(token)...),
+			wire.InvalidCredentials, wire.ChangePasswordPath, "Invalid password")
+		h.refused(h.send("DELETE", wire.AccountPath, object{"password": goodPassword}, as(token)...), wire.InvalidCredentials, wire.AccountPath, "Invalid password")
+	}
+	if n := strings.Count(h.log.String(), "form of another program"); n != 9 {
+		t.Errorf("%d lines in the log, want 9", n)
+	}
+}
+
 // TestA169EnumerationByTime: an unknown account costs a hash as a known one
 // does. A hash takes 15 ms or more anywhere, an answer without one under 1 ms;
 // a loaded machine only makes both slower.

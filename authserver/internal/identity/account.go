@@ -108,7 +108,7 @@ func (s *Service) proven(ctx context.Context, userID, password string) (hash str
 	if err != nil {
 		return "", err
 	}
-	fits, err := s.config.Hasher.Verify(ctx, password, credential.PasswordHash)
+	fits, err := s.fits(ctx, user, credential, password)
 	if err != nil {
 		return "", err
 	}

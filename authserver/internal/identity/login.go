@@ -2,7 +2,9 @@ package identity
 
 import (
 	"context"
+	"errors"
 
+	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
@@ -72,13 +74,10 @@ func (s *Service) checkPassword(ctx context.Context, email, password string) (st
 	if err != nil && !isNotFound(err) {
 		return store.User{}, "", err
 	}
-	if err != nil || !user.Active() || credential.PasswordHash == "" {
-		if err := s.config.Hasher.Burn(ctx, password); err != nil {
-			return store.User{}, "", err
-		}
-		return store.User{}, "", ErrCredentials
+	if err != nil || !user.Active() {
+		credential = store.Credential{} // nothing fits it
 	}
-	fits, err := s.config.Hasher.Verify(ctx, password, credential.PasswordHash)
+	fits, err := s.fits(ctx, user, credential, password)
 	if err != nil {
 		return store.User{}, "", err
 	}
@@ -86,4 +85,19 @@ func (s *Service) checkPassword(ctx context.Context, email, password string) (st
 		return store.User{}, "", ErrCredentials
 	}
 	return user, credential.PasswordHash, nil
+}
+
+// fits reports whether a password is that of a user. It does the same work
+// whatever the credential is, also where there is none or where its hash is one
+// of another program. Such a hash fits nothing until it has been taken over.
+func (s *Service) fits(ctx context.Context, user store.User, credential store.Credential, text string) (bool, error) {
+	if credential.PasswordHash == "" {
+		return false, s.config.Hasher.Burn(ctx, text)
+	}
+	fits, err := s.config.Hasher.Verify(ctx, text, credential.PasswordHash)
+	if errors.Is(err, password.ErrFormat) {
+		s.config.Log.WarnContext(ctx, "a password is stored in a form of another program and fits nothing", "user", user.ID)
+		return false, nil
+	}
+	return fits, err
 }

@@ -8,6 +8,7 @@
 package password
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
@@ -44,6 +45,7 @@ type Hasher struct {
 	admitted chan struct{} // a place for each call inside, at work or waiting
 	working  chan struct{}
 	refused  atomic.Uint64
+	hashed   atomic.Uint64
 	random   io.Reader
 }
 
@@ -52,13 +54,14 @@ type Load struct {
 	Working int    // passwords being hashed
 	Waiting int    // callers that wait for their turn
 	Refused uint64 // callers that got ErrBusy, since New
+	Hashed  uint64 // passwords that were hashed, since New
 }
 
 // Load reads the work of this moment. Working and Waiting are read one after
 // the other.
 func (h *Hasher) Load() Load {
 	working := len(h.working)
-	return Load{Working: working, Waiting: max(len(h.admitted)-working, 0), Refused: h.refused.Load()}
+	return Load{Working: working, Waiting: max(len(h.admitted)-working, 0), Refused: h.refused.Load(), Hashed: h.hashed.Load()}
 }
 
 // New makes a Hasher with concurrency > 0 and queue ≥ 0; salts come from
@@ -87,11 +90,11 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 
 // Verify reports whether password fits encoded, a PHC string. The error is
 // ErrBusy where the queue is full, and ErrFormat where encoded is not a hash of
-// this package.
+// this package. That takes as long as any other answer.
 func (h *Hasher) Verify(ctx context.Context, password, encoded string) (bool, error) {
 	salt, want, err := decode(encoded)
 	if err != nil {
-		return false, err
+		return false, cmp.Or(h.Burn(ctx, password), err)
 	}
 	got, err := h.derive(ctx, password, salt)
 	if err != nil {
@@ -121,6 +124,7 @@ func (h *Hasher) derive(ctx context.Context, password string, salt []byte) ([]by
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	h.hashed.Add(1)
 	return argon2.IDKey(norm.NFKC.Bytes([]byte(password)), salt, passes, memoryKiB, lanes, keyBytes), nil
 }
 

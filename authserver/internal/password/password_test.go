@@ -87,8 +87,12 @@ func TestVerifyRefusesOtherForms(t *testing.T) {
 		strings.Replace(good, "m=19456", "m=4294967295", 1),
 		strings.Replace(good, "v=19", "v=16", 1),
 	} {
+		before := h.Load().Hashed
 		if ok, err := h.Verify(t.Context(), "password", hash); ok || !errors.Is(err, ErrFormat) {
 			t.Errorf("Verify with %q = %v, %v; want ErrFormat", hash, ok, err)
+		}
+		if done := h.Load().Hashed - before; done != 1 { // V11: as for every other password
+			t.Errorf("Verify with %q hashed %d times", hash, done)
 		}
 	}
 }
