@@ -155,7 +155,7 @@ func TestV11HashOfAnotherProgram(t *testing.T) {
 	login := object{"email": "ann@example.com", "password": goodPassword}
 	for _, hash := range []string{
 		"2f0b7c9d5e3a41c28d6f901b2c3d4e5f:" + strings.Repeat("a0", 64), // scrypt as Better Auth writes it
-		"$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",  // bcrypt
+		"$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy", // bcrypt
 		"no hash",
 	} {
 		h.exec("UPDATE accounts SET password = ? WHERE user_id = ?", hash, ann.ID)

@@ -28,7 +28,7 @@ func OpenAdmin(ctx context.Context, config Config) (*Admin, error) {
 	}
 	people := identity.New(identity.Config{
 		Store: db, Hasher: password.New(1, 0, cfg.Random), Clock: cfg.Clock, Random: cfg.Random, Log: cfg.Logger,
-		Lifetimes: lifetimes(cfg), PasswordMinLength: cfg.Passwords.MinLength,
+		Lifetimes: lifetimes(cfg), PasswordMinLength: cfg.Passwords.MinLength, ServiceNames: serviceNames(cfg),
 	})
 	return &Admin{config: cfg, store: db, people: people}, nil
 }

@@ -109,6 +109,11 @@ type Passwords struct {
 	// MinLength is the least number of characters of a new password, from 8 to
 	// 128. Zero means 8.
 	MinLength int
+	// ServiceNames are what users call the service. A new password must not
+	// contain one of them, and neither "manacore", the e-mail address before
+	// its @, nor be one of the most common passwords. Names of fewer than four
+	// characters do not count. Empty means none.
+	ServiceNames []string
 	// Concurrency is how many passwords are hashed at once. Zero means
 	// GOMAXPROCS.
 	Concurrency int

@@ -86,6 +86,11 @@ func lifetimes(cfg Config) identity.Lifetimes {
 	return identity.Lifetimes{Idle: cfg.Sessions.RefreshTTL, Remembered: cfg.Sessions.RememberMeTTL, Absolute: cfg.Sessions.TTL}
 }
 
+// serviceNames are what a user may call this service.
+func serviceNames(cfg Config) []string {
+	return append([]string{"manacore"}, cfg.Passwords.ServiceNames...)
+}
+
 // lanes is how many transactions of one kind run at once. With PostgreSQL, one
 // works while the other waits for the disk. SQLite has only one writer.
 func lanes(cfg Config) int {

@@ -87,7 +87,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		Store: db, Access: access, Hasher: hasher, Clock: cfg.Clock, Random: cfg.Random, Log: cfg.Logger,
 		Revocations: revoked, Meter: counted,
 		Lifetimes: lifetimes(cfg), AccessTTL: cfg.Tokens.AccessTTL, RefreshGrace: cfg.Sessions.RefreshGrace,
-		PasswordMinLength: cfg.Passwords.MinLength, MaxSessions: cfg.Sessions.MaxPerUser, Lanes: lanes(cfg),
+		PasswordMinLength: cfg.Passwords.MinLength, ServiceNames: serviceNames(cfg), MaxSessions: cfg.Sessions.MaxPerUser, Lanes: lanes(cfg),
 	})
 	work.OnClose("refreshes", func() error { people.Close(); return nil })
 	books := ledger.New(ledger.Config{

@@ -105,6 +105,10 @@ var variables = []variable{
 		s.server.Sessions.MaxPerUser, err = integer(v, 1, 100_000)
 		return err
 	}},
+	{"SERVICE_NAMES", "what users call the service, comma-separated: no new password contains one of them, or manacore", "none", func(s *settings, v string) error {
+		s.server.Passwords.ServiceNames = list(v)
+		return nil
+	}},
 	{"CORS_ORIGINS", "origins that browsers may call from, comma-separated", "none", func(s *settings, v string) error {
 		s.server.HTTP.CORSOrigins = list(v)
 		return nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/manacore/manacore-go/authserver/internal/form"
 	"github.com/manacore/manacore-go/authserver/internal/identity"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/token"
@@ -127,6 +128,9 @@ func refused(err error) error {
 			return web.Fail(wire.TokenExpired, textInvalidToken)
 		}
 		return web.Fail(wire.InvalidToken, textInvalidToken)
+	}
+	if bad, ok := errors.AsType[*form.InvalidError](err); ok {
+		return &web.Failure{Code: wire.ValidationFailed, Message: bad.Problems}
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.reason) {

@@ -48,8 +48,12 @@ func (s *Service) SecurityEvents(ctx context.Context, userID string) ([]store.Ev
 
 // ChangePassword replaces the caller's password and ends all of the caller's
 // other sessions. The error is ErrPassword where current is not the password,
-// or was changed meanwhile.
+// or was changed meanwhile, and a form.InvalidError where next is easily
+// guessed.
 func (s *Service) ChangePassword(ctx context.Context, o Origin, caller Caller, current, next string) error {
+	if err := s.notWeak("newPassword", next, caller.User.Email); err != nil {
+		return err
+	}
 	hash, err := s.proven(ctx, caller.User.ID, current)
 	if err != nil {
 		return err

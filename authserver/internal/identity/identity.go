@@ -60,6 +60,9 @@ type Config struct {
 	// PasswordMinLength is the least number of characters of a password that
 	// is set.
 	PasswordMinLength int
+	// ServiceNames are what users call the service. No new password contains
+	// one of them that has four characters or more.
+	ServiceNames []string
 	// Lanes is how many transactions of refreshes run at once. Zero means 1.
 	Lanes int
 }

@@ -15,7 +15,8 @@ const RoleUser = "user"
 type Registration struct{ Email, Password, Name string }
 
 // Register makes an account and its first session, whose refresh token it
-// returns. The error is ErrEmailTaken where the address is in use.
+// returns. The error is ErrEmailTaken where the address is in use, and a
+// form.InvalidError where the password is easily guessed.
 func (s *Service) Register(ctx context.Context, o Origin, r Registration) (store.User, string, error) {
 	user, credential, err := s.newAccount(ctx, o, r)
 	if err != nil {
@@ -44,6 +45,9 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (store
 // hashed before the address is looked up, so that the time tells no more than
 // the answer.
 func (s *Service) newAccount(ctx context.Context, o Origin, r Registration) (store.User, store.Credential, error) {
+	if err := s.notWeak("password", r.Password, r.Email); err != nil {
+		return store.User{}, store.Credential{}, err
+	}
 	userID, err := s.newID()
 	if err != nil {
 		return store.User{}, store.Credential{}, err
