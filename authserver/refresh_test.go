@@ -167,3 +167,22 @@ func TestAccessTokenEndsWithItsSession(t *testing.T) {
 	h.valid(tokens.AccessToken, wire.ValidateExpired)
 	h.refused(h.refresh(tokens.RefreshToken), wire.TokenExpired, wire.RefreshPath, "Refresh token expired")
 }
+
+// TestO30SessionTTL: a session ends Sessions.TTL after its login, however often it
+// is refreshed, and says what an expired token says.
+func TestO30SessionTTL(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t, func(c *Config) {
+		c.Sessions.RefreshTTL, c.Sessions.RememberMeTTL, c.Sessions.TTL = 7*day, 7*day, 10*day
+	})
+	h.register("ann")
+	tokens := h.login("ann")
+	for range 2 {
+		h.clock.Advance(4 * day)
+		tokens = h.refreshed(tokens.RefreshToken)
+	}
+	h.clock.Advance(2*day - time.Second)
+	tokens = h.refreshed(tokens.RefreshToken)
+	h.clock.Advance(time.Second)
+	h.refused(h.refresh(tokens.RefreshToken), wire.TokenExpired, wire.RefreshPath, "Refresh token expired")
+}

@@ -11,6 +11,12 @@ type migrateCommand struct {
 	DryRun bool `help:"Print what would run, and change nothing."`
 }
 
+// migrationLine is a migration in JSON.
+type migrationLine struct {
+	Migration string `json:"migration"`
+	Run       bool   `json:"run"` // false: it is to run
+}
+
 // Run prints the names of the migrations, one a line.
 func (c *migrateCommand) Run(p *program) error {
 	s, err := p.settings()
@@ -25,8 +31,14 @@ func (c *migrateCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
+	l := newListing(p.out, p.json)
 	for _, name := range names {
-		fmt.Fprintln(p.out, name)
+		if err := l.add(migrationLine{Migration: name, Run: !c.DryRun}, name); err != nil {
+			return err
+		}
+	}
+	if err := l.end(); err != nil {
+		return err
 	}
 	switch {
 	case len(names) == 0:
@@ -40,7 +52,6 @@ func (c *migrateCommand) Run(p *program) error {
 }
 
 type checkCommand struct {
-	JSON bool `name:"json" help:"Print a line of JSON for each part."`
 }
 
 // finding is a line of check --json.
@@ -60,7 +71,7 @@ func (c *checkCommand) Run(p *program) error {
 	} else {
 		findings = authserver.Check(p.ctx, s.server)
 	}
-	l := newListing(p.out, c.JSON)
+	l := newListing(p.out, p.json)
 	good := true
 	for _, f := range findings {
 		line := finding{Part: f.Part, OK: f.Err == nil, Detail: f.Detail}
@@ -95,7 +106,12 @@ func (c *backupCommand) Run(p *program) error {
 	}
 	fmt.Fprintf(p.errs, "copied to %s; the signing keys in it are of no use without the key-encryption key, "+
 		"KEY_ENCRYPTION_KEY or the file beside the database with .key at its end: back that up too, somewhere else\n", c.File)
-	return nil
+	if !p.json {
+		return nil
+	}
+	return p.done("", struct {
+		File string `json:"file"`
+	}{c.File})
 }
 
 // openAdmin opens the database for a command that works on what is in it. One

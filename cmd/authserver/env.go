@@ -93,6 +93,10 @@ var variables = []variable{
 		s.server.Sessions.RefreshTTL, err = duration(v)
 		return err
 	}},
+	{"SESSION_TTL", "life of a session from its login, however often it is refreshed, such as 90d", "180d", func(s *settings, v string) (err error) {
+		s.server.Sessions.TTL, err = duration(v)
+		return err
+	}},
 	{"SESSION_RETENTION", "how long a session is kept after its end, with its IP address, such as 30d; off: for ever", "30d", func(s *settings, v string) (err error) {
 		s.server.Sessions.Retention, err = durationOrOff(v)
 		return err
@@ -279,7 +283,7 @@ func gift(v string) (int64, error) {
 // programs that share these variables disagree on its unit.
 func duration(v string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(v, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil && n > 0 && n <= 366 {
+		if n, err := strconv.Atoi(days); err == nil && n > 0 && n <= 3660 {
 			return time.Duration(n) * 24 * time.Hour, nil
 		}
 	} else if d, err := time.ParseDuration(v); err == nil && d > 0 {

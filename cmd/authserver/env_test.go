@@ -34,7 +34,7 @@ func TestFromEnv(t *testing.T) {
 			"KEY_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString(key),
 			"JWT_ISSUER":         "https://auth.example.com", "JWT_AUDIENCE": "mana",
 			"JWT_ACCESS_TOKEN_EXPIRY": "5m", "JWT_REFRESH_TOKEN_EXPIRY": "14d",
-			"KEY_ROTATION": "90d", "SESSION_RETENTION": "60d", "SESSIONS_PER_USER": "7",
+			"KEY_ROTATION": "90d", "SESSION_RETENTION": "60d", "SESSION_TTL": "365d", "SESSIONS_PER_USER": "7",
 			"METRICS_ADDR": "127.0.0.1:9464",
 			"CORS_ORIGINS": "https://a.example.com, http://localhost:5173,", "TRUSTED_PROXIES": "10.0.0.7/8",
 			"REVOCATIONS_ACCESS": "service-key", "REVOCATIONS_TRUSTED": "10.1.0.0/16", "REVOCATIONS_STREAMS": "10",
@@ -42,7 +42,7 @@ func TestFromEnv(t *testing.T) {
 		}, settings{port: 0, listen: "::1", drain: 3 * time.Second, metrics: "127.0.0.1:9464", server: authserver.Config{
 			Database: authserver.Database{URL: "postgres://db", SQLitePath: "/data/mana.db"},
 			Tokens:   authserver.Tokens{Issuer: "https://auth.example.com", Audience: "mana", AccessTTL: 5 * time.Minute},
-			Sessions: authserver.Sessions{RefreshTTL: 14 * 24 * time.Hour, Retention: 60 * 24 * time.Hour, MaxPerUser: 7},
+			Sessions: authserver.Sessions{RefreshTTL: 14 * 24 * time.Hour, Retention: 60 * 24 * time.Hour, TTL: 365 * 24 * time.Hour, MaxPerUser: 7},
 			Keys:     authserver.Keys{EncryptionKey: key, Rotation: 90 * 24 * time.Hour},
 			Feed:     authserver.Feed{ServiceKeyRequired: true, Trusted: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, Streams: 10},
 			HTTP: authserver.HTTP{

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/manacore/manacore-go/authserver"
 )
 
@@ -13,7 +11,6 @@ type keysCommands struct {
 }
 
 type keysListCommand struct {
-	JSON bool `name:"json" help:"Print a line of JSON for each key."`
 }
 
 func (c *keysListCommand) Run(p *program) error {
@@ -22,7 +19,7 @@ func (c *keysListCommand) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		l := newListing(p.out, c.JSON, "KID", "STATE", "CREATED (UTC)", "SIGNS FROM", "SIGNS UNTIL", "PUBLISHED UNTIL")
+		l := newListing(p.out, p.json, "KID", "STATE", "CREATED (UTC)", "SIGNS FROM", "SIGNS UNTIL", "PUBLISHED UNTIL")
 		for _, k := range keys {
 			if err := l.add(k, k.ID, k.State, instant(k.CreatedAt), instant(k.SignsFrom), instant(k.SignsUntil), instant(k.PublishedUntil)); err != nil {
 				return err
@@ -39,8 +36,9 @@ func (c *keysRotateCommand) Run(p *program) error {
 		if err := admin.RotateKey(p.ctx); err != nil {
 			return err
 		}
-		fmt.Fprintln(p.out, `published; "authserver keys list" shows from when it signs`)
-		return nil
+		return p.done(`published; "authserver keys list" shows from when it signs`, struct {
+			State string `json:"state"`
+		}{"published"})
 	})
 }
 
@@ -53,7 +51,9 @@ func (c *keysRetireCommand) Run(p *program) error {
 		if err := admin.RetireKey(p.ctx, c.KID); err != nil {
 			return err
 		}
-		fmt.Fprintln(p.out, "retired")
-		return nil
+		return p.done("retired", struct {
+			KID   string `json:"kid"`
+			State string `json:"state"`
+		}{c.KID, "retired"})
 	})
 }

@@ -6,13 +6,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -29,6 +32,9 @@ const (
 
 // commands is the command line.
 type commands struct {
+	JSON    bool             `name:"json" help:"Print a JSON value a line; of serve, the log in JSON."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+
 	Serve   serveCommand   `cmd:"" default:"1" help:"Serve until SIGINT or SIGTERM. What is done without a command."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date, as serve does when it starts."`
 	Check   checkCommand   `cmd:"" help:"Look at configuration, database, schema and keys, and change nothing."`
@@ -48,6 +54,43 @@ type program struct {
 	in       io.Reader
 	out      io.Writer
 	errs     io.Writer
+	json     bool
+}
+
+// log is the log of a server.
+func (p *program) log() *slog.Logger {
+	if p.json {
+		return slog.New(slog.NewJSONHandler(p.errs, nil))
+	}
+	return slog.New(slog.NewTextHandler(p.errs, nil))
+}
+
+// done prints what a command has done: text, or value as a line of JSON.
+func (p *program) done(text string, value any) error {
+	l := newListing(p.out, p.json)
+	if err := l.add(value, text); err != nil {
+		return err
+	}
+	return l.end()
+}
+
+// version tells the program apart from others: its release, the commit that it
+// was built from and the release of Go.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	release, commit := info.Main.Version, ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = " " + s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			release += " (modified)"
+		}
+	}
+	return "authserver " + cmp.Or(release, "(devel)") + commit + " " + info.GoVersion
 }
 
 func main() {
@@ -72,7 +115,9 @@ func main() {
 
 // parse reads the command line. With -h it prints the help and exits.
 func parse(p *program, args []string) (*kong.Context, error) {
-	parser, err := kong.New(&commands{},
+	var line commands
+	parser, err := kong.New(&line,
+		kong.Vars{"version": version()},
 		kong.Name("authserver"),
 		kong.Description("The Mana Core auth server."),
 		kong.Writers(p.out, p.errs),
@@ -93,7 +138,9 @@ func parse(p *program, args []string) (*kong.Context, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parser.Parse(args)
+	parsed, err := parser.Parse(args)
+	p.json = line.JSON
+	return parsed, err
 }
 
 // explain is the text of an error, and what to do where that depends on the

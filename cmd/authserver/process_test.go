@@ -68,7 +68,13 @@ type process struct {
 // run starts the command in dir with nothing in the environment but env.
 func run(t *testing.T, dir string, env ...string) *process {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), binary)
+	return runWith(t, dir, nil, env...)
+}
+
+// runWith is run with arguments.
+func runWith(t *testing.T, dir string, args []string, env ...string) *process {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), binary, args...)
 	command.Dir, command.Env = dir, env
 	stderr, err := command.StderrPipe()
 	if err != nil {
@@ -111,7 +117,7 @@ func run(t *testing.T, dir string, env ...string) *process {
 // address is the URL of a listener that a line of the log names.
 func address(t *testing.T, line string) string {
 	t.Helper()
-	addr := regexp.MustCompile(` addr=(127\.0\.0\.1:\d+)$`).FindStringSubmatch(line)
+	addr := regexp.MustCompile(`\baddr"?[=:]"?(127\.0\.0\.1:\d+)"?}?$`).FindStringSubmatch(line)
 	if addr == nil {
 		t.Fatalf("no address in the log: %s", line)
 	}
@@ -137,6 +143,14 @@ func (p *process) until(done func() bool) {
 		case <-p.Context().Done():
 			p.Fatal(p.Context().Err())
 		}
+	}
+}
+
+// terminate tells the command to end.
+func (p *process) terminate() {
+	p.Helper()
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		p.Error(err)
 	}
 }
 

@@ -25,7 +25,7 @@ func (*serveCommand) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(p.errs, nil))
+	log := p.log()
 	// First the ports: where one is taken, the database is not touched.
 	listener, err := listenOn(p.ctx, s)
 	if err != nil {
@@ -68,7 +68,7 @@ func (*serveCommand) Run(p *program) (err error) {
 	select {
 	case err = <-failed:
 	case <-p.ctx.Done():
-		log.Info("shutting down", "drain", s.drain)
+		log.Info("shutting down", "drain_ms", s.drain.Milliseconds())
 		server.Drain()
 		close(ending)
 		err = wait(s.drain, failed)

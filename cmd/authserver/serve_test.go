@@ -124,7 +124,7 @@ func TestO13Drain(t *testing.T) {
 	var keys wire.JWKS
 	p.call(wire.JWKSPath, "", http.StatusOK, &keys)
 	status, log := p.wait()
-	if status != 0 || !strings.Contains(log, "drain=3s") {
+	if status != 0 || !strings.Contains(log, "drain_ms=3000") {
 		t.Errorf("exit status %d: %s", status, log)
 	}
 }

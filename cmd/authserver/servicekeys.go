@@ -44,6 +44,12 @@ func (c *serviceKeysCreateCommand) Run(p *program) error {
 		if err != nil {
 			return err
 		}
+		if p.json {
+			return p.done("", struct {
+				serviceKeyLine `json:",inline"`
+				Key            string `json:"key"`
+			}{serviceKeyLine(key), secret})
+		}
 		// The key alone on standard output, for a script to take.
 		fmt.Fprintf(p.errs, "made %s for %s; this is the only time that the key is shown:\n", key.ID, key.AppID)
 		fmt.Fprintln(p.out, secret)
@@ -52,7 +58,6 @@ func (c *serviceKeysCreateCommand) Run(p *program) error {
 }
 
 type serviceKeysListCommand struct {
-	JSON bool `name:"json" help:"Print a line of JSON for each key."`
 }
 
 func (c *serviceKeysListCommand) Run(p *program) error {
@@ -61,7 +66,7 @@ func (c *serviceKeysListCommand) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		l := newListing(p.out, c.JSON, "ID", "APP", "CREATED (UTC)", "EXPIRES", "REVOKED", "OPERATIONS")
+		l := newListing(p.out, p.json, "ID", "APP", "CREATED (UTC)", "EXPIRES", "REVOKED", "OPERATIONS")
 		for _, k := range keys {
 			if err := l.add(serviceKeyLine(k), k.ID, k.AppID, instant(k.CreatedAt), instant(k.ExpiresAt), instant(k.RevokedAt),
 				strings.Join(k.Operations, ",")); err != nil {
@@ -81,7 +86,6 @@ func (c *serviceKeysRevokeCommand) Run(p *program) error {
 		if err := admin.RevokeServiceKey(p.ctx, c.ID); err != nil {
 			return err
 		}
-		fmt.Fprintln(p.out, "revoked")
-		return nil
+		return p.done("revoked", endedLine{ServiceKey: c.ID})
 	})
 }

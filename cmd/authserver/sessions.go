@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver"
@@ -29,7 +28,6 @@ type sessionLine struct {
 
 type sessionsListCommand struct {
 	userArgument
-	JSON bool `name:"json" help:"Print a line of JSON for each session."`
 }
 
 func (c *sessionsListCommand) Run(p *program) error {
@@ -38,7 +36,7 @@ func (c *sessionsListCommand) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		l := newListing(p.out, c.JSON, "ID", "CREATED (UTC)", "LAST ACTIVITY", "EXPIRES", "IP ADDRESS", "DEVICE", "USER AGENT")
+		l := newListing(p.out, p.json, "ID", "CREATED (UTC)", "LAST ACTIVITY", "EXPIRES", "IP ADDRESS", "DEVICE", "USER AGENT")
 		for _, s := range sessions {
 			if err := l.add(sessionLine(s), s.ID, instant(s.CreatedAt), instant(s.LastActivityAt), instant(s.ExpiresAt),
 				s.IPAddress, s.DeviceName, s.UserAgent); err != nil {
@@ -47,6 +45,12 @@ func (c *sessionsListCommand) Run(p *program) error {
 		}
 		return l.end()
 	})
+}
+
+// endedLine says in JSON what has ended.
+type endedLine struct {
+	Session    string `json:"session,omitzero"`
+	ServiceKey string `json:"serviceKey,omitzero"`
 }
 
 type sessionsRevokeCommand struct {
@@ -58,7 +62,6 @@ func (c *sessionsRevokeCommand) Run(p *program) error {
 		if err := admin.RevokeSession(p.ctx, c.ID); err != nil {
 			return err
 		}
-		fmt.Fprintln(p.out, "ended")
-		return nil
+		return p.done("ended", endedLine{Session: c.ID})
 	})
 }

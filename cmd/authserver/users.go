@@ -49,13 +49,12 @@ func addUser(l *listing, u authserver.User) error {
 }
 
 type usersListCommand struct {
-	JSON bool `name:"json" help:"Print a line of JSON for each user."`
 }
 
 func (c *usersListCommand) Run(p *program) error {
 	return p.administer(func(admin *authserver.Admin) error {
 		const page = 1000
-		l := newListing(p.out, c.JSON, "ID", "E-MAIL", "ROLE", "STATE", "CREATED (UTC)", "NAME")
+		l := newListing(p.out, p.json, "ID", "E-MAIL", "ROLE", "STATE", "CREATED (UTC)", "NAME")
 		for after := ""; ; {
 			users, err := admin.Users(p.ctx, after, page)
 			if err != nil {
@@ -79,7 +78,6 @@ type usersCreateCommand struct {
 	Name          string `required:"" help:"The user's name."`
 	Role          string `default:"user" help:"user, admin or service (default ${default})."`
 	PasswordStdin bool   `help:"Read the password from the first line of standard input. Without it one is made, and printed once."`
-	JSON          bool   `name:"json" help:"Print a line of JSON."`
 }
 
 func (c *usersCreateCommand) Run(p *program) error {
@@ -106,7 +104,7 @@ func (c *usersCreateCommand) Run(p *program) error {
 		if made != "" {
 			cells = append(cells, "password: "+made)
 		}
-		l := newListing(p.out, c.JSON)
+		l := newListing(p.out, p.json)
 		if err := l.add(line, cells...); err != nil {
 			return err
 		}
@@ -140,7 +138,7 @@ func (a userArgument) change(p *program, f func(*authserver.Admin) (authserver.U
 		if err != nil {
 			return err
 		}
-		l := newListing(p.out, false)
+		l := newListing(p.out, p.json)
 		if err := addUser(l, user); err != nil {
 			return err
 		}
@@ -180,9 +178,11 @@ type usersRevokeSessionsCommand struct{ userArgument }
 func (c *usersRevokeSessionsCommand) Run(p *program) error {
 	return p.administer(func(admin *authserver.Admin) error {
 		ended, err := admin.RevokeSessions(p.ctx, c.User)
-		if err == nil {
-			fmt.Fprintf(p.out, "%d sessions ended\n", ended)
+		if err != nil {
+			return err
 		}
-		return err
+		return p.done(fmt.Sprintf("%d sessions ended", ended), struct {
+			Ended int `json:"sessionsEnded"`
+		}{ended})
 	})
 }

@@ -93,7 +93,7 @@ func (a *API) keyRefused(r *http.Request, err error, operation string) error {
 	switch {
 	case errors.As(err, &other):
 		a.config.Out.Log.WarnContext(r.Context(), "a service key came with the id of another app",
-			"key's app", other.KeysApp, "named app", other.NamedApp, "operation", operation)
+			"key_app", other.KeysApp, "named_app", other.NamedApp, "operation", operation)
 		return web.Fail(wire.Unauthorized, "Invalid service key")
 	case errors.Is(err, servicekey.ErrUnknown):
 		return web.Fail(wire.Unauthorized, "Invalid service key")
