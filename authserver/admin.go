@@ -2,9 +2,11 @@ package authserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
+	"github.com/manacore/manacore-go/authserver/internal/clock"
 	"github.com/manacore/manacore-go/authserver/internal/identity"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/store"
@@ -44,7 +46,8 @@ func (a *Admin) Close() error {
 
 var _ io.Closer = (*Admin)(nil)
 
-// openConfigured checks a configuration, fills it in and opens its database.
+// openConfigured checks a configuration, fills it in and opens its database, by
+// whose clock everything goes from then on.
 func openConfigured(ctx context.Context, config Config) (Config, store.Store, error) {
 	cfg, err := config.withDefaults()
 	if err != nil {
@@ -56,6 +59,11 @@ func openConfigured(ctx context.Context, config Config) (Config, store.Store, er
 	db, err := openStore(ctx, cfg)
 	if err != nil {
 		return Config{}, nil, fmt.Errorf("authserver: %w", err)
+	}
+	common := clock.NewCommon(cfg.Clock)
+	cfg.Clock, db = common, observe(db, common, cfg.Logger)
+	if _, err := db.Revocations(ctx, store.Mark{}, cfg.Clock.Now()); err != nil { // for the time
+		return Config{}, nil, errors.Join(fmt.Errorf("authserver: %w", err), db.Close())
 	}
 	return cfg, db, nil
 }

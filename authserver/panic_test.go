@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
@@ -30,9 +31,9 @@ func (s *panicking) Rotate(ctx context.Context, rotations []store.Rotation) []st
 	return s.Store.Rotate(ctx, rotations)
 }
 
-func (s *panicking) Revocations(ctx context.Context, after int64) ([]store.Revocation, error) {
+func (s *panicking) Revocations(ctx context.Context, since store.Mark, from time.Time) (store.RevocationPage, error) {
 	s.panicOnce(&s.revocations)
-	return s.Store.Revocations(ctx, after)
+	return s.Store.Revocations(ctx, since, from)
 }
 
 func (s *panicking) SigningKeys(ctx context.Context) ([]store.Key, error) {
@@ -75,6 +76,7 @@ func panicsOutsideRequests(t *testing.T, change func(*Config)) {
 	h := serverOver(t, func(s store.Store) store.Store { db.Store = s; return db }, change)
 	h.register("ann")
 	tokens := h.login("ann")
+	h.valid(tokens.AccessToken, "") // what is cached is kept true by polls
 	use := func() answer {
 		body := object{"amount": 1, "appId": "chat", "description": "words"}
 		return h.post(wire.CreditsPath+"/use", body, as(tokens.AccessToken)...)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/manacore/manacore-go/authserver/internal/revocation"
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/authserver/internal/store/storetest"
 	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
@@ -37,12 +38,12 @@ func (s *watched) Session(ctx context.Context, id string) (store.Session, store.
 	return s.Store.Session(ctx, id)
 }
 
-func (s *watched) Revocations(ctx context.Context, after int64) ([]store.Revocation, error) {
+func (s *watched) Revocations(ctx context.Context, since store.Mark, from time.Time) (store.RevocationPage, error) {
 	s.looks.Add(1)
 	if s.noLooks.Load() {
-		return nil, errDown
+		return store.RevocationPage{}, errDown
 	}
-	return s.Store.Revocations(ctx, after)
+	return s.Store.Revocations(ctx, since, from)
 }
 
 // watch starts a server whose database is watched.
@@ -216,7 +217,7 @@ func TestForgetRevocations(t *testing.T) {
 	h.register("ann")
 	h.post(wire.LogoutPath, object{"refreshToken": h.login("ann").RefreshToken})
 	count := func() int {
-		list, err := h.server.store.Revocations(t.Context(), 0)
+		list, err := storetest.AllRevocations(t.Context(), h.server.store)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/store/postgres"
 	"github.com/manacore/manacore-go/authserver/internal/store/sqlite"
+	"github.com/manacore/manacore-go/authserver/internal/store/storetest"
 	"github.com/manacore/manacore-go/authserver/internal/token"
 	"github.com/manacore/manacore-go/internal/pgtest"
 )
@@ -179,13 +180,9 @@ func (h *house) log(userID string) []string {
 // revocations lists the sessions that other servers read as ended.
 func (h *house) revocations() []string {
 	h.Helper()
-	list, err := h.config.Store.Revocations(h.Context(), 0)
+	ids, err := storetest.AllRevocations(h.Context(), h.config.Store)
 	if err != nil {
 		h.Fatal(err)
-	}
-	var ids []string
-	for _, r := range list {
-		ids = append(ids, r.SessionID)
 	}
 	slices.Sort(ids)
 	return ids

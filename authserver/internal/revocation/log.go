@@ -25,9 +25,6 @@ const (
 	// is kept: the leeway of whoever reads the token, which is 5 minutes at most,
 	// and what the clocks of two servers may differ.
 	Margin = 6 * time.Minute
-	// lateCommit is the time within which a transaction that took a number has
-	// ended. It is twice the time limit of a call of the stores.
-	lateCommit = 10 * time.Second
 )
 
 // Config configures a Log.
@@ -47,40 +44,45 @@ type Config struct {
 // Log holds the sessions that ended before they expired. It holds none before
 // the first Poll. It is safe for concurrent use.
 //
-// A transaction commits within lateCommit of taking its number, and a
-// transaction with a higher number may be visible before it. So each poll reads
-// again what the polls of the last lateCommit have read.
+// Each poll reads what was committed since the poll before, and the store knows
+// what may have been overlooked then because it was under way. Where the
+// database was restarted, restored or replaced by a standby, the log begins
+// anew, and what was asked before does not count any more.
 type Log struct {
 	config Config
 
-	polling sync.Mutex // guards marks and failing
-	marks   []mark     // the next poll reads the numbers above the first mark
+	polling sync.Mutex // guards mark and failing
+	mark    store.Mark // where the next poll reads on
 	failing bool
 
 	lock  sync.RWMutex         // guards what follows
 	at    time.Time            // when the last successful poll began
+	since time.Time            // verdicts that were asked for before do not count
 	ended map[string]time.Time // ids of sessions, and until when they are kept
-}
-
-// mark is the highest number that was read up to an instant.
-type mark struct {
-	at  time.Time
-	seq int64
 }
 
 // New makes a log that holds no session yet.
 func New(config Config) *Log {
-	return &Log{config: config, marks: []mark{{}}, ended: map[string]time.Time{}}
+	return &Log{config: config, ended: map[string]time.Time{}}
 }
 
 // State reports whether a session is known to have ended. known says whether
-// that can be relied on at now; it is false where the last successful poll is
-// too long ago.
-func (l *Log) State(session string, now time.Time) (ended, known bool) {
+// the log, and what the database said at the instant asked, can be relied on at
+// now. It is false where the last successful poll is too long ago, and where the
+// database is not the one that was asked.
+func (l *Log) State(session string, asked, now time.Time) (ended, known bool) {
 	l.lock.RLock()
 	defer l.lock.RUnlock()
 	_, ended = l.ended[session]
-	return ended, now.Sub(l.at) <= KnownFor
+	return ended, now.Sub(l.at) <= KnownFor && !asked.Before(l.since)
+}
+
+// Since is when the log began, or began anew. What the database said before does
+// not count.
+func (l *Log) Since() time.Time {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	return l.since
 }
 
 // Note adds sessions that this server ended.
@@ -102,10 +104,7 @@ func (l *Log) Poll(ctx context.Context) error {
 	l.polling.Lock()
 	defer l.polling.Unlock()
 	now := l.config.Clock.Now()
-	for len(l.marks) > 1 && now.Sub(l.marks[1].at) >= lateCommit {
-		l.marks = l.marks[1:]
-	}
-	list, err := l.config.Source.Revocations(ctx, l.marks[0].seq)
+	read, err := l.config.Source.Revocations(ctx, l.mark, now.Add(-l.config.KeepFor))
 	if err != nil {
 		l.failed(ctx, err)
 		return err
@@ -114,19 +113,24 @@ func (l *Log) Poll(ctx context.Context) error {
 		l.config.Logger.InfoContext(ctx, "revocations are read again")
 		l.failing = false
 	}
-	highest := l.marks[len(l.marks)-1].seq
-	ids := make([]string, 0, len(list))
-	ended := make([]feed.Ended, 0, len(list))
-	for _, revocation := range list {
-		highest = max(highest, revocation.Seq)
+	ids := make([]string, 0, len(read.List))
+	ended := make([]feed.Ended, 0, len(read.List))
+	for _, revocation := range read.List {
 		ids = append(ids, revocation.SessionID)
 		ended = append(ended, feed.Ended{SessionID: revocation.SessionID, At: revocation.At})
 	}
 	l.config.Feed.Polled(now, ended)
-	l.marks = append(l.marks, mark{at: now, seq: highest})
+	first := l.mark == store.Mark{}
+	l.mark = read.Next
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.at = now
+	if read.Anew {
+		l.since = l.config.Clock.Now()
+		if !first {
+			l.config.Logger.WarnContext(ctx, "the database was restarted, restored or replaced: verdicts are asked for anew")
+		}
+	}
 	// A session is dropped when every cached verdict is younger than its end.
 	maps.DeleteFunc(l.ended, func(_ string, until time.Time) bool { return now.After(until) })
 	l.add(ids)

@@ -6,7 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,78 +21,98 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.Cleanup(os.Exit)) 
 
 var begin = time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
 
-// table is a store.Revocations of which rows appear in any order.
+// table is a store.Revocations whose next page is set by the test.
 type table struct {
-	lock  sync.Mutex
-	rows  []store.Revocation
-	after []int64 // what was asked for
+	asked []store.Mark
+	page  store.RevocationPage
+	err   error
 }
 
-func (f *table) commit(seq int64, session string) {
-	f.lock.Lock()
-	defer f.lock.Unlock()
-	f.rows = append(f.rows, store.Revocation{Seq: seq, SessionID: session})
-}
-
-func (f *table) Revocations(_ context.Context, after int64) ([]store.Revocation, error) {
-	f.lock.Lock()
-	defer f.lock.Unlock()
-	f.after = append(f.after, after)
-	return slices.DeleteFunc(slices.Clone(f.rows), func(r store.Revocation) bool { return r.Seq <= after }), nil
+func (f *table) Revocations(_ context.Context, since store.Mark, _ time.Time) (store.RevocationPage, error) {
+	f.asked = append(f.asked, since)
+	return f.page, f.err
 }
 
 func (f *table) ForgetRevocations(context.Context, time.Time) error { return nil }
 
-// TestLateCommits: a transaction may take a number, let others with higher ones
-// pass, and end within lateCommit. It is seen all the same.
-func TestLateCommits(t *testing.T) {
+// TestPolls: each poll reads on where the last one ended. A session is kept for
+// as long as a verdict from before may be cached.
+func TestPolls(t *testing.T) {
 	t.Parallel()
 	clock, source := clocktest.New(begin), &table{}
 	l := New(Config{Feed: feed.New(feed.Config{}), Source: source, Clock: clock, Logger: slog.New(slog.DiscardHandler)})
-	poll := func() {
+	poll := func(position int64, sessions ...string) {
 		t.Helper()
+		source.page = store.RevocationPage{Next: store.Mark{Database: "a", Position: position}}
+		for _, id := range sessions {
+			source.page.List = append(source.page.List, store.Revocation{SessionID: id, At: clock.Now()})
+		}
 		if err := l.Poll(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	poll()
-	step := func(d time.Duration) {
-		t.Helper()
-		for range d / PollInterval {
-			clock.Advance(PollInterval)
-			poll()
-		}
-	}
 	has := func(session string, want bool) {
 		t.Helper()
-		if ended, known := l.State(session, clock.Now()); !known || ended != want {
+		if ended, known := l.State(session, begin, clock.Now()); !known || ended != want {
 			t.Errorf("%s is known to have ended: %v, want %v", session, !want, want)
 		}
 	}
-	for round := range int64(3) {
-		base := 100 * round
-		source.commit(base+2, "second")
-		step(PollInterval)
-		has("second", true)
-		step(lateCommit - 2*PollInterval)
-		source.commit(base+1, "late")
-		has("late", false)
-		step(PollInterval)
-		has("late", true)
+	poll(7)
+	clock.Advance(PollInterval)
+	poll(9, "one")
+	has("one", true)
+	has("two", false)
+	clock.Advance(VerdictAge)
+	poll(9, "one", "two") // it is read twice, and not kept for longer
+	has("one", true)
+	has("two", true)
+	clock.Advance(PollInterval)
+	poll(9)
+	has("one", false)
+	clock.Advance(KnownFor)
+	has("two", true)
+	clock.Advance(1)
+	if _, known := l.State("two", begin, clock.Now()); known {
+		t.Error("an old poll is relied on")
+	}
+	want := []store.Mark{{}, {Database: "a", Position: 7}, {Database: "a", Position: 9}, {Database: "a", Position: 9}}
+	if !slices.Equal(source.asked, want) {
+		t.Errorf("read from %v, want %v", source.asked, want)
+	}
+}
 
-		// It is kept for as long as a verdict from before may be remembered,
-		// and no longer.
-		step(VerdictAge)
-		has("late", true)
-		has("second", false)
-		step(PollInterval)
-		has("late", false)
-		if from := source.after[len(source.after)-1]; from != base+2 {
-			t.Errorf("a poll begins at %d, want %d", from, base+2)
+// TestV5DatabaseWentBack: what a database said before it was replaced by one
+// that lost something does not count, and the log says so once.
+func TestV5DatabaseWentBack(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	clock, source := clocktest.New(begin), &table{}
+	l := New(Config{Feed: feed.New(feed.Config{}), Source: source, Clock: clock, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	poll := func(anew bool) {
+		t.Helper()
+		source.page = store.RevocationPage{Anew: anew, Next: store.Mark{Database: "a", Position: 1}}
+		if err := l.Poll(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if n := len(l.marks); n > int(lateCommit/PollInterval)+2 {
-		t.Errorf("%d marks are kept", n)
+	known := func(asked time.Time, want bool) {
+		t.Helper()
+		if _, known := l.State("one", asked, clock.Now()); known != want {
+			t.Errorf("a verdict of %v counts: %v", asked, known)
+		}
+	}
+	known(begin, false)
+	poll(true) // the first one
+	known(begin, true)
+	clock.Advance(PollInterval)
+	poll(false)
+	known(begin, true)
+	clock.Advance(PollInterval)
+	poll(true)
+	known(begin.Add(PollInterval), false)
+	known(clock.Now(), true)
+	if n := strings.Count(log.String(), "restored or replaced"); n != 1 {
+		t.Errorf("%d warnings:\n%s", n, log.String())
 	}
 }
 
@@ -104,7 +124,7 @@ func TestNoteAmongMany(t *testing.T) {
 		l.Note([]string{strconv.Itoa(i)})
 	}
 	one := []string{"one"}
-	if n := testing.AllocsPerRun(100, func() { l.Note(one) }); n > 5 {
+	if n := testing.AllocsPerRun(100, func() { l.Note(one) }); n > 1 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -53,7 +53,8 @@ type verdict struct {
 	sid    string
 	exp    int64
 	asked  time.Time // when the database was asked
-	// final means that the session has ended and that nothing can undo it.
+	// final means that the session has ended and that nothing can undo it but
+	// a database that goes back.
 	final bool
 }
 
@@ -105,10 +106,10 @@ func (v *Verdicts) holds(remembered *verdict, now time.Time) bool {
 	if _, published := v.config.Access.Ring().ByHeader(remembered.header); !published || now.Unix() >= remembered.exp {
 		return false
 	}
+	ended, known := v.config.Log.State(remembered.sid, remembered.asked, now)
 	if remembered.final {
-		return true
+		return !remembered.asked.Before(v.config.Log.Since())
 	}
-	ended, known := v.config.Log.State(remembered.sid, now)
 	return known && !ended && now.Sub(remembered.asked) <= VerdictAge
 }
 

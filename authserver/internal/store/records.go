@@ -129,9 +129,27 @@ type Event struct {
 
 // Revocation says that a session ended before it expired.
 type Revocation struct {
-	// Seq grows from one to the next, though rows of concurrent transactions
-	// may appear out of its order.
-	Seq       int64
 	SessionID string
 	At        time.Time
+}
+
+// Mark is a position in the revocations of a database. The zero Mark is nowhere.
+type Mark struct {
+	// Database is another one after the database was restarted, restored or
+	// replaced by a standby.
+	Database string
+	Position int64
+}
+
+// RevocationPage is revocations that were read.
+type RevocationPage struct {
+	List []Revocation
+	// Next is where the next call reads on.
+	Next Mark
+	// Anew means that the mark was not one of this database, or that the
+	// database went back behind it. What was read before does not count.
+	Anew bool
+	// Now is the database's clock at the call. Zero where the database has none
+	// of its own.
+	Now time.Time
 }

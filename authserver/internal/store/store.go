@@ -61,8 +61,10 @@ type Sessions interface {
 // Revocations tells which sessions ended before their time, whatever ended
 // them: the rows are part of the same transaction.
 type Revocations interface {
-	// Revocations lists those with a Seq over after, in its order.
-	Revocations(ctx context.Context, after int64) ([]Revocation, error)
+	// Revocations lists those that were committed since a mark, and some that
+	// were committed before it. Where the mark is not one of this database, as
+	// the zero Mark, it lists those from an instant on.
+	Revocations(ctx context.Context, since Mark, from time.Time) (RevocationPage, error)
 
 	// ForgetRevocations drops those from before an instant.
 	ForgetRevocations(ctx context.Context, before time.Time) error

@@ -30,6 +30,9 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
+// Shared says that the database shows the same time, as the servers of a test take it.
+func (c *Clock) Shared() {}
+
 // AfterFunc has Advance call f once d has passed.
 func (c *Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 	c.lock.Lock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,9 +17,14 @@ import (
 // attempts is how often a call is tried that loses against others.
 const attempts = 6
 
-// lockTime is how long a statement of indexed waits for a row that another
-// holds.
-const lockTime = 2 * time.Second
+const (
+	// lockTime is how long a statement of indexed waits for a row that another
+	// holds.
+	lockTime = 2 * time.Second
+	// txLockTime is how long a statement of a transaction waits for one. It is
+	// less than callTime, so that the error says what it waited for.
+	txLockTime = 4 * time.Second
+)
 
 // SQLSTATEs, PostgreSQL documentation, appendix A.
 const (
@@ -92,17 +98,25 @@ func inTx(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) error {
 // begin begins a transaction in which everything is found by an index. Where the
 // statistics are those of an empty table, the planner would rather read all of
 // it, and a plan that was kept goes on doing so while the table grows.
-func begin(batch *pgx.Batch) {
+//
+// The database itself ends a statement that waits or runs for too long, and a
+// transaction whose server hangs between two statements: the server may not be
+// there any more to do so, and others would wait for what it had locked.
+func begin(batch *pgx.Batch, wait time.Duration) {
 	batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
-	batch.Queue(`SET LOCAL enable_seqscan = off`)
+	batch.Queue(limits, strconv.FormatInt(wait.Milliseconds(), 10), strconv.FormatInt(callTime.Milliseconds(), 10))
 }
+
+// limits sets the limits of a transaction in one statement: how long it waits
+// for a lock, $1, and how long a statement and a pause take at most, $2.
+const limits = `SELECT set_config('enable_seqscan', 'off', true), set_config('lock_timeout', $1, true),
+	set_config('statement_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $2, true)`
 
 // indexed runs a query in such a transaction of its own, in one round trip. It
 // waits for no row longer than lockTime.
 func (s *Store) indexed(ctx context.Context, query string, args []any, scan func(pgx.Rows) error) error {
 	var batch pgx.Batch
-	begin(&batch)
-	batch.Queue(fmt.Sprintf(`SET LOCAL lock_timeout = %d`, lockTime.Milliseconds()))
+	begin(&batch, lockTime)
 	batch.Queue(query, args...).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			if err := scan(rows); err != nil {

@@ -54,8 +54,7 @@ const (
 // reads what it has to know.
 func load(ctx context.Context, connection *pgxpool.Conn, need ledger.Need) (ledger.Loaded, error) {
 	l := loader{out: ledger.Loaded{Refunded: map[string]int64{}}}
-	begin(&l.batch)
-	l.batch.Queue(idleLimit(callTime)) // as in change
+	begin(&l.batch, txLockTime)
 	users, err := l.concerned(ctx, connection, need)
 	if err != nil {
 		return ledger.Loaded{}, err

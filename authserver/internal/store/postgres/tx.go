@@ -31,8 +31,7 @@ type tx struct {
 // Tx implements store.Store. The statements that begin the transaction go out
 // with its first operation that reads. A server that hangs between two
 // operations for callTime loses the transaction: what it had locked would be
-// locked for everybody, and revocations that appear too late would be
-// overlooked.
+// locked for everybody.
 func (s *Store) Tx(ctx context.Context, f func(store.Tx) error) error {
 	return call(ctx, func(ctx context.Context) error {
 		connection, err := s.pool.Acquire(ctx)
@@ -41,8 +40,7 @@ func (s *Store) Tx(ctx context.Context, f func(store.Tx) error) error {
 		}
 		defer connection.Release() // closes one that is still in a transaction
 		t := &tx{ctx: ctx, connection: connection, queued: &pgx.Batch{}}
-		begin(t.queued)
-		t.queued.Queue(idleLimit(callTime))
+		begin(t.queued, txLockTime)
 		err = t.end(f(t))
 		if err != nil && connection.Conn().PgConn().TxStatus() != 'I' {
 			_, _ = connection.Exec(ctx, `ROLLBACK`) // or else Release ends it

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -47,16 +48,25 @@ func live(t *testing.T, s store.Store, want map[string]bool) {
 	}
 }
 
+// AllRevocations lists the sessions of all revocations that a store holds.
+func AllRevocations(ctx context.Context, s store.Revocations) (ids []string, err error) {
+	read, err := s.Revocations(ctx, store.Mark{}, time.Unix(0, 0))
+	return sessionsOf(read), err
+}
+
+func sessionsOf(read store.RevocationPage) (ids []string) {
+	for _, r := range read.List {
+		ids = append(ids, r.SessionID)
+	}
+	return ids
+}
+
 // told checks which sessions the store says ended early, whatever the order.
 func told(t *testing.T, s store.Store, want ...string) {
 	t.Helper()
-	list, err := s.Revocations(t.Context(), 0)
+	got, err := AllRevocations(t.Context(), s)
 	if err != nil {
 		t.Fatalf("Revocations: %v", err)
-	}
-	var got []string
-	for _, r := range list {
-		got = append(got, r.SessionID)
 	}
 	sameIDs(t, "revocations", got, want)
 }
@@ -119,22 +129,42 @@ func userSessions(t *testing.T, s store.Store) {
 func revocations(t *testing.T, s store.Store) {
 	a := mustCreate(t, s, "ann")
 	told(t, s)
+	read := func(since store.Mark) store.RevocationPage {
+		t.Helper()
+		out, err := s.Revocations(t.Context(), since, start.Add(time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
 	for i, id := range []string{"one", "two", "three"} {
 		mustLogin(t, s, a.user.ID, id)
 		mustEnd(t, s, store.Ending{At: start.Add(time.Duration(i) * time.Second), SessionID: id})
 	}
-	all, err := s.Revocations(t.Context(), 0)
-	if err != nil {
-		t.Fatal(err)
+	told(t, s, "one", "two", "three")
+	first := read(store.Mark{})
+	sameIDs(t, "without a mark", sessionsOf(first), []string{"two", "three"})
+	if i := slices.IndexFunc(first.List, func(r store.Revocation) bool { return r.SessionID == "two" }); !first.Anew || first.Next.Database == "" ||
+		!first.List[i].At.Equal(start.Add(time.Second)) {
+		t.Errorf("without a mark: %+v", first)
 	}
-	if len(all) != 3 || all[0].Seq <= 0 || all[0].Seq >= all[1].Seq || all[1].Seq >= all[2].Seq || all[2].SessionID != "three" {
-		t.Fatalf("revocations %v", all)
+	mustLogin(t, s, a.user.ID, "four")
+	mustEnd(t, s, store.Ending{At: start, SessionID: "four"}) // from before, by its clock
+	second := read(first.Next)
+	if second.Anew || !slices.Contains(sessionsOf(second), "four") {
+		t.Errorf("since the mark: %+v", second)
 	}
-	some, err := s.Revocations(t.Context(), all[0].Seq)
-	if err != nil {
-		t.Fatal(err)
+	for range 3 { // the mark gets on where nothing is under way
+		second = read(second.Next)
 	}
-	equal(t, "those behind the first", some, all[1:])
+	if second.Anew || len(second.List) > 0 {
+		t.Errorf("since then: %+v", second)
+	}
+	ahead := second.Next
+	ahead.Position += 1 << 40
+	if back := read(ahead); !back.Anew || len(back.List) != 2 || back.Next.Position >= ahead.Position {
+		t.Errorf("after the database went back: %+v", back)
+	}
 
 	if err := s.ForgetRevocations(t.Context(), start.Add(2*time.Second)); err != nil {
 		t.Fatal(err)
@@ -143,10 +173,10 @@ func revocations(t *testing.T, s store.Store) {
 	if err := s.ForgetRevocations(t.Context(), start.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	// A number is not used again: who has seen it would overlook the row.
-	mustLogin(t, s, a.user.ID, "four")
-	mustEnd(t, s, store.Ending{At: start, SessionID: "four"})
-	if some, err := s.Revocations(t.Context(), all[2].Seq); err != nil || len(some) != 1 {
-		t.Errorf("after all were forgotten: %v, %v", some, err)
+	// A position is not used again: who has seen it would overlook the row.
+	mustLogin(t, s, a.user.ID, "five")
+	mustEnd(t, s, store.Ending{At: start, SessionID: "five"})
+	if out := read(second.Next); out.Anew || !slices.Contains(sessionsOf(out), "five") {
+		t.Errorf("after all were forgotten: %+v", out)
 	}
 }
