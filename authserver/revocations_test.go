@@ -283,3 +283,33 @@ func TestValidateConcurrently(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestV7Outage: a client whose answer was lost with the database asks again when
+// it is back. A thief who was there a minute before is found out all the same.
+func TestV7Outage(t *testing.T) {
+	t.Parallel()
+	h, db := watch(t)
+	h.register("ann")
+	stolen, lost := h.login("ann"), h.login("ann")
+	h.refreshed(stolen.RefreshToken)
+	for range 4 * 60 {
+		h.clock.Advance(revocation.PollInterval)
+	}
+	want := h.refreshed(lost.RefreshToken).RefreshToken
+	db.noLooks.Store(true)
+	for range 4 * 65 {
+		h.clock.Advance(revocation.PollInterval)
+	}
+	db.noLooks.Store(false)
+	for range 4 * 20 {
+		h.clock.Advance(revocation.PollInterval)
+	}
+	if again := h.refreshed(lost.RefreshToken).RefreshToken; again != want {
+		t.Error("another successor")
+	}
+	h.refused(h.refresh(stolen.RefreshToken), wire.InvalidToken, wire.RefreshPath, "Invalid refresh token")
+	for range 4 * 30 {
+		h.clock.Advance(revocation.PollInterval)
+	}
+	h.refused(h.refresh(lost.RefreshToken), wire.InvalidToken, wire.RefreshPath, "Invalid refresh token")
+}

@@ -73,8 +73,9 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	watchKeys(counted, cfg.Clock, access.Ring)
 	watchHashing(counted, hasher)
 	watchSessions(counted, cfg.Clock, cfg.Logger, db)
+	away := &outages{source: db, clock: cfg.Clock}
 	revoked := revocation.New(revocation.Config{
-		Source: db, Clock: cfg.Clock, Logger: cfg.Logger, Meter: counted,
+		Source: away, Clock: cfg.Clock, Logger: cfg.Logger, Meter: counted,
 		KeepFor: cfg.Tokens.AccessTTL + revocation.Margin, Feed: hub,
 	})
 	out := &web.Responder{
@@ -85,7 +86,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	work := background.New(background.Config{Clock: cfg.Clock, Logger: cfg.Logger})
 	people := identity.New(identity.Config{
 		Store: db, Access: access, Hasher: hasher, Clock: cfg.Clock, Random: cfg.Random, Log: cfg.Logger,
-		Revocations: revoked, Meter: counted,
+		Revocations: revoked, Meter: counted, Outage: away.Last,
 		Lifetimes: lifetimes(cfg), AccessTTL: cfg.Tokens.AccessTTL, RefreshGrace: cfg.Sessions.RefreshGrace,
 		PasswordMinLength: cfg.Passwords.MinLength, ServiceNames: serviceNames(cfg), MaxSessions: cfg.Sessions.MaxPerUser, Lanes: lanes(cfg),
 	})

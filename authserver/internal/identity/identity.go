@@ -54,6 +54,8 @@ type Config struct {
 	// RefreshGrace is how long a spent refresh token yields its successor.
 	// Negative means that it never does.
 	RefreshGrace time.Duration
+	// Outage is the last outage of the database. Nil means that there was none.
+	Outage func() Outage
 	// MaxSessions is how many live sessions a user may have. Zero or less means
 	// any number.
 	MaxSessions int

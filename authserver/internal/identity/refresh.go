@@ -13,7 +13,10 @@ import (
 // until the successor is used. Any later use means that two parties hold the
 // token, and the session ends. A token before the last one always falls under
 // this, because its successor is spent.
-func judge(p store.Presented, now time.Time, grace time.Duration) store.Verdict {
+//
+// A client cannot ask again while the database is away. So the grace of a token
+// that was spent shortly before that or meanwhile goes on after it, see Outage.
+func judge(p store.Presented, now time.Time, grace time.Duration, o Outage) store.Verdict {
 	switch {
 	case p.User.Deleted():
 		return store.UserGone
@@ -23,7 +26,9 @@ func judge(p store.Presented, now time.Time, grace time.Duration) store.Verdict 
 		return store.Expired
 	case p.SpentAt.IsZero():
 		return store.Renewed
-	case p.SuccessorSpent || max(0, now.Sub(p.SpentAt)) > grace: // another server's clock may be ahead
+	case p.SuccessorSpent:
+		return store.Reused
+	case max(0, now.Sub(p.SpentAt)) > grace && !o.spares(p.SpentAt, now, grace): // another server's clock may be ahead
 		return store.Reused
 	default:
 		return store.Repeated

@@ -20,8 +20,12 @@ func (s *Service) openRotations(lanes int) rotations {
 			// grace of spent tokens counts, and not by the time of their
 			// arrival.
 			questions, now := make([]store.Rotation, len(calls)), s.config.Clock.Now()
+			var outage Outage
+			if s.config.Outage != nil {
+				outage = s.config.Outage()
+			}
 			decide := func(p store.Presented) store.Decision {
-				return store.Decision{Verdict: judge(p, now, s.config.RefreshGrace), ExpiresAt: s.config.Lifetimes.expiry(p.Session, now)}
+				return store.Decision{Verdict: judge(p, now, s.config.RefreshGrace, outage), ExpiresAt: s.config.Lifetimes.expiry(p.Session, now)}
 			}
 			for i, c := range calls {
 				questions[i] = c.Question

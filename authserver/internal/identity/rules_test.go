@@ -355,7 +355,7 @@ func TestJudge(t *testing.T) {
 		"without a grace":                {store.Presented{Session: open, SpentAt: begin}, -1, store.Reused},
 		"without a grace, clock is back": {store.Presented{Session: open, SpentAt: begin.Add(time.Second)}, -1, store.Reused},
 	} {
-		if got := judge(test.presented, begin, test.grace); got != test.want {
+		if got := judge(test.presented, begin, test.grace, Outage{}); got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}

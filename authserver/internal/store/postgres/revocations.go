@@ -12,14 +12,17 @@ import (
 // ending is the part of a statement that ends the sessions which where, a
 // condition, finds and which were not revoked before. Their rows are locked in
 // the order in which renewals lock theirs, so that the two wait for each other
-// and never in a circle.
+// and never in a circle. A session that ended before is locked too: the commit
+// of a lock waits for the standby as that of the end did, and so nobody is told
+// of an end that only this server's disk knows.
 func ending(where string) string {
 	return `found AS (
-		SELECT id FROM auth.sessions s WHERE revoked_at IS NULL AND ` + where + `
-			AND epoch = (SELECT session_epoch FROM auth.users u WHERE u.id = s.user_id) ORDER BY id FOR UPDATE
+		SELECT id FROM auth.sessions WHERE ` + where + ` ORDER BY id FOR UPDATE
 	), ended AS (
 		UPDATE auth.sessions s SET revoked_at = @event_at::timestamptz, updated_at = @event_at::timestamptz
-		FROM found WHERE s.id = found.id AND s.revoked_at IS NULL RETURNING s.id, s.user_id
+		FROM found, auth.users u
+		WHERE s.id = found.id AND s.revoked_at IS NULL AND u.id = s.user_id AND s.epoch = u.session_epoch
+		RETURNING s.id, s.user_id
 	), noted AS (
 		INSERT INTO auth.session_revocations (session_id, at) SELECT id, @event_at::timestamptz FROM ended
 	)`

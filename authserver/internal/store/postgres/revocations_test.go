@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -103,5 +105,61 @@ func TestV4LimitsInTheDatabase(t *testing.T) {
 	var outside string
 	if err := s.pool.QueryRow(t.Context(), `SELECT current_setting('lock_timeout')`).Scan(&outside); err != nil || outside != "0" {
 		t.Errorf("outside of a transaction: %q, %v", outside, err)
+	}
+}
+
+// TestV6RepetitionWaits: while a synchronous standby hangs, nobody is told of a
+// refresh or of a logout, also not who asks again.
+func TestV6RepetitionWaits(t *testing.T) {
+	t.Parallel()
+	server := pgtest.NewServer(t)
+	s := open(t, server.URL())
+	pgtest.Exec(t, server.URL(), `INSERT INTO auth.users (id, name, email) VALUES ('u', 'n', 'e')`)
+	session, refresh := addSession(t, s, "u", "one")
+	_, other := addSession(t, s, "u", "two")
+	refreshed := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		return s.Rotate(ctx, []store.Rotation{{
+			Spent: refresh, Successor: store.Digest{1}, Sealed: []byte("sealed"), Now: session.CreatedAt,
+			Judge: func(p store.Presented) store.Decision {
+				if p.SpentAt.IsZero() {
+					return store.Decision{Verdict: store.Renewed, ExpiresAt: session.CreatedAt.Add(time.Hour)}
+				}
+				return store.Decision{Verdict: store.Repeated}
+			},
+		}})[0].Err
+	}
+	loggedOut := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		return s.Tx(ctx, func(tx store.Tx) error {
+			_, err := tx.EndSessions(store.Ending{At: session.CreatedAt, Refresh: other})
+			return err
+		})
+	}
+	standby := func(name string) {
+		t.Helper()
+		for _, statement := range []string{`ALTER SYSTEM SET synchronous_standby_names = '` + name + `'`, `SELECT pg_reload_conf()`} {
+			pgtest.Exec(t, server.URL(), statement)
+		}
+		for shown := "?"; shown != name; {
+			if err := s.pool.QueryRow(t.Context(), `SELECT current_setting('synchronous_standby_names')`).Scan(&shown); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	standby("nobody")
+	for range 2 {
+		if err := refreshed(); err == nil {
+			t.Error("a refresh that no standby has was acknowledged")
+		}
+		if err := loggedOut(); err == nil {
+			t.Error("a logout that no standby has was acknowledged")
+		}
+	}
+	standby("")
+	if err := errors.Join(refreshed(), loggedOut()); err != nil {
+		t.Error(err)
 	}
 }

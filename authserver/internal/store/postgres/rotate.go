@@ -68,7 +68,7 @@ func (s *Store) look(ctx context.Context, asked []rotation) (open []rotation, er
 	if err != nil {
 		return asked, err
 	}
-	var renewals []rotation
+	var renewals, repeated []rotation
 	taken := map[string]bool{} // sessions that a token renews
 	for _, r := range asked {
 		p, found := known[r.Spent]
@@ -81,6 +81,7 @@ func (s *Store) look(ctx context.Context, asked []rotation) (open []rotation, er
 		switch {
 		case decision.Verdict == store.Repeated:
 			r.out.Sealed = p.sealed
+			repeated = append(repeated, r)
 		case decision.Verdict != store.Renewed:
 		case taken[p.Session.ID]:
 			open = append(open, r)
@@ -91,7 +92,26 @@ func (s *Store) look(ctx context.Context, asked []rotation) (open []rotation, er
 		}
 	}
 	late, err := s.renew(ctx, renewals)
-	return append(open, late...), err
+	open = append(open, late...)
+	if err != nil {
+		return append(open, repeated...), err
+	}
+	if err := s.confirm(ctx, repeated); err != nil {
+		return append(open, repeated...), err
+	}
+	return open, nil
+}
+
+// confirm waits until what repeated tokens report is as safe as what was said
+// first: a lock of the session's row is committed only once a synchronous
+// standby has everything before it, and the renewal is before it.
+func (s *Store) confirm(ctx context.Context, repeated []rotation) error {
+	if len(repeated) == 0 {
+		return nil
+	}
+	ids := column(repeated, func(r *rotation) string { return r.out.Session.ID })
+	return s.indexed(ctx, `SELECT id FROM auth.sessions WHERE id = ANY($1) ORDER BY id FOR UPDATE`, []any{ids},
+		func(pgx.Rows) error { return nil })
 }
 
 // present reads what is known of refresh tokens.
