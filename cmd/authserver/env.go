@@ -101,6 +101,10 @@ var variables = []variable{
 		s.server.Sessions.Retention, err = durationOrOff(v)
 		return err
 	}},
+	{"REFRESH_GRACE", "how long a spent refresh token still yields its successor, at most 10m; off: not at all", "30s", func(s *settings, v string) (err error) {
+		s.server.Sessions.RefreshGrace, err = durationOrOff(v)
+		return err
+	}},
 	{"SESSIONS_PER_USER", "live sessions that a user may have; one more ends the one that is idle longest; off: any number", "100", func(s *settings, v string) (err error) {
 		if v == "off" {
 			s.server.Sessions.MaxPerUser = -1

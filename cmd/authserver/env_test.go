@@ -128,7 +128,7 @@ func TestO7White(t *testing.T) {
 		"PORT": "3002", "LISTEN_ADDR": "0.0.0.0", "DRAIN_TIME": "1s", "DATABASE_URL": "postgres://db", "SQLITE_PATH": "/data/mana.db",
 		"KEY_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))),
 		"KEY_ROTATION":       "off", "BASE_URL": "https://auth.example.com", "WIRE_GENERATION": "2026", "JWT_ISSUER": "https://auth.example.com", "JWT_AUDIENCE": "mana",
-		"JWT_ACCESS_TOKEN_EXPIRY": "5m", "JWT_REFRESH_TOKEN_EXPIRY": "14d", "SESSION_TTL": "90d", "SESSION_RETENTION": "off", "SESSIONS_PER_USER": "off",
+		"JWT_ACCESS_TOKEN_EXPIRY": "5m", "JWT_REFRESH_TOKEN_EXPIRY": "14d", "SESSION_TTL": "90d", "SESSION_RETENTION": "off", "SESSIONS_PER_USER": "off", "REFRESH_GRACE": "45s",
 		"METRICS_ADDR": "off", "CORS_ORIGINS": "https://a.example.com,http://localhost:5173", "TRUSTED_PROXIES": "10.0.0.0/8",
 		"REVOCATIONS_ACCESS": "service-key", "REVOCATIONS_TRUSTED": "10.0.0.0/8", "REVOCATIONS_STREAMS": "10",
 		"RATE_LIMIT_TTL": "30", "RATE_LIMIT_MAX": "50", "RATE_LIMIT_DISABLED": "false",
