@@ -39,7 +39,7 @@ func (s observed) Revocations(ctx context.Context, since store.Mark, from time.T
 	ahead := s.clock.Observe(asked, s.clock.Own(), page.Now)
 	switch differ := ahead.Abs() > maxAhead; {
 	case differ && s.differ.CompareAndSwap(false, true):
-		s.log.WarnContext(ctx, "the clocks of this server and of the database differ: set them by NTP; grace, expiry and new tokens go by the database's",
+		s.log.WarnContext(ctx, "the clocks of this server and of the database differ: set them by NTP; up to a day, the server goes by the database's",
 			"ahead", ahead.Round(time.Millisecond).String())
 	case !differ && s.differ.CompareAndSwap(true, false):
 		s.log.InfoContext(ctx, "the clocks of this server and of the database agree")

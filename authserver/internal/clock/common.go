@@ -10,6 +10,10 @@ import (
 // where a database cannot be made to show another time.
 type Shared interface{ Shared() }
 
+// maxOff is by how much a clock may be wrong. One that is further off was set on
+// purpose, as for a test of what happens next year, and is left alone.
+const maxOff = 24 * time.Hour
+
 // Common shows the time of the database, by which all servers on it judge each
 // other's instants: the grace of spent tokens, expiry, and the age of
 // revocations. Until the first observation it shows the time of the server's
@@ -62,6 +66,10 @@ func (c *Common) Observe(asked, answered, database time.Time) (ahead time.Durati
 	}
 	c.observing.Lock()
 	defer c.observing.Unlock()
+	if off := answered.Round(0).Sub(database); off.Abs() > maxOff {
+		c.last.Store(nil)
+		return off
+	}
 	// At the instant answered the database showed at least database, and at most
 	// so much more as the answer took.
 	least := database

@@ -59,6 +59,12 @@ func TestCommon(t *testing.T) {
 		t.Errorf("ahead by %v of a database without a clock", ahead)
 	}
 	shows(moved)
+
+	// A clock that is off by more than a day was set on purpose.
+	if ahead := c.Observe(own.Now(), own.Now(), own.Now().Add(-25*time.Hour)); ahead != 25*time.Hour {
+		t.Errorf("ahead by %v", ahead)
+	}
+	shows(own.Now())
 }
 
 func TestCommonShared(t *testing.T) {

@@ -41,7 +41,7 @@ func TestPolls(t *testing.T) {
 	t.Parallel()
 	clock, source := clocktest.New(begin), &table{}
 	l := New(Config{Feed: feed.New(feed.Config{}), Source: source, Clock: clock, Logger: slog.New(slog.DiscardHandler)})
-	poll := func(position int64, sessions ...string) {
+	poll := func(position string, sessions ...string) {
 		t.Helper()
 		source.page = store.RevocationPage{Next: store.Mark{Database: "a", Position: position}}
 		for _, id := range sessions {
@@ -57,17 +57,17 @@ func TestPolls(t *testing.T) {
 			t.Errorf("%s is known to have ended: %v, want %v", session, !want, want)
 		}
 	}
-	poll(7)
+	poll("7")
 	clock.Advance(PollInterval)
-	poll(9, "one")
+	poll("9", "one")
 	has("one", true)
 	has("two", false)
 	clock.Advance(VerdictAge)
-	poll(9, "one", "two") // it is read twice, and not kept for longer
+	poll("9", "one", "two") // it is read twice, and not kept for longer
 	has("one", true)
 	has("two", true)
 	clock.Advance(PollInterval)
-	poll(9)
+	poll("9")
 	has("one", false)
 	clock.Advance(KnownFor)
 	has("two", true)
@@ -75,7 +75,7 @@ func TestPolls(t *testing.T) {
 	if _, known := l.State("two", begin, clock.Now()); known {
 		t.Error("an old poll is relied on")
 	}
-	want := []store.Mark{{}, {Database: "a", Position: 7}, {Database: "a", Position: 9}, {Database: "a", Position: 9}}
+	want := []store.Mark{{}, {Database: "a", Position: "7"}, {Database: "a", Position: "9"}, {Database: "a", Position: "9"}}
 	if !slices.Equal(source.asked, want) {
 		t.Errorf("read from %v, want %v", source.asked, want)
 	}
@@ -90,7 +90,7 @@ func TestV5DatabaseWentBack(t *testing.T) {
 	l := New(Config{Feed: feed.New(feed.Config{}), Source: source, Clock: clock, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	poll := func(anew bool) {
 		t.Helper()
-		source.page = store.RevocationPage{Anew: anew, Next: store.Mark{Database: "a", Position: 1}}
+		source.page = store.RevocationPage{Anew: anew, Next: store.Mark{Database: "a", Position: "1"}}
 		if err := l.Poll(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -138,7 +138,8 @@ type Mark struct {
 	// Database is another one after the database was restarted, restored or
 	// replaced by a standby.
 	Database string
-	Position int64
+	// Position is in the store's own form. It is empty in the zero Mark.
+	Position string
 }
 
 // RevocationPage is revocations that were read.

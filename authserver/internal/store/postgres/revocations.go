@@ -2,6 +2,9 @@ package postgres
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,32 +32,76 @@ func ending(where string) string {
 }
 
 // readRevocations reads what was stored by transactions that had not ended when
-// the mark was made. All of them have numbers from the least one on that was
-// under way then, however long they took, and whatever order they committed in.
-// A server that was started anew, or a standby in its place, has another start
-// time; its numbers may be those of transactions that were lost.
-const readRevocations = `SELECT i.id, i.position, i.now, r.session_id, r.at
+// the mark was made: those that had not begun, from $2 on, and those that were
+// under way, $3. So each row is read once, however long its transaction took and
+// whatever order transactions committed in. A server that was started anew, or a
+// standby in its place, has another start time; its numbers may be those of
+// transactions that were lost.
+const readRevocations = `SELECT i.id, pg_snapshot_xmax(i.snapshot)::text::bigint,
+		ARRAY (SELECT x::text::bigint FROM pg_snapshot_xip(i.snapshot) x), i.now, r.session_id, r.at
 	FROM (SELECT (SELECT oid FROM pg_database WHERE datname = current_database()) || '/' || extract(epoch FROM pg_postmaster_start_time()) AS id,
-			pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS position, clock_timestamp() AS now) i
-	LEFT JOIN auth.session_revocations r ON i.id = $1 AND i.position >= $2 AND r.xid >= $2`
+			pg_current_snapshot() AS snapshot, clock_timestamp() AS now) i
+	LEFT JOIN LATERAL (
+		SELECT v.session_id, v.at FROM auth.session_revocations v WHERE i.id = $1 AND v.xid >= $2
+		UNION ALL
+		SELECT v.session_id, v.at FROM auth.session_revocations v WHERE i.id = $1 AND v.xid = ANY($3::bigint[]) AND v.xid < $2
+	) r ON true`
+
+// snapshot is the position of a store.Mark.
+type snapshot struct {
+	next     int64   // the first transaction that had not begun
+	underWay []int64 // those before it that had not ended
+}
+
+func (s snapshot) String() string {
+	text := strconv.FormatInt(s.next, 10)
+	for _, id := range s.underWay {
+		text += "," + strconv.FormatInt(id, 10)
+	}
+	return text
+}
+
+func parseSnapshot(position string) (s snapshot, err error) {
+	if position == "" {
+		return s, nil
+	}
+	for i, text := range strings.Split(position, ",") {
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return s, fmt.Errorf("postgres: no mark of this store: %w", err)
+		}
+		if i == 0 {
+			s.next = id
+		} else {
+			s.underWay = append(s.underWay, id)
+		}
+	}
+	return s, nil
+}
 
 // Revocations implements store.Revocations.
 func (s *Store) Revocations(ctx context.Context, since store.Mark, from time.Time) (out store.RevocationPage, err error) {
+	before, err := parseSnapshot(since.Position)
+	if err != nil {
+		return out, err
+	}
+	var now snapshot
 	err = call(ctx, func(ctx context.Context) error {
 		out = store.RevocationPage{}
-		return s.indexed(ctx, readRevocations, []any{since.Database, since.Position}, func(rows pgx.Rows) error {
+		return s.indexed(ctx, readRevocations, []any{since.Database, before.next, before.underWay}, func(rows pgx.Rows) error {
 			var (
 				session *string
 				ended   *time.Time
 			)
-			err := rows.Scan(&out.Next.Database, &out.Next.Position, &out.Now, &session, &ended)
+			err := rows.Scan(&out.Next.Database, &now.next, &now.underWay, &out.Now, &session, &ended)
 			if session != nil {
 				out.List = append(out.List, store.Revocation{SessionID: *session, At: instant(ended)})
 			}
 			return err
 		})
 	})
-	if err != nil || out.Next.Database == since.Database && out.Next.Position >= since.Position {
+	out.Next.Position = now.String()
+	if err != nil || out.Next.Database == since.Database && now.next >= before.next {
 		return out, err
 	}
 	// What is read now is at least what there was when the new mark was made.

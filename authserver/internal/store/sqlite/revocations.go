@@ -3,7 +3,9 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
@@ -12,18 +14,23 @@ import (
 // Revocations implements store.Revocations. There is one writer, and so a number
 // that is seen has none missing below it.
 func (s *Store) Revocations(ctx context.Context, since store.Mark, from time.Time) (out store.RevocationPage, err error) {
+	var before, now int64
+	if since.Position != "" {
+		if before, err = strconv.ParseInt(since.Position, 10, 64); err != nil {
+			return out, fmt.Errorf("sqlite: no mark of this store: %w", err)
+		}
+	}
 	rows, err := s.read.QueryContext(ctx, `SELECT n.seq, r.session_id, r.at
 		FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'session_revocations'), 0) AS seq) n
-		LEFT JOIN session_revocations r ON ?1 <> '' AND n.seq >= ?2 AND r.seq > ?2`, since.Database, since.Position)
+		LEFT JOIN session_revocations r ON ?1 <> '' AND r.seq > ?2`, since.Database, before)
 	if err != nil {
+		return out, err
+	}
+	if out.List, err = collectRevocations(rows, &now); err != nil {
 		return store.RevocationPage{}, err
 	}
-	out.List, err = collectRevocations(rows, &out.Next.Position)
-	if err != nil {
-		return store.RevocationPage{}, err
-	}
-	out.Next.Database = "sqlite"
-	if since.Database != "" && out.Next.Position >= since.Position {
+	out.Next = store.Mark{Database: "sqlite", Position: strconv.FormatInt(now, 10)}
+	if since.Database == out.Next.Database && now >= before {
 		return out, nil
 	}
 	// What is read now is at least what there was when the new mark was made.

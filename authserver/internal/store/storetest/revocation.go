@@ -154,15 +154,11 @@ func revocations(t *testing.T, s store.Store) {
 	if second.Anew || !slices.Contains(sessionsOf(second), "four") {
 		t.Errorf("since the mark: %+v", second)
 	}
-	for range 3 { // the mark gets on where nothing is under way
-		second = read(second.Next)
+	if second = read(second.Next); second.Anew || len(second.List) > 0 {
+		t.Errorf("read twice: %+v", second)
 	}
-	if second.Anew || len(second.List) > 0 {
-		t.Errorf("since then: %+v", second)
-	}
-	ahead := second.Next
-	ahead.Position += 1 << 40
-	if back := read(ahead); !back.Anew || len(back.List) != 2 || back.Next.Position >= ahead.Position {
+	ahead := store.Mark{Database: second.Next.Database, Position: "99999999999999"}
+	if back := read(ahead); !back.Anew || len(back.List) != 2 || back.Next.Position == ahead.Position {
 		t.Errorf("after the database went back: %+v", back)
 	}
 
