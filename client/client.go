@@ -34,6 +34,7 @@ type Client struct {
 	refused                           *lru.Cache[verdict] // the auth server's no; nil: nothing
 	accepted, denied, down, fallbacks atomic.Uint64
 	givenUp, keyPending               atomic.Uint64
+	undone                            atomic.Uint64 // hits of tokens that were then asked about
 	wrongIssuer, wrongAudience        minutely
 }
 
@@ -43,6 +44,7 @@ type issuer struct {
 	Issuer
 	keys            *keys.Source
 	remote          *remote.Validator
+	revocations     *revocations // nil: there is no feed
 	fetches, failed atomic.Uint64
 }
 
@@ -54,11 +56,15 @@ type verdict struct {
 	until  time.Time
 	key    *keys.Key    // what it was verified with; nil in Remote mode
 	source *keys.Source // where the key is from
+
+	revocations *revocations // where an end of the session is told; nil: nowhere
+	session     wire.SessionDigest
 }
 
 // New makes a Client. It does no I/O: the first Verify or Ready does. The
 // error says everything that is wrong with the configuration.
 func New(config Config) (*Client, error) {
+	given := config.Issuers
 	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err
@@ -82,8 +88,11 @@ func New(config Config) (*Client, error) {
 	if config.Mode == Remote && config.Cache.NegativeTTL > 0 {
 		c.refused = lru.New[verdict](1024)
 	}
-	for _, i := range config.Issuers {
+	for n, i := range config.Issuers {
 		it := c.newIssuer(i)
+		if n >= len(given) || !given[n].keysAlone() {
+			it.revocations = c.newRevocations(it)
+		}
 		c.all = append(c.all, it)
 		for _, name := range i.Names {
 			c.issuers[name] = it
@@ -105,20 +114,31 @@ func (c *Client) newIssuer(config Issuer) *issuer {
 			Log:      c.config.Logger,
 			Snapshot: config.Snapshot,
 			OnFetch:  func(f keys.Fetch) { c.fetched(it, f) },
+			Announced: func() {
+				if it.revocations != nil {
+					it.revocations.feed.Start()
+				}
+			},
+			Settled: func(now time.Time) bool { return it.revocations != nil && it.revocations.fresh(now) },
 		})
 	}
 	if c.config.Mode == Remote {
-		it.remote = remote.New(remote.Config{
-			URL:      config.URL + wire.ValidatePath,
-			HTTP:     c.http,
-			Timeout:  c.config.Timeout,
-			Failures: c.config.Breaker.Failures,
-			OpenFor:  c.config.Breaker.OpenFor,
-			Log:      c.config.Logger,
-			OnChange: func(from, to string) { c.breakerChanged(it, from, to) },
-		})
+		it.remote = c.newValidator(it)
 	}
 	return it
+}
+
+// newValidator asks the auth server of an issuer.
+func (c *Client) newValidator(it *issuer) *remote.Validator {
+	return remote.New(remote.Config{
+		URL:      it.URL + wire.ValidatePath,
+		HTTP:     c.http,
+		Timeout:  c.config.Timeout,
+		Failures: c.config.Breaker.Failures,
+		OpenFor:  c.config.Breaker.OpenFor,
+		Log:      c.config.Logger,
+		OnChange: func(from, to string) { c.breakerChanged(it, from, to) },
+	})
 }
 
 // Ready waits until every issuer can be asked: for the first key set in Local
@@ -126,6 +146,7 @@ func (c *Client) newIssuer(config Issuer) *issuer {
 // The error is ErrUnavailable.
 func (c *Client) Ready(ctx context.Context) error {
 	for _, it := range c.all {
+		it.revocations.prime()
 		if it.keys != nil {
 			if err := it.keys.Ready(ctx); err != nil {
 				return err
@@ -145,6 +166,7 @@ func (c *Client) Ready(ctx context.Context) error {
 // error is there for io.Closer.
 func (c *Client) Close() error {
 	for _, it := range c.all {
+		it.revocations.close()
 		if it.keys != nil {
 			it.keys.Close()
 		}
@@ -177,14 +199,20 @@ func (c *Client) verify(ctx context.Context, text string) (User, error) {
 	}
 	// Longer tokens are not worth a look-up, which reads all of one.
 	if len(text) <= c.policy.MaxBytes {
-		if v := c.remembered(text); v != nil {
+		if v, now := c.remembered(text); v != nil {
 			if v.err != nil {
 				c.count(ctx, v.err)
+				return User{}, v.err
 			}
-			return v.user, v.err
+			return c.again(ctx, text, v, now)
 		}
 	}
 	user, err := c.decide(ctx, text)
+	return c.counted(ctx, user, err)
+}
+
+// counted counts the outcome of a token that was not remembered.
+func (c *Client) counted(ctx context.Context, user User, err error) (User, error) {
 	if err != nil {
 		c.count(ctx, err)
 		return user, err
@@ -214,12 +242,13 @@ func (c *Client) decide(ctx context.Context, text string) (User, error) {
 // ask reaches the verdict of the token's issuer, as the mode says.
 func (c *Client) ask(ctx context.Context, it *issuer, text string, t *token.Token) (User, error) {
 	if it.remote == nil {
+		it.revocations.prime()
 		return c.local(ctx, it, text, t)
 	}
 	if it.keys != nil {
 		it.keys.Prime(ctx) // the fallback needs its keys before the outage
 	}
-	user, err := c.remote(ctx, it, text, t)
+	user, err := c.remote(ctx, it, it.remote, text, t)
 	if errors.Is(err, fault.ErrUnavailable) && it.keys != nil && ctx.Err() == nil {
 		c.fallbacks.Add(1)
 		return c.local(ctx, it, text, t)
@@ -247,19 +276,30 @@ func (c *Client) local(ctx context.Context, it *issuer, text string, t *token.To
 		return User{}, err
 	}
 	user := userOf(&t.Claims)
-	if c.config.Mode == Local {
-		c.remember(text, verdict{user: user, since: now, until: user.ExpiresAt, key: key, source: it.keys})
+	if c.config.Mode != Local {
+		return user, nil
 	}
+	v := verdict{user: user, since: now, until: user.ExpiresAt, key: key, source: it.keys}
+	if it.revocations != nil {
+		v.revocations, v.session = it.revocations, wire.DigestSession(user.SessionID)
+		switch v.standing(now) {
+		case ended:
+			return User{}, errEnded
+		case unknown:
+			return c.remote(ctx, it, it.revocations.asked, text, t)
+		}
+	}
+	c.remember(text, v)
 	return user, nil
 }
 
 // remote asks the auth server about a token whose form and claims are good,
 // and holds its answer to the same rules.
-func (c *Client) remote(ctx context.Context, it *issuer, text string, t *token.Token) (User, error) {
+func (c *Client) remote(ctx context.Context, it *issuer, asked *remote.Validator, text string, t *token.Token) (User, error) {
 	if err := c.policy.Check(&t.Claims, it.Audiences, c.config.Clock.Now()); err != nil {
 		return User{}, err
 	}
-	answer, err := it.remote.Validate(ctx, text, &t.Claims)
+	answer, err := asked.Validate(ctx, text, &t.Claims)
 	now := c.config.Clock.Now()
 	if errors.Is(err, fault.ErrRejected) {
 		if !now.Before(t.Claims.Expires) {
@@ -279,7 +319,7 @@ func (c *Client) remote(ctx context.Context, it *issuer, text string, t *token.T
 		return User{}, errAnswer
 	}
 	user := userOf(answer)
-	if c.config.Cache.TTL > 0 {
+	if c.config.Mode == Remote && c.config.Cache.TTL > 0 {
 		c.remember(text, verdict{user: user, since: now, until: user.ExpiresAt})
 	}
 	return user, nil

@@ -40,6 +40,15 @@ type Config struct {
 	// no effect, which New logs as a warning.
 	FallbackLocal bool
 
+	// Revocations is how Local mode uses the auth server's feed of the sessions
+	// that ended. "": RevocationsAuto. It has no effect in Remote mode, which New
+	// logs as a warning of RevocationsRequired.
+	Revocations Revocations
+	// ServiceKey, and AppID with it, get the feed a place of its own where
+	// strangers take many. They are sent to the auth server and nowhere else. "":
+	// none is sent.
+	ServiceKey, AppID string
+
 	Tokens  TokenConfig
 	Keys    KeyConfig
 	Cache   CacheConfig
@@ -92,6 +101,10 @@ type Issuer struct {
 	// forge tokens. "": none.
 	Snapshot string
 }
+
+// keysAlone tells that only JWKSURL is set: there is no URL at which a feed of
+// revocations could be.
+func (i Issuer) keysAlone() bool { return i.URL == "" && i.JWKSURL != "" }
 
 // TokenConfig is what a token must be beside well signed.
 type TokenConfig struct {
@@ -166,6 +179,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Mode == "" {
 		c.Mode = Local
 	}
+	if c.Revocations == "" {
+		c.Revocations = RevocationsAuto
+	}
 	if c.Clock == nil {
 		c.Clock = systemClock{}
 	}
@@ -174,6 +190,10 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if len(c.Issuers) == 0 {
 		c.Issuers = []Issuer{{}}
+	}
+	var noFeed error
+	if c.Mode == Local && c.Revocations == RevocationsRequired && slices.ContainsFunc(c.Issuers, Issuer.keysAlone) {
+		noFeed = fmt.Errorf("client: Revocations (MANA_AUTH_REVOCATIONS) is %q, and the auth server's URL (MANA_AUTH_URL), where its feed is, is not set", c.Revocations)
 	}
 	c.Issuers = slices.Clone(c.Issuers)
 	for i := range c.Issuers {
@@ -187,7 +207,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.Cache.NegativeTTL = orNone(c.Cache.NegativeTTL, 2*time.Second)
 	c.Breaker.Failures = orDefault(c.Breaker.Failures, 5)
 	c.Breaker.OpenFor = orDefault(c.Breaker.OpenFor, 2*time.Second)
-	return c.checked()
+	c, err := c.checked()
+	return c, errors.Join(noFeed, err)
 }
 
 func (i Issuer) withDefaults() Issuer {
@@ -258,6 +279,8 @@ func (c Config) checked() (Config, error) {
 		}
 	}
 	reject(c.Mode != Local && c.Mode != Remote, "Mode is %q, and must be %q or %q", c.Mode, Local, Remote)
+	reject(c.Revocations != RevocationsAuto && c.Revocations != RevocationsOff && c.Revocations != RevocationsRequired,
+		"Revocations is %q, and must be %q, %q or %q", c.Revocations, RevocationsAuto, RevocationsOff, RevocationsRequired)
 	reject(c.Timeout < 0, "Timeout is negative")
 	reject(c.Keys.Cooldown < 0, "Keys.Cooldown is negative")
 	reject(c.Keys.MaxStale > 30*24*time.Hour, "Keys.MaxStale is over 30 days")
@@ -294,6 +317,9 @@ func (c Config) checked() (Config, error) {
 func (c Config) warnOfNoEffect() {
 	if c.Mode == Local && c.FallbackLocal {
 		c.Logger.Warn("FallbackLocal (MANA_AUTH_FALLBACK) has no effect in local mode, which verifies locally always")
+	}
+	if c.Mode == Remote && c.Revocations == RevocationsRequired {
+		c.Logger.Warn("Revocations (MANA_AUTH_REVOCATIONS) has no effect in remote mode, which asks the auth server about each token")
 	}
 	for _, issuer := range c.Issuers {
 		if c.Mode == Remote && !c.FallbackLocal && issuer.JWKSURL != issuer.URL+wire.JWKSPath {

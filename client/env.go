@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/manacore/manacore-go/internal/env"
 )
@@ -16,6 +17,12 @@ import (
 //	                    default http://localhost:3001, required with NODE_ENV=production
 //	MANA_AUTH_MODE      local (default) or remote
 //	MANA_AUTH_FALLBACK  off (default), or local: remote mode verifies locally during an outage
+//	MANA_AUTH_REVOCATIONS
+//	                    auto (default), off or required: how local mode uses the feed
+//	                    of the sessions that ended
+//	MANA_SERVICE_KEY, APP_ID
+//	                    get that feed a place of its own where strangers take many;
+//	                    also SERVICE_KEY and MANA_CORE_SERVICE_KEY
 //	JWKS_URL            where the key set is, if not at MANA_AUTH_URL/api/v1/auth/jwks
 //	JWT_ISSUER          accepted iss, comma-separated, default manacore and MANA_AUTH_URL
 //	                    with and without a slash at its end
@@ -45,11 +52,18 @@ func ConfigFromEnv() (Config, error) {
 			Audiences: r.List("JWT_AUDIENCE"),
 		}},
 		PlaintextHosts: r.PlaintextHosts(),
+		Revocations:    Revocations(r.String("MANA_AUTH_REVOCATIONS")),
+		ServiceKey:     r.Secret("MANA_SERVICE_KEY", "SERVICE_KEY", "MANA_CORE_SERVICE_KEY"),
+		AppID:          r.String("APP_ID"),
 	}
 	fallback := r.String("MANA_AUTH_FALLBACK")
 	errs := []error{r.Err()}
 	if config.Mode != "" && config.Mode != Local && config.Mode != Remote {
 		errs = append(errs, fmt.Errorf("MANA_AUTH_MODE is %q, and must be %q or %q", config.Mode, Local, Remote))
+	}
+	if !slices.Contains([]Revocations{"", RevocationsAuto, RevocationsOff, RevocationsRequired}, config.Revocations) {
+		errs = append(errs, fmt.Errorf("MANA_AUTH_REVOCATIONS is %q, and must be %q, %q or %q",
+			config.Revocations, RevocationsAuto, RevocationsOff, RevocationsRequired))
 	}
 	if fallback != "" && fallback != "off" && fallback != string(Local) {
 		errs = append(errs, fmt.Errorf("MANA_AUTH_FALLBACK is %q, and must be %q or %q", fallback, "off", Local))

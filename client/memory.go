@@ -3,8 +3,8 @@ package client
 import "time"
 
 // remembered returns what is known of a token and still holds, or nil.
-func (c *Client) remembered(text string) *verdict {
-	now := c.config.Clock.Now()
+func (c *Client) remembered(text string) (v *verdict, now time.Time) {
+	now = c.config.Clock.Now()
 	if c.verified != nil {
 		v := c.verified.Get(text)
 		if v != nil && !v.holds(now) {
@@ -15,15 +15,15 @@ func (c *Client) remembered(text string) *verdict {
 			trace.CacheLookup(v != nil)
 		}
 		if v != nil {
-			return v
+			return v, now
 		}
 	}
 	if c.refused != nil {
 		if v := c.refused.Get(text); v != nil && v.holds(now) {
-			return v
+			return v, now
 		}
 	}
-	return nil
+	return nil, now
 }
 
 // holds tells whether a verdict may be given again: not outside its time, also

@@ -142,7 +142,7 @@ func TestTraceAndStats(t *testing.T) {
 	}
 	stats := client.Stats{
 		Verified: 2, Unauthenticated: 1, CacheHits: 1, CacheMisses: 1, Cached: 1,
-		Issuers: []client.IssuerStats{{URL: r.URL(), Keys: 1, Serving: true, Fetches: 1}},
+		Issuers: []client.IssuerStats{{URL: r.URL(), Keys: 1, Serving: true, Fetches: 1, Revocations: client.RevocationStats{State: "unannounced"}}},
 	}
 	if diff := cmp.Diff(stats, r.auth.Stats()); diff != "" {
 		t.Error(diff)

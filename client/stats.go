@@ -28,7 +28,19 @@ type IssuerStats struct {
 	Serving bool   // the key set may verify now
 	Fetches uint64 // of the JWKS, failed ones included
 	Failed  uint64 // fetches that failed
-	Breaker string // closed, half-open or open; "" in Local mode
+	Breaker string // closed, half-open or open; "" in Local mode without RevocationsRequired
+	// Revocations is the state of the feed of revocations.
+	Revocations RevocationStats
+}
+
+// RevocationStats is the state of an issuer's feed of revocations.
+type RevocationStats struct {
+	State  string // "off", "unannounced", "fresh" or "silent"
+	Ended  int    // sessions held that have ended
+	Unseen uint64 // tokens verified while the feed was silent, whose session may have ended
+	// Connections counts the connections begun, and Faults those that ended by
+	// themselves.
+	Connections, Faults uint64
 }
 
 // Stats reads the counters; each is exact, and the whole is no snapshot of one
@@ -44,7 +56,7 @@ func (c *Client) Stats() Stats {
 	}
 	if c.verified != nil {
 		s.CacheHits, s.CacheMisses, s.Cached = c.verified.Counts()
-		s.Verified += s.CacheHits
+		s.Verified += s.CacheHits - c.undone.Load()
 	}
 	for _, it := range c.all {
 		i := IssuerStats{URL: it.URL, Fetches: it.fetches.Load(), Failed: it.failed.Load()}
@@ -54,6 +66,13 @@ func (c *Client) Stats() Stats {
 		}
 		if it.remote != nil {
 			i.Breaker = it.remote.State()
+		}
+		i.Revocations = RevocationStats{State: "off"}
+		if r := it.revocations; r != nil {
+			i.Revocations = r.stats()
+			if r.asked != nil {
+				i.Breaker = r.asked.State()
+			}
 		}
 		s.Issuers = append(s.Issuers, i)
 	}

@@ -51,7 +51,7 @@ type Config struct {
 	Clock  Clock
 	Log    *slog.Logger
 	// KeysChanged is called, on the goroutine that reads, when the key set has
-	// changed.
+	// changed, or may have: before a connection nobody told of it.
 	KeysChanged func()
 }
 
@@ -66,12 +66,14 @@ type Feed struct {
 	ended     *ended
 	freshness freshness
 
+	running          atomic.Bool
 	connects, faults atomic.Uint64
 
 	// These belong to the goroutine that reads.
-	cursor string
-	pause  time.Duration
-	silent bool // that it is was logged
+	keyless bool // the service key is not one of this server's
+	cursor  string
+	pause   time.Duration
+	silent  bool // that it is was logged
 }
 
 // New makes a Feed. It does no I/O before Start.
@@ -85,10 +87,14 @@ func New(cfg Config) *Feed {
 func (f *Feed) Start() {
 	f.started.Do(func() {
 		if f.ctx.Err() == nil {
+			f.running.Store(true)
 			f.wg.Go(f.run)
 		}
 	})
 }
+
+// Started reports whether Start was called.
+func (f *Feed) Started() bool { return f.running.Load() }
 
 // Close ends the connection and waits for the goroutine that reads. What was
 // read stays, and is soon not fresh any more.
@@ -226,7 +232,7 @@ func (f *Feed) connect(ctx context.Context) (io.ReadCloser, error) {
 	if f.cursor != "" {
 		req.Header.Set(wire.LastEventID, f.cursor)
 	}
-	if f.cfg.ServiceKey != "" {
+	if f.cfg.ServiceKey != "" && !f.keyless {
 		req.Header.Set(wire.ServiceKeyHeader, f.cfg.ServiceKey)
 		req.Header.Set(wire.AppIDHeader, f.cfg.AppID)
 	}
@@ -236,6 +242,10 @@ func (f *Feed) connect(ctx context.Context) (io.ReadCloser, error) {
 	}
 	if err := judge(answer); err != nil {
 		answer.Body.Close()
+		if answer.StatusCode == http.StatusUnauthorized && f.cfg.ServiceKey != "" && !f.keyless {
+			f.keyless = true
+			f.cfg.Log.Warn("the auth server does not take the service key (MANA_SERVICE_KEY) for the revocation feed: it is followed without", "url", f.cfg.URL)
+		}
 		return nil, err
 	}
 	return answer.Body, nil
@@ -273,7 +283,9 @@ func (f *Feed) follow(c *connection, stream *events, watch *watchdog) error {
 
 func (f *Feed) take(c *connection, event wire.Revocations) error {
 	now := f.cfg.Clock.Now()
-	c.begin(event)
+	if c.begin(event) {
+		f.cfg.KeysChanged()
+	}
 	if event.Snapshot {
 		f.cursor = ""
 	}

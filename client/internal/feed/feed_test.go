@@ -43,6 +43,7 @@ type rig struct {
 	feed   *Feed
 	log    *lockedBuffer
 	keys   chan struct{} // holds one for each change of the keys
+	panics atomic.Bool   // the next change of the keys panics
 }
 
 type lockedBuffer struct {
@@ -77,7 +78,12 @@ func bubble(t *testing.T, between func(http.RoundTripper) http.RoundTripper, tes
 		}
 		r.feed = New(Config{
 			URL: r.issuer.URL() + wire.RevocationsPath, HTTP: client, Latest: 24 * time.Hour, Clock: systemClock{},
-			Log: slog.New(slog.NewTextHandler(r.log, nil)), KeysChanged: func() { r.keys <- struct{}{} },
+			Log: slog.New(slog.NewTextHandler(r.log, nil)), KeysChanged: func() {
+				if r.panics.Swap(false) {
+					panic("of the program")
+				}
+				r.keys <- struct{}{}
+			},
 		})
 		r.feed.ended.most = fewEnded
 		r.feed.Start()
@@ -423,7 +429,7 @@ func TestKeysChange(t *testing.T) {
 // TestS10PanicOfTheFeed: a panic ends a connection, and neither the process nor the feed.
 func TestS10PanicOfTheFeed(t *testing.T) {
 	bubble(t, nil, func(r *rig) {
-		close(r.keys) // a send on it panics
+		r.panics.Store(true)
 		r.issuer.Rotate()
 		r.pass(5 * time.Second)
 		r.logged("panicked", 1)

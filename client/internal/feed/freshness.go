@@ -38,10 +38,13 @@ type connection struct {
 	behind time.Time // since when its events lag; zero: they do not
 }
 
-func (c *connection) begin(event wire.Revocations) {
-	if c.first == 0 {
-		c.first = event.KnownUpTo
+// begin takes in the first event, and reports whether this is it.
+func (c *connection) begin(event wire.Revocations) bool {
+	if c.first != 0 {
+		return false
 	}
+	c.first = event.KnownUpTo
+	return true
 }
 
 // lags is an error where the connection has lagged for maxLag. The next one

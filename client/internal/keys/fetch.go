@@ -28,6 +28,7 @@ type answer struct {
 	maxAge      time.Duration // what the server said, or a negative value
 	age         time.Duration // since the answer was made, as a cache on the way says
 	notModified bool
+	feed        bool // the feed of revocations is announced
 }
 
 // get fetches the JWKS once. etag, if not empty, makes the request conditional.
@@ -51,7 +52,7 @@ func (s *Source) get(ctx context.Context, etag string, now bool) (answer, error)
 	}
 	defer resp.Body.Close()
 
-	a := answer{etag: resp.Header.Get("ETag"), maxAge: maxAge(resp.Header), age: age(resp.Header)}
+	a := answer{etag: resp.Header.Get("ETag"), maxAge: maxAge(resp.Header), age: age(resp.Header), feed: announces(resp.Header)}
 	if resp.StatusCode == http.StatusNotModified && etag != "" {
 		a.notModified, a.etag = true, etag
 		return a, nil

@@ -22,7 +22,7 @@ func (s *Source) start(ctx context.Context, kid string, paced bool) *fetch {
 		s.planned = nil
 	}
 	s.started++
-	f.number, f.paced = s.started, paced
+	f.number, f.paced, f.forced = s.started, paced, f.kid != "" || s.news
 	s.running = f
 	s.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Timeout)
@@ -37,7 +37,7 @@ func (s *Source) start(ctx context.Context, kid string, paced bool) *fetch {
 		err := fault.ErrPanic
 		defer func() { s.finish(f, begun, a, err) }()
 		recovery.Run(s.cfg.Log, "the JWKS was being fetched", func() {
-			a, err = s.get(ctx, etag, f.kid != "")
+			a, err = s.get(ctx, etag, f.forced)
 		})
 	})
 	return f
@@ -78,6 +78,7 @@ func (s *Source) release(f *fetch, next time.Duration) {
 	close(f.done)
 	close(s.changed)
 	s.changed = make(chan struct{})
+	s.heard(f)
 	s.mu.Unlock()
 	if f.err == nil {
 		recovery.Run(s.cfg.Log, "the JWKS snapshot was being written", s.save)
@@ -182,6 +183,9 @@ func (s *Source) report(a answer, f Fetch, passedOver bool) {
 			s.cfg.Log.Warn("a cache answered with a JWKS that is older than the question: until it lets Cache-Control: no-cache through, a new key is not seen at once",
 				"url", f.URL, "age", a.age)
 		})
+	}
+	if a.feed && f.Err == nil && s.cfg.Announced != nil {
+		s.cfg.Announced()
 	}
 	if s.cfg.OnFetch != nil {
 		s.cfg.OnFetch(f)

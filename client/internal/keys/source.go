@@ -35,7 +35,8 @@ type Clock interface {
 	AfterFunc(d time.Duration, f func()) (stop func() bool)
 }
 
-// Config of a Source. Every field is set, but for Snapshot and OnFetch.
+// Config of a Source. Every field is set, but for Snapshot, OnFetch, Announced and
+// Settled.
 type Config struct {
 	URL      string
 	HTTP     *http.Client  // follows no redirects
@@ -46,6 +47,11 @@ type Config struct {
 	Log      *slog.Logger
 	Snapshot string // file that keeps the last good set, or ""
 	OnFetch  func(Fetch)
+	// Announced is called when an answer announces the feed of revocations.
+	Announced func()
+	// Settled tells whether every change of the key set up to now was told to
+	// Changed: a kid that is not in the set is then not looked for.
+	Settled func(now time.Time) bool
 }
 
 // Fetch is one finished fetch.
@@ -107,6 +113,8 @@ type Source struct {
 	changed   chan struct{} // closed when a fetch has finished, and made anew
 	restored  bool          // the snapshot was looked for
 	closed    bool
+	news      bool   // Changed was called, and no fetch that began later has succeeded
+	newsAfter uint64 // the number of the last fetch that began before Changed was called
 
 	places chan struct{} // one is taken by each caller that waits for planned
 }
@@ -115,6 +123,7 @@ type Source struct {
 type fetch struct {
 	kid    string // that it is to bring; "": it is a look at the whole set
 	paced  bool   // it was taken from the pace
+	forced bool   // caches on the way are asked not to answer by themselves
 	number uint64 // of the order in which fetches start
 	done   chan struct{}
 	stored bool // a cache answered, with what is older than the question
@@ -249,7 +258,7 @@ func (s *Source) join(ctx context.Context, kid string, good bool) (f *fetch, beg
 	switch {
 	case serving && !unknown:
 		return finished, true, nil
-	case unknown && !good:
+	case unknown && (!good || s.settled(now)):
 		return nil, false, fault.ErrUnknownKey
 	case s.running != nil:
 		return s.running, true, nil
