@@ -41,6 +41,16 @@ func BenchmarkVerify(b *testing.B) {
 	b.Run("manacore,hot", func(b *testing.B) {
 		bench(b, asVerify(ours(b, issuer, client.CacheConfig{})), token)
 	})
+	b.Run("manacore,hot,feed", func(b *testing.B) {
+		telling := authtest.Start(authtest.WithRevocations())
+		defer telling.Close()
+		telling.FloodRevocations(1000)
+		auth := ours(b, telling, client.CacheConfig{})
+		for auth.Stats().Issuers[0].Revocations.State != "fresh" {
+			check(b, auth.Ready(b.Context()))
+		}
+		bench(b, asVerify(auth), telling.Token())
+	})
 	b.Run("manacore,10000", func(b *testing.B) {
 		bench(b, asVerify(ours(b, issuer, client.CacheConfig{})), many...)
 	})
