@@ -20,7 +20,8 @@ type Mode string
 
 const (
 	// Local verifies the signature with the issuer's cached public keys: no
-	// call per request, and a revocation is seen when the token expires.
+	// call per request. A revocation is seen within a second where the auth server
+	// has a feed of them, see Revocations, and else when the token expires.
 	Local Mode = "local"
 	// Remote asks the auth server about each token: a revocation is seen at
 	// once, and an outage of the auth server is ErrUnavailable.

@@ -12,9 +12,10 @@
 //
 // Local mode, the default, verifies each token with the auth server's public
 // keys, which it fetches once and keeps fresh in the background: no call per
-// request, and an outage of the auth server goes unnoticed for an hour. The
-// price: a session that is revoked goes on until its token expires, 15 minutes
-// at most.
+// request, and an outage of the auth server goes unnoticed for an hour. A session
+// that is revoked is refused within a second where the auth server announces its
+// feed of revocations, and else when its token expires, 15 minutes at most.
+// Revocations says what happens while the feed is silent.
 //
 // Remote mode asks the auth server about each token: a revocation counts at
 // once, and without the auth server there is no verdict. FallbackLocal makes

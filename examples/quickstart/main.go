@@ -93,7 +93,7 @@ func play(ctx context.Context, serve bool, log *slog.Logger, out io.Writer) (err
 const intro = `Mana Core quickstart: an auth server, and a backend that one line guards.
 
     AUTH=%s       the auth server, with a temporary SQLite file
-    BACKEND=%s    asks the auth server about each token (remote mode)
+    BACKEND=%s    verifies tokens by itself, and is told of logouts
 
 Tokens are shortened below; $NAMES stand for what an earlier answer gave.
 `
@@ -122,7 +122,7 @@ Both keep running. To try them, paste into another terminal:
       -d '{"token":"'$ACCESS'"}'
     curl -i $AUTH/api/v1/auth/jwks
 
-    # log out; from now on the token is refused: 401
+    # log out; within a second the token is refused: 401
     curl -i $AUTH/api/v1/auth/logout -H 'Content-Type: application/json' \
       -d '{"refreshToken":"'$REFRESH'"}'
     curl -i $BACKEND/api/v1/me -H "Authorization: Bearer $ACCESS"

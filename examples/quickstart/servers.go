@@ -50,7 +50,6 @@ func start(ctx context.Context, log *slog.Logger, backend func(client.Verifier) 
 
 	auth, err := client.New(client.Config{
 		Issuers: []client.Issuer{{URL: s.authURL}},
-		Mode:    client.Remote, // sees a logout at once
 		Logger:  log.With("server", "backend"),
 	})
 	if err != nil {

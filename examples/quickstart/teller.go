@@ -46,7 +46,7 @@ func tell(ctx context.Context, authURL, backendURL string, out io.Writer) error 
 			fmt.Fprintf(out, "    %s\n", s.note)
 		}
 		fmt.Fprintf(out, "\n%s\n", indent(curl(s)))
-		answer, err := t.ask(ctx, s)
+		answer, err := t.askUntil(ctx, s)
 		if err != nil {
 			fmt.Fprintf(out, "    FAILED  no answer\n")
 			return fmt.Errorf("step %d: %w", n+1, err)
@@ -93,6 +93,23 @@ func (t teller) ask(ctx context.Context, s step) (answer, error) {
 		return answer{}, err
 	}
 	return answer{response, body}, nil
+}
+
+// askUntil asks until the answer is the expected one, for as long as the step
+// allows.
+func (t teller) askUntil(ctx context.Context, s step) (answer, error) {
+	deadline := time.Now().Add(s.within)
+	for {
+		a, err := t.ask(ctx, s)
+		if err != nil || t.check(s, a) == nil || time.Now().After(deadline) {
+			return a, err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return answer{}, ctx.Err()
+		}
+	}
 }
 
 // check holds an answer to what the step expects and keeps what it keeps.
