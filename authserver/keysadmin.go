@@ -3,8 +3,10 @@ package authserver
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/durable"
 	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/authserver/internal/meter"
 )
@@ -77,4 +79,79 @@ func (a *Admin) RetireKey(ctx context.Context, kid string) error {
 		return fmt.Errorf("authserver: %w", err)
 	}
 	return nil
+}
+
+// KeyThumbprint is the SHA-256 thumbprint of a signing key (RFC 7638),
+// base64url.
+type KeyThumbprint struct {
+	ID         string `json:"kid"`
+	Thumbprint string `json:"thumbprint"`
+}
+
+// KeyThumbprints are the thumbprints of all signing keys, in the order in which
+// they sign.
+func (a *Admin) KeyThumbprints(ctx context.Context) ([]KeyThumbprint, error) {
+	lives, err := a.keys().List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("authserver: %w", err)
+	}
+	list := make([]KeyThumbprint, len(lives))
+	for i, l := range lives {
+		text, err := keys.Thumbprint(l.Key)
+		if err != nil {
+			return nil, fmt.Errorf("authserver: %w", err)
+		}
+		list[i] = KeyThumbprint{ID: l.ID, Thumbprint: text}
+	}
+	return list, nil
+}
+
+// ExportKeys is the JWK set that servers publish: public keys alone.
+func (a *Admin) ExportKeys(ctx context.Context) ([]byte, error) {
+	document, err := a.keys().Public(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("authserver: %w", err)
+	}
+	return document, nil
+}
+
+// ExportPrivateKeys writes the signing keys, but for retired ones, to a new file
+// with mode 0600, and says how many. The file is a JWK set, encrypted with the
+// key-encryption key (RFC 7517 section 7): without that it is of no use. It
+// never replaces a file: fs.ErrExist.
+func (a *Admin) ExportPrivateKeys(ctx context.Context, file string) (count int, err error) {
+	document, count, err := a.keys().Export(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("authserver: %w", err)
+	}
+	err = durable.Create(file, func(temp string) error { return os.WriteFile(temp, append(document, '\n'), 0o600) })
+	if err != nil {
+		return 0, fmt.Errorf("authserver: %w", err)
+	}
+	return count, nil
+}
+
+// ImportKeys stores the private keys of a JWK set, encrypted as ExportPrivateKeys
+// does it or plain, and returns the kids of those that were new. sealedWith is
+// the key-encryption key of the file; empty means that of the configuration.
+// Running servers publish them within seconds. Where there are keys already, an
+// imported one that is newer becomes the next: it signs once it has been
+// published for long enough. ErrKeyPending where there is a next key already.
+func (a *Admin) ImportKeys(ctx context.Context, document, sealedWith []byte) (kids []string, err error) {
+	kids, err = a.keys().Import(ctx, document, sealedWith)
+	if err != nil {
+		return nil, fmt.Errorf("authserver: %w", err)
+	}
+	return kids, nil
+}
+
+// ResealKeys seals all signing keys with another key-encryption key of 32 bytes,
+// and says how many. Servers that have the former one cannot read the keys from
+// then on: within a minute they sign no more.
+func (a *Admin) ResealKeys(ctx context.Context, next []byte) (count int, err error) {
+	count, err = a.keys().Reseal(ctx, next)
+	if err != nil {
+		return 0, fmt.Errorf("authserver: %w", err)
+	}
+	return count, nil
 }

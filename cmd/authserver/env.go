@@ -23,6 +23,8 @@ type settings struct {
 	drain   time.Duration
 	metrics string // address; empty: on the port, for this machine; metricsOff: nowhere
 	server  authserver.Config
+	// The key-encryption keys of single commands.
+	importKEK, newKEK []byte
 	// production is whether NODE_ENV says so: what is for tests and for a
 	// developer's machine is refused there.
 	production bool
@@ -59,11 +61,16 @@ var variables = []variable{
 		return nil
 	}},
 	{"KEY_ENCRYPTION_KEY", "32 bytes in base64 that seal the signing keys at rest; required with DATABASE_URL; unset: the file SQLITE_PATH.key, made at the first start", "", func(s *settings, v string) (err error) {
-		s.server.Keys.EncryptionKey, err = base64.StdEncoding.DecodeString(v)
-		if err != nil || len(s.server.Keys.EncryptionKey) != 32 {
-			return errors.New("not the base64 of 32 bytes") // without the value: it is a secret
-		}
-		return nil
+		s.server.Keys.EncryptionKey, err = encryptionKey(v)
+		return err
+	}},
+	{"NEW_KEY_ENCRYPTION_KEY", "the same for keys reseal: what takes its place", "", func(s *settings, v string) (err error) {
+		s.newKEK, err = encryptionKey(v)
+		return err
+	}},
+	{"IMPORT_KEY_ENCRYPTION_KEY", "the same for keys import: what seals the file, where that is another one", "", func(s *settings, v string) (err error) {
+		s.importKEK, err = encryptionKey(v)
+		return err
 	}},
 	{"KEY_ROTATION", "how often a new signing key takes over, such as 30d; off: only when an operator asks for it", "30d", func(s *settings, v string) (err error) {
 		s.server.Keys.Rotation, err = durationOrOff(v)
@@ -112,10 +119,6 @@ var variables = []variable{
 		}
 		s.server.Sessions.MaxPerUser, err = integer(v, 1, 100_000)
 		return err
-	}},
-	{"SERVICE_NAMES", "what users call the service, comma-separated: no new password contains one of them, or manacore", "none", func(s *settings, v string) error {
-		s.server.Passwords.ServiceNames = list(v)
-		return nil
 	}},
 	{"CORS_ORIGINS", "origins that browsers may call from, comma-separated", "none", func(s *settings, v string) error {
 		s.server.HTTP.CORSOrigins = list(v)
@@ -189,7 +192,7 @@ var variables = []variable{
 }
 
 // secrets are the variables whose values stay out of errors.
-var secrets = map[string]bool{"DATABASE_URL": true, "KEY_ENCRYPTION_KEY": true, "MANA_CORE_SERVICE_KEY": true}
+var secrets = map[string]bool{"DATABASE_URL": true, "KEY_ENCRYPTION_KEY": true, "NEW_KEY_ENCRYPTION_KEY": true, "IMPORT_KEY_ENCRYPTION_KEY": true, "MANA_CORE_SERVICE_KEY": true}
 
 // newerNames are names that a variable has had since 2026, the newest first.
 var newerNames = map[string][]string{"MANA_CORE_SERVICE_KEY": {"MANA_SERVICE_KEY", "SERVICE_KEY"}}
@@ -255,6 +258,16 @@ func listenHost(v string) (string, error) {
 func (s settings) metricsOnPort() bool {
 	addr, err := netip.ParseAddr(s.listen)
 	return s.metrics == "" && err == nil && addr.IsLoopback() && len(s.server.HTTP.TrustedProxies) == 0
+}
+
+// encryptionKey reads a key-encryption key. The error is without the value, which
+// is a secret.
+func encryptionKey(v string) ([]byte, error) {
+	kek, err := base64.StdEncoding.DecodeString(v)
+	if err != nil || len(kek) != 32 {
+		return nil, errors.New("not the base64 of 32 bytes")
+	}
+	return kek, nil
 }
 
 // name reads one name. Backends, which share the variable, may accept several.

@@ -126,15 +126,15 @@ func TestO7White(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
 		"PORT": "3002", "LISTEN_ADDR": "0.0.0.0", "DRAIN_TIME": "1s", "DATABASE_URL": "postgres://db", "SQLITE_PATH": "/data/mana.db",
-		"KEY_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))),
-		"KEY_ROTATION":       "off", "BASE_URL": "https://auth.example.com", "WIRE_GENERATION": "2026", "JWT_ISSUER": "https://auth.example.com", "JWT_AUDIENCE": "mana",
+		"KEY_ENCRYPTION_KEY":     base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))),
+		"NEW_KEY_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString([]byte(strings.Repeat("n", 32))), "IMPORT_KEY_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString([]byte(strings.Repeat("i", 32))),
+		"KEY_ROTATION": "off", "BASE_URL": "https://auth.example.com", "WIRE_GENERATION": "2026", "JWT_ISSUER": "https://auth.example.com", "JWT_AUDIENCE": "mana",
 		"JWT_ACCESS_TOKEN_EXPIRY": "5m", "JWT_REFRESH_TOKEN_EXPIRY": "14d", "SESSION_TTL": "90d", "SESSION_RETENTION": "off", "SESSIONS_PER_USER": "off", "REFRESH_GRACE": "45s",
 		"METRICS_ADDR": "off", "CORS_ORIGINS": "https://a.example.com,http://localhost:5173", "TRUSTED_PROXIES": "10.0.0.0/8",
 		"REVOCATIONS_ACCESS": "service-key", "REVOCATIONS_TRUSTED": "10.0.0.0/8", "REVOCATIONS_STREAMS": "10",
 		"RATE_LIMIT_TTL": "30", "RATE_LIMIT_MAX": "50", "RATE_LIMIT_DISABLED": "false",
 		"CREDITS_SIGNUP_BONUS": "1", "CREDITS_DAILY_FREE": "2", "MANA_CORE_SERVICE_KEY": "mana_sk_0123456789abcdef0123456789abcdef", "MANA_CORE_SERVICE_KEY_OPERATIONS": "use,grant",
-		"NODE_ENV":      "production",
-		"SERVICE_NAMES": "Picture,Chat",
+		"NODE_ENV": "production",
 	}
 	for _, v := range variables {
 		if values[v.name] == "" {

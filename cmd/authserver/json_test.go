@@ -39,7 +39,12 @@ func TestO27JSON(t *testing.T) {
 	run("backup", "copy")
 	kid, _ := run("keys", "list")[0]["kid"].(string)
 	run("keys", "rotate")
+	run("keys", "thumbprint")
+	run("keys", "export")
+	run("keys", "export", "--private", "keys.jwe")
+	run("keys", "import", "keys.jwe")
 	run("keys", "retire", kid)
+	tried = append(tried, "keys reseal") // which has a test of its own
 	user, _ := run("users", "create", "ann@example.com", "--name=Ann")[0]["id"].(string)
 	run("users", "list")
 	run("users", "set-role", user, "admin")

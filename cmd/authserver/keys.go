@@ -1,6 +1,11 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+
 	"github.com/manacore/manacore-go/authserver"
 )
 
@@ -8,6 +13,11 @@ type keysCommands struct {
 	List   keysListCommand   `cmd:"" help:"List the signing keys, in the order in which they sign."`
 	Rotate keysRotateCommand `cmd:"" help:"Make the next signing key ahead of its time. It signs when every verifier has it; no token goes bad."`
 	Retire keysRetireCommand `cmd:"" help:"Take a signing key out of use at once, in an emergency. Its tokens go bad; users refresh theirs."`
+
+	Export     keysExportCommand     `cmd:"" help:"Print the published keys as a JWK set; with --private, write all keys to a file, sealed with the key-encryption key."`
+	Import     keysImportCommand     `cmd:"" help:"Store the private keys of a JWK set, sealed as export does it or plain."`
+	Reseal     keysResealCommand     `cmd:"" help:"Seal all keys with NEW_KEY_ENCRYPTION_KEY, which takes the place of KEY_ENCRYPTION_KEY from then on."`
+	Thumbprint keysThumbprintCommand `cmd:"" help:"Print the SHA-256 thumbprint of each key (RFC 7638)."`
 }
 
 type keysListCommand struct {
@@ -55,5 +65,112 @@ func (c *keysRetireCommand) Run(p *program) error {
 			KID   string `json:"kid"`
 			State string `json:"state"`
 		}{c.KID, "retired"})
+	})
+}
+
+type keysExportCommand struct {
+	Private string `help:"The file to make, with mode 0600." placeholder:"FILE"`
+}
+
+func (c *keysExportCommand) Run(p *program) error {
+	return p.administer(func(admin *authserver.Admin) error {
+		if c.Private == "" {
+			document, err := admin.ExportKeys(p.ctx)
+			if err == nil {
+				_, err = fmt.Fprintf(p.out, "%s\n", document)
+			}
+			return err
+		}
+		count, err := admin.ExportPrivateKeys(p.ctx, c.Private)
+		if err != nil {
+			return err
+		}
+		return p.done(fmt.Sprintf("%d keys in %s; they are of no use without the key-encryption key: keep that somewhere else", count, c.Private), struct {
+			File string `json:"file"`
+			Keys int    `json:"keys"`
+		}{c.Private, count})
+	})
+}
+
+type keysImportCommand struct {
+	File string `arg:"" help:"The file with the JWK set."`
+}
+
+// maxKeyFile is the largest file of keys, in bytes.
+const maxKeyFile = 1 << 20
+
+func (c *keysImportCommand) Run(p *program) error {
+	s, err := p.settings()
+	if err != nil {
+		return err
+	}
+	document, err := readSecretFile(c.File, maxKeyFile)
+	if err != nil {
+		return err
+	}
+	return p.administer(func(admin *authserver.Admin) error {
+		kids, err := admin.ImportKeys(p.ctx, document, s.importKEK)
+		if err != nil {
+			return err
+		}
+		return p.done(fmt.Sprintf(`%d new keys; "authserver keys list" shows from when they sign`, len(kids)), struct {
+			Kids []string `json:"kids"`
+		}{kids})
+	})
+}
+
+// readSecretFile reads a file that nobody but its owner may read.
+func readSecretFile(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	switch mode := info.Mode(); {
+	case !mode.IsRegular():
+		return nil, fmt.Errorf("%s is no file", path)
+	case info.Size() > most:
+		return nil, fmt.Errorf("%s has more than %d bytes", path, most)
+	case mode.Perm()&0o077 != 0 && runtime.GOOS != "windows":
+		return nil, fmt.Errorf("%s may be read by others than its owner (mode %04o): chmod 600 %s", path, mode.Perm(), path)
+	}
+	return os.ReadFile(path)
+}
+
+type keysResealCommand struct{}
+
+func (c *keysResealCommand) Run(p *program) error {
+	s, err := p.settings()
+	if err != nil {
+		return err
+	}
+	if len(s.newKEK) == 0 {
+		return errors.New("NEW_KEY_ENCRYPTION_KEY is not set; make one with: openssl rand -base64 32")
+	}
+	return p.administer(func(admin *authserver.Admin) error {
+		count, err := admin.ResealKeys(p.ctx, s.newKEK)
+		if err != nil {
+			return err
+		}
+		return p.done(fmt.Sprintf("%d keys resealed; start every server and command with KEY_ENCRYPTION_KEY set to the new key from now on", count), struct {
+			Keys int `json:"keys"`
+		}{count})
+	})
+}
+
+type keysThumbprintCommand struct{}
+
+func (c *keysThumbprintCommand) Run(p *program) error {
+	return p.administer(func(admin *authserver.Admin) error {
+		list, err := admin.KeyThumbprints(p.ctx)
+		if err != nil {
+			return err
+		}
+		l := newListing(p.out, p.json, "KID", "SHA-256 THUMBPRINT")
+		for _, k := range list {
+			if err := l.add(k, k.ID, k.Thumbprint); err != nil {
+				return err
+			}
+		}
+		return l.end()
 	})
 }

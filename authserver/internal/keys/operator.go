@@ -2,7 +2,6 @@ package keys
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -78,19 +77,9 @@ func (o Operator) Check(ctx context.Context) (count int, from string, err error)
 // key-encryption key opens a key in the database, because with another one it
 // would seal keys that no server can open.
 func (o Operator) rules(ctx context.Context) (Rules, error) {
-	rows, err := o.config.Store.SigningKeys(ctx)
-	if err != nil {
-		return Rules{}, fmt.Errorf("signing keys: %w", err)
-	}
-	if len(rows) == 0 {
-		return Rules{}, errors.New("there is no signing key yet: the first start of a server makes one")
-	}
-	kek, from, err := o.config.KEK.find()
+	_, kek, err := o.open(ctx)
 	if err != nil {
 		return Rules{}, err
-	}
-	if err := Opens(rows, kek); err != nil {
-		return Rules{}, fmt.Errorf("%w (the key-encryption key is from %s)", err, from)
 	}
 	return o.config.rules(kek), nil
 }
