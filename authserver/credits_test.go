@@ -66,7 +66,7 @@ func TestCreditsStory(t *testing.T) {
 		Success: true,
 		Transaction: wire.CreditTransaction{
 			ID: got.Transaction.ID, UserID: token.User.ID, Type: "usage", Status: "completed", Amount: -20, BalanceBefore: 150, BalanceAfter: 130,
-			AppID: "chat", Description: "words", Metadata: []byte(`{"a":1}`), IdempotencyKey: &key, CreatedAt: at, CompletedAt: &at,
+			AppID: "chat", Description: "words", Metadata: []byte(`{"a":1}`), IdempotencyKey: &key, Source: "user", CreatedAt: at, CompletedAt: &at,
 		},
 		NewBalance: wire.CreditNewBalance{FreeCreditsRemaining: 130, TotalSpent: 20},
 	}
