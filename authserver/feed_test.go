@@ -170,7 +170,8 @@ func TestFeedTellsWhateverEndsASession(t *testing.T) {
 	})
 }
 
-// TestFeedResumes: a stream goes on where another one ended, on either server.
+// TestFeedResumes: a stream goes on where another one ended, and begins anew on
+// another server.
 func TestFeedResumes(t *testing.T) {
 	onTwoServers(t, func(here, there *harness, _ *Admin) {
 		here.register("ann")
@@ -182,15 +183,15 @@ func TestFeedResumes(t *testing.T) {
 			here.Fatalf("the snapshot has %d sessions, cursor %q", len(sessions), last.Cursor)
 		}
 		here.clock.Advance(time.Minute)
-		here.post(wire.LogoutPath, object{"refreshToken": second.RefreshToken})
+		there.post(wire.LogoutPath, object{"refreshToken": second.RefreshToken})
 		here.clock.Advance(revocation.PollInterval)
-		resumed := there.follow(wire.LastEventID, last.Cursor)
-		event := resumed.next()
-		if event.Snapshot || event.More != (len(event.Sessions) > 0) {
-			here.Errorf("resumes with %+v", event)
+		event := here.follow(wire.LastEventID, last.Cursor).next()
+		if event.Snapshot || len(event.Sessions) != 1 {
+			here.Errorf("resumes with %+v, want the session that ended meanwhile", event)
 		}
-		if len(event.Sessions) == 0 {
-			here.Error("what ended meanwhile is missing")
+		event = there.follow(wire.LastEventID, last.Cursor).next()
+		if !event.Snapshot || len(event.Sessions) != 2 {
+			here.Errorf("begins on the other server with %+v, want both sessions", event)
 		}
 
 		// The same in one document, for those who poll.

@@ -141,36 +141,37 @@ func TestResume(t *testing.T) {
 	t.Parallel()
 	h := New(Config{KeepFor: 20 * time.Minute})
 	h.Polled(begin, ended(begin.Add(-10*time.Minute), "old"))
-	h.Polled(begin, ended(begin, "new"))
 	_, first := h.reader(t, "")
 	cursor := first[len(first)-1].Cursor
-
 	_, again := h.reader(t, cursor)
-	same(t, again, "new") // of the overlap
+	same(t, again)
 	if again[0].Snapshot {
 		t.Error("a known cursor begins anew")
 	}
-	// A transaction that ended late has an instant before the cursor's.
-	h.Polled(begin.Add(overlap), ended(begin.Add(-overlap), "late"))
+	// A server whose clock is behind ends one too.
+	h.Polled(begin.Add(time.Second), ended(begin.Add(-11*time.Minute), "behind"))
 	_, again = h.reader(t, cursor)
-	same(t, again, "new", "late")
+	same(t, again, "behind")
 
+	other := New(Config{KeepFor: 20 * time.Minute})
 	for name, cursor := range map[string]string{
-		"none":                  "",
-		"not a cursor":          "*",
-		"of the database ahead": strconv.FormatInt(begin.Add(time.Hour).UnixMilli(), 36),
+		"none":              "",
+		"not a cursor":      "*",
+		"of another server": other.cursor(),
+		"of a later time":   h.era + ".3",
+		"negative":          h.era + ".-1",
 	} {
 		_, whole := h.reader(t, cursor)
-		same(t, whole, "old", "new", "late")
+		same(t, whole, "old", "behind")
 		if !whole[0].Snapshot {
 			t.Errorf("%s: does not begin anew", name)
 		}
 	}
 
 	// What does not matter any more is dropped.
-	h.Polled(begin.Add(15*time.Minute), nil)
+	h.Polled(begin.Add(9*time.Minute+30*time.Second), nil)
 	_, whole := h.reader(t, "")
-	same(t, whole, "new", "late")
+	same(t, whole, "old")
 }
 
 // TestOrderTellsNothing: sessions of one user that end together are not

@@ -6,8 +6,10 @@
 package feed
 
 import (
+	"crypto/rand"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,10 +25,6 @@ const (
 	// minGap is the least time between two events of a stream. What ends within
 	// it waits for the next event.
 	minGap = 250 * time.Millisecond
-	// overlap is how far before its cursor a caller is told of sessions again. A
-	// transaction may have taken its instant and ended later than another one
-	// with a later instant, on this server or on the one that gave the cursor.
-	overlap = 30 * time.Second
 	// eventSize is how many sessions one event names at most, in about 60 KiB.
 	eventSize = 1000
 	// tidyEvery is how often sessions that no longer matter are dropped.
@@ -36,7 +34,13 @@ const (
 // Ended is a session that ended.
 type Ended struct {
 	SessionID string
-	At        time.Time // by the database's clock
+	At        time.Time // by the clock of the server that ended it
+}
+
+// known is an ended session as a Hub holds it.
+type known struct {
+	at     time.Time
+	number int64 // in the order in which this Hub learned of them, from 1
 }
 
 // Config configures a Hub.
@@ -51,12 +55,13 @@ type Hub struct {
 	config Config
 
 	mu      sync.Mutex
-	ended   map[wire.SessionDigest]time.Time // and when, by the database's clock
-	news    []wire.EndedSession              // not told yet
-	keys    []wire.KeyChange                 // not told yet
-	newest  time.Time                        // of ended
-	known   time.Time                        // up to when everything is known, by this server's clock; zero before the first poll
-	told    time.Time                        // when the last event was made
+	era     string // of the numbers; those of another Hub mean nothing here
+	number  int64  // the last one
+	ended   map[wire.SessionDigest]known
+	news    []wire.EndedSession // not told yet
+	keys    []wire.KeyChange    // not told yet
+	known   time.Time           // up to when everything is known, by this server's clock; zero before the first poll
+	told    time.Time           // when the last event was made
 	tidied  time.Time
 	last    *Event
 	closing chan struct{}
@@ -73,7 +78,7 @@ type Event struct {
 
 // New makes a Hub that knows nothing yet.
 func New(config Config) *Hub {
-	return &Hub{config: config, ended: map[wire.SessionDigest]time.Time{}, last: newEvent(nil), closing: make(chan struct{})}
+	return &Hub{config: config, era: rand.Text(), ended: map[wire.SessionDigest]known{}, last: newEvent(nil), closing: make(chan struct{})}
 }
 
 func newEvent(text []byte) *Event { return &Event{Text: text, more: make(chan struct{})} }
@@ -130,18 +135,16 @@ func (h *Hub) add(sessions []Ended, now time.Time) {
 		if _, there := h.ended[digest]; there {
 			continue
 		}
-		h.ended[digest] = s.At
+		h.number++
+		h.ended[digest] = known{at: s.At, number: h.number}
 		h.news = append(h.news, h.entry(digest, s.At))
-		if s.At.After(h.newest) {
-			h.newest = s.At
-		}
 	}
 	if now.Sub(h.tidied) < tidyEvery && !now.Before(h.tidied) {
 		return
 	}
 	h.tidied = now
-	for digest, at := range h.ended {
-		if now.Sub(at) > h.config.KeepFor {
+	for digest, session := range h.ended {
+		if now.Sub(session.at) > h.config.KeepFor {
 			delete(h.ended, digest)
 		}
 	}
@@ -184,9 +187,9 @@ func (h *Hub) Begin(from string) (first []wire.Revocations, then *Event, ok bool
 	}
 	since, resumed := h.resume(from)
 	sessions := make([]wire.EndedSession, 0, len(h.ended))
-	for digest, at := range h.ended {
-		if !at.Before(since) {
-			sessions = append(sessions, h.entry(digest, at))
+	for digest, session := range h.ended {
+		if session.number > since {
+			sessions = append(sessions, h.entry(digest, session.at))
 		}
 	}
 	shuffle(sessions)
@@ -199,20 +202,20 @@ func (h *Hub) Begin(from string) (first []wire.Revocations, then *Event, ok bool
 	return first, h.last, true
 }
 
-// cursor is the newest instant at which a session ended, by the database's clock,
-// so that it means the same to every server on the database.
-func (h *Hub) cursor() string { return strconv.FormatInt(h.newest.UnixMilli(), 36) }
+// cursor is what was told last. Numbers are given as this server learns of
+// sessions, so that neither the clocks of several servers nor the order in which
+// transactions commit can hide one from a caller that resumes.
+func (h *Hub) cursor() string { return h.era + "." + strconv.FormatInt(h.number, 10) }
 
 // resume reads a cursor. Sessions that were dropped do not matter any more, so
-// that no cursor is too old. One that is later than everything that is known
-// here is from before the database, or its clock, went back.
-func (h *Hub) resume(from string) (since time.Time, ok bool) {
-	millis, err := strconv.ParseInt(from, 36, 64)
-	at := time.UnixMilli(millis)
-	if err != nil || at.After(h.newest.Add(overlap)) {
-		return time.Time{}, false
+// that no cursor of this Hub is too old.
+func (h *Hub) resume(from string) (since int64, ok bool) {
+	era, number, _ := strings.Cut(from, ".")
+	since, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || era != h.era || since < 0 || since > h.number {
+		return 0, false
 	}
-	return at.Add(-overlap), true
+	return since, true
 }
 
 // Text is an event as it is sent.

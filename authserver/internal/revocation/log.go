@@ -23,8 +23,8 @@ const (
 	KnownFor = 900 * time.Millisecond
 	// Margin is how much longer than the longest access token lives a revocation
 	// is kept: the leeway of whoever reads the token, which is 5 minutes at most,
-	// and what the clocks of two servers may differ.
-	Margin = 6 * time.Minute
+	// and what the clocks of the servers that sign and that end may differ.
+	Margin = 20 * time.Minute
 )
 
 // Config configures a Log.
