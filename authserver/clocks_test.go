@@ -1,7 +1,9 @@
 package authserver
 
 import (
+	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -50,5 +52,25 @@ func TestV8Clocks(t *testing.T) {
 				t.Error("a warning of a clock that is right")
 			}
 		})
+	}
+}
+
+// TestO5ClockSetBack: a server whose clock was an hour ahead at the first start
+// made a key of the future. It signs all the same.
+func TestO5ClockSetBack(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "test.db")
+	ahead, err := Open(t.Context(), Config{Database: Database{SQLitePath: path}, Clock: shifted{by: time.Hour}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ahead.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h := serverFor(t, func(c *Config) { c.Database.SQLitePath, c.Clock = path, clock.System{} })
+	h.register("ann")
+	h.valid(h.login("ann").AccessToken, "")
+	if a := h.do("GET", "/health/ready", ""); a.status != http.StatusOK {
+		t.Errorf("ready: %d %s", a.status, a.body)
 	}
 }

@@ -191,3 +191,37 @@ func TestReadinessOfKeys(t *testing.T) {
 		t.Errorf("afterwards: %d %s", a.status, a.body)
 	}
 }
+
+// TestO12ReadyNeedsWrites: a server whose database can be read and takes nothing
+// is not ready.
+func TestO12ReadyNeedsWrites(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	h.register("ann")
+	token := h.login("ann").AccessToken
+	db, err := sql.Open("sqlite", h.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if a := h.do("GET", "/health/ready", ""); a.status != http.StatusOK {
+		t.Errorf("before: %d %s", a.status, a.body)
+	}
+	if _, err := db.ExecContext(t.Context(), `BEGIN IMMEDIATE`); err != nil { // nobody else can write
+		t.Fatal(err)
+	}
+	h.clock.Advance(time.Second)
+	h.valid(token, "")
+	got := decode[wire.Unready](t, h.do("GET", "/health/ready", ""), http.StatusServiceUnavailable)
+	if got.Checks["database"].Status != "down" {
+		t.Errorf("checks %v", got.Checks)
+	}
+	if _, err := db.ExecContext(t.Context(), `ROLLBACK`); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.Advance(time.Second)
+	if a := h.do("GET", "/health/ready", ""); a.status != http.StatusOK {
+		t.Errorf("afterwards: %d %s", a.status, a.body)
+	}
+}

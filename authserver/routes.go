@@ -70,11 +70,12 @@ func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
 		Out: p.out, Hub: p.hub, Places: feed.NewPlaces(cfg.Feed.Streams), Clock: cfg.Clock, Keys: services,
 		KeyRequired: cfg.Feed.ServiceKeyRequired, Trusted: cfg.Feed.Trusted,
 	})
-	database := pinger(cfg.Clock, cfg.Logger, p.counted, p.db.Ping)
+	database := pinger(cfg.Clock, cfg.Logger, p.counted, p.db.Ready)
 	health := status.New(status.Config{
 		Out: p.out, Draining: p.drains.Load,
-		Database: func(ctx context.Context) error { _, err := database.Get(ctx); return err },
-		Signing:  func(now time.Time) error { _, err := p.access.Ring().Signing(now); return err },
+		Database:    func(ctx context.Context) error { _, err := database.Get(ctx); return err },
+		Keys:        func(now time.Time) error { return p.access.Ring().Ready(now) },
+		Revocations: p.revoked.Knows,
 	})
 	return web.Handler(web.Config{
 		Responder: p.out, Limits: limiters(cfg), CORSOrigins: cfg.HTTP.CORSOrigins,

@@ -122,11 +122,28 @@ func (l Life) State(now time.Time) State {
 }
 
 // started returns the key whose time to sign began last, even if it is retired.
-func started(lives []Life, now time.Time) (Life, bool) {
+// Where no key that is in use has begun, the first one that was made in the
+// future signs, whatever its date: it was made by a clock that was wrong.
+func started(lives []Life, now time.Time) (last Life, ok bool) {
 	for _, l := range slices.Backward(lives) {
 		if l.signs() && !l.SignsFrom.After(now) {
+			last, ok = l, true
+			break
+		}
+	}
+	if ok && last.RetiredAt.IsZero() {
+		return last, true
+	}
+	for _, l := range lives {
+		if early(l, now) {
 			return l, true
 		}
 	}
-	return Life{}, false
+	return last, ok
+}
+
+// early reports whether a key in use has a time to sign in the future and was
+// made in the future too.
+func early(l Life, now time.Time) bool {
+	return l.RetiredAt.IsZero() && !l.SignsFrom.IsZero() && l.SignsFrom.After(now) && l.CreatedAt.After(now)
 }

@@ -69,6 +69,22 @@ func (r *Ring) Signing(now time.Time) (Key, error) {
 	return key, nil
 }
 
+// soon is how long nobody may sign before that is an outage. The successor of a
+// key that was retired in an emergency signs after settling.
+const soon = 5 * time.Second
+
+// Ready returns an error where no key signs at now, and none is about to.
+func (r *Ring) Ready(now time.Time) error {
+	_, err := r.Signing(now)
+	if !errors.Is(err, ErrNoKey) {
+		return err
+	}
+	if l, ok := started(r.lives, now.Add(soon)); ok && l.published(now) {
+		return nil
+	}
+	return err
+}
+
 // Published are the kids of the published keys.
 func (r *Ring) Published() []string { return slices.Collect(maps.Keys(r.keys)) }
 

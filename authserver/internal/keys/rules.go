@@ -55,6 +55,13 @@ func (r Rules) First(rows []store.Key, now time.Time) (Change, error) {
 func (r Rules) Next(rows []store.Key, now time.Time) (Change, error) {
 	var change Change
 	lives := Lives(rows)
+	if l, ok := started(lives, now); ok && early(l, now) {
+		// It signs, and others begin to when its time comes by the dates of the
+		// database. So it gets the date that it has.
+		key := l.Key
+		key.CreatedAt, key.SignsFrom, key.TokenTTL = now, now, max(key.TokenTTL, r.TokenTTL)
+		return Change{Put: []store.Key{key}}, nil
+	}
 	for _, l := range lives {
 		key := l.Key
 		if !l.published(now) || !l.SignsUntil.IsZero() && !now.Before(l.SignsUntil) {
@@ -88,7 +95,8 @@ func due(lives []Life, now time.Time, every time.Duration) bool {
 // key already.
 func (r Rules) Rotate(rows []store.Key, now time.Time) (Change, error) {
 	lives := Lives(rows)
-	if slices.ContainsFunc(lives, func(l Life) bool { return l.pending(now) }) {
+	signer, _ := started(lives, now)
+	if slices.ContainsFunc(lives, func(l Life) bool { return l.pending(now) && l.ID != signer.ID }) {
 		return Change{}, ErrPending
 	}
 	return r.rotate(lives, now)

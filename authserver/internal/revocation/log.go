@@ -21,6 +21,10 @@ const (
 	// KnownFor is how long the result of a poll is relied on. Every server sees
 	// a revocation within this time, or asks the database for each token.
 	KnownFor = 900 * time.Millisecond
+	// readyFor is how long ago the last poll of a server may be that is ready.
+	// It is longer than a probe of the database takes, so that a poll that is
+	// late is no outage.
+	readyFor = 10 * time.Second
 	// Margin is how much longer than the longest access token lives a revocation
 	// is kept: the leeway of whoever reads the token, which is 5 minutes at most,
 	// and what the clocks of the servers that sign and that end may differ.
@@ -75,6 +79,14 @@ func (l *Log) State(session string, asked, now time.Time) (ended, known bool) {
 	defer l.lock.RUnlock()
 	_, ended = l.ended[session]
 	return ended, now.Sub(l.at) <= KnownFor && !asked.Before(l.since)
+}
+
+// Knows reports whether the log can be relied on for readiness: the last
+// successful poll is not long ago. Requests do without it for as long.
+func (l *Log) Knows(now time.Time) bool {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	return now.Sub(l.at) <= readyFor
 }
 
 // Since is when the log began, or began anew. What the database said before does

@@ -3,11 +3,9 @@ package status
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
-	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -20,11 +18,15 @@ const (
 // Config configures an API. All of it is required.
 type Config struct {
 	Out *web.Responder
-	// Database returns an error where the database does not answer.
+	// Database returns an error where the database does not take what requests
+	// have to store.
 	Database func(ctx context.Context) error
-	// Signing returns an error of package keys where no key signs at an
-	// instant.
-	Signing func(now time.Time) error
+	// Keys returns an error where no key signs at an instant, and none is about
+	// to.
+	Keys func(now time.Time) error
+	// Revocations reports whether it is known at an instant which sessions
+	// ended.
+	Revocations func(now time.Time) bool
 	// Draining reports whether the server is about to end. Requests are still
 	// answered, and no new ones shall be sent here.
 	Draining func() bool
@@ -77,20 +79,20 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// ready says whether requests may be sent here: whether the database answers,
-// and whether the keys were read recently enough to sign with them. A key that
-// was retired a moment ago does not make the server unready, because it would
-// make every server unready at once.
+// ready says whether requests may be sent here, by what they need: the database
+// takes what is stored, a key signs, and it is known which sessions ended. A key
+// that was retired a moment ago does not make the server unready, because it
+// would make every server unready at once.
 func (a *API) ready(w http.ResponseWriter, r *http.Request) error {
 	checks := map[string]wire.Check{"database": {Status: checkUp}, "keys": {Status: checkUp}}
 	unready := a.Draining()
 	if unready {
 		checks["process"] = wire.Check{Status: checkDown}
 	}
-	if err := a.Database(r.Context()); err != nil {
+	if err := a.Database(r.Context()); err != nil || !a.Revocations(a.Out.Now()) {
 		checks["database"], unready = wire.Check{Status: checkDown}, true
 	}
-	if errors.Is(a.Signing(a.Out.Now()), keys.ErrStale) {
+	if a.Keys(a.Out.Now()) != nil {
 		checks["keys"], unready = wire.Check{Status: checkDown}, true
 	}
 	if unready {

@@ -126,6 +126,8 @@ type Store interface {
 
 	// Ping asks whether the database answers.
 	Ping(ctx context.Context) error
+	// Ready stores something, to find out whether the database takes it.
+	Ready(ctx context.Context) error
 	// Close releases the database. Calls under way may fail.
 	Close() error
 }

@@ -31,6 +31,7 @@ const (
 	uniqueViolation      = "23505"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
+	readOnlyTransaction  = "25006"
 	duplicateSchema      = "42P06"
 	duplicateTable       = "42P07"
 	duplicateObject      = "42710" // such as the type of a table's rows
@@ -74,7 +75,7 @@ func lostRace(err error) bool {
 	}
 	made := e.Code == uniqueViolation && (e.SchemaName == "pg_catalog" || // two made one schema or table
 		slices.Contains(seenAtNextLook, e.ConstraintName))
-	return made || slices.Contains([]string{serializationFailure, deadlockDetected, duplicateSchema, duplicateTable, duplicateObject}, e.Code)
+	return made || slices.Contains([]string{serializationFailure, deadlockDetected, readOnlyTransaction, duplicateSchema, duplicateTable, duplicateObject}, e.Code)
 }
 
 // violates says whether err is a breach of the unique constraint of that name.

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,11 +58,30 @@ func Open(ctx context.Context, databaseURL string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkEncoding(ctx, pool); err != nil {
+		pool.Close()
+		return nil, explain(err)
+	}
 	if err := upgrade(ctx, pool); err != nil {
 		pool.Close()
 		return nil, explain(err)
 	}
 	return &Store{pool: pool}, nil
+}
+
+// errEncoding: texts of users would not be kept as they are.
+var errEncoding = errors.New("the database has another encoding than UTF8: make it anew with createdb --encoding=UTF8 --template=template0")
+
+// checkEncoding refuses a database that keeps texts in another encoding.
+func checkEncoding(ctx context.Context, pool *pgxpool.Pool) error {
+	var encoding string
+	if err := pool.QueryRow(ctx, `SELECT current_setting('server_encoding')`).Scan(&encoding); err != nil {
+		return err
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("%w (it has %s)", errEncoding, encoding)
+	}
+	return nil
 }
 
 // connect makes a pool, which connects when it is used.
@@ -129,6 +149,12 @@ func poolConfig(databaseURL string) (*pgxpool.Config, error) {
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 		config.ConnConfig.StatementCacheCapacity = 0
 	}
+	// Text is UTF-8, whatever the database or the role has as a default.
+	config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8"
+	config.ConnConfig.OnPgError = usable
+	if config.ConnConfig.ValidateConnect == nil && severalHosts(config.ConnConfig) {
+		config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTime
 	}
@@ -136,6 +162,21 @@ func poolConfig(databaseURL string) (*pgxpool.Config, error) {
 		config.MaxConns = max(config.MaxConns, connections)
 	}
 	return config, nil
+}
+
+// severalHosts reports whether the URL names more than one server. One of them
+// may be a standby, which answers and takes nothing.
+func severalHosts(config *pgx.ConnConfig) bool {
+	return slices.ContainsFunc(config.Fallbacks, func(f *pgconn.FallbackConfig) bool {
+		return f.Host != config.Host || f.Port != config.Port
+	})
+}
+
+// usable reports whether a connection is kept after an error. One that cannot
+// write is good for nothing here: it leads to a standby, or to a server that was
+// a primary.
+func usable(_ *pgconn.PgConn, err *pgconn.PgError) bool {
+	return err.Severity != "FATAL" && err.SeverityUnlocalized != "FATAL" && err.Code != readOnlyTransaction
 }
 
 // withoutPassword says what is wrong with a URL. It wraps nothing: the error
@@ -161,6 +202,16 @@ func (s *Store) Ping(ctx context.Context) error {
 	defer cancel()
 	var rows int
 	return s.pool.QueryRow(ctx, `SELECT count(*) FROM (SELECT 1 FROM auth.users LIMIT 1) AS found`).Scan(&rows)
+}
+
+// Ready implements store.Store. The row that another server is just storing shows
+// that the database takes it.
+func (s *Store) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	return s.indexed(ctx, `UPDATE auth.readiness SET at = clock_timestamp()
+		WHERE id = (SELECT id FROM auth.readiness WHERE id = 1 FOR UPDATE SKIP LOCKED) RETURNING id`, nil,
+		func(pgx.Rows) error { return nil })
 }
 
 // Close implements store.Store.

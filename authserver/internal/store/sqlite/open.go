@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -120,6 +121,12 @@ func explain(path string, err error) error {
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	return s.read.QueryRowContext(ctx, `SELECT 1 FROM users UNION ALL SELECT 1 LIMIT 1`).Scan(&one)
+}
+
+// Ready implements store.Store.
+func (s *Store) Ready(ctx context.Context) error {
+	_, err := s.write.ExecContext(ctx, `UPDATE readiness SET at = ? WHERE id = 1`, time.Now().UnixMilli())
+	return err
 }
 
 // Close implements store.Store.

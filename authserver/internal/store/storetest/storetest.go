@@ -163,6 +163,9 @@ func users(t *testing.T, s store.Store) {
 	if err := s.Ping(t.Context()); err != nil {
 		t.Errorf("Ping: %v", err)
 	}
+	if err := s.Ready(t.Context()); err != nil {
+		t.Errorf("Ready: %v", err)
+	}
 }
 
 // emailTaken: a refused registration leaves nothing behind.
