@@ -27,6 +27,12 @@ func TestFaults(t *testing.T) {
 	guardtest.RunFaults(t, build)
 }
 
+// TestFeed holds the guard to what a logout comes to in local mode.
+func TestFeed(t *testing.T) {
+	t.Parallel()
+	guardtest.RunFeed(t, build)
+}
+
 func build(app guardtest.App) http.Handler {
 	mux := http.NewServeMux()
 	for _, route := range app.Routes {
