@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -143,18 +144,19 @@ func (c *Client) newValidator(it *issuer) *remote.Validator {
 
 // Ready waits until every issuer can be asked: for the first key set in Local
 // mode, for one answer of the auth server in Remote mode, where it tries once.
-// The error is ErrUnavailable.
+// The error is ErrUnavailable; it names the URL and, where ctx ended, the last
+// failure too.
 func (c *Client) Ready(ctx context.Context) error {
 	for _, it := range c.all {
 		it.revocations.prime()
 		if it.keys != nil {
 			if err := it.keys.Ready(ctx); err != nil {
-				return err
+				return fmt.Errorf("%w: %s", err, it.keySet())
 			}
 		}
 		if it.remote != nil {
 			if err := it.remote.Ready(ctx); err != nil {
-				return err
+				return fmt.Errorf("%w: the auth server's URL (MANA_AUTH_URL) is %s", err, it.URL)
 			}
 		}
 	}

@@ -99,7 +99,8 @@ type Issuer struct {
 	Audiences []string
 	// Snapshot is a file that keeps the last good key set, so that a backend
 	// that restarts during an outage still verifies. Who can write it can
-	// forge tokens. "": none.
+	// forge tokens: one that every user of the machine may write is not used,
+	// and each issuer needs a file of its own. "": none.
 	Snapshot string
 }
 
@@ -246,6 +247,17 @@ func (i Issuer) checked(plaintext []string) (Issuer, error) {
 	return i, nil
 }
 
+// elsewhere tells whether the key set is not where its auth server has it.
+func (i Issuer) elsewhere() bool { return i.JWKSURL != i.URL+wire.JWKSPath }
+
+// keySet says for the operator where the key set is, and what sets that.
+func (i Issuer) keySet() string {
+	if i.elsewhere() {
+		return "the key set's URL (JWKS_URL) is " + i.JWKSURL
+	}
+	return "the auth server's URL (MANA_AUTH_URL) is " + i.URL
+}
+
 func (t TokenConfig) withDefaults() TokenConfig {
 	t.Leeway = orNone(t.Leeway, 10*time.Second)
 	t.MaxLifetime = orDefault(t.MaxLifetime, 24*time.Hour)
@@ -313,9 +325,11 @@ func (c Config) checked() (Config, error) {
 	return c, errors.Join(errs...)
 }
 
-// warnOfNoEffect says which settings the mode leaves without one. They are no
-// errors: a deployment may set a variable once for services of both modes.
+// warnOfNoEffect says which settings the mode, or another one, leaves without an
+// effect. They are no errors: a deployment may set a variable once for services
+// of both modes, and a snapshot only helps during an outage.
 func (c Config) warnOfNoEffect() {
+	files := make(map[string]bool)
 	if c.Mode == Local && c.FallbackLocal {
 		c.Logger.Warn("FallbackLocal (MANA_AUTH_FALLBACK) has no effect in local mode, which verifies locally always")
 	}
@@ -323,7 +337,11 @@ func (c Config) warnOfNoEffect() {
 		c.Logger.Warn("Revocations (MANA_AUTH_REVOCATIONS) has no effect in remote mode, which asks the auth server about each token")
 	}
 	for _, issuer := range c.Issuers {
-		if c.Mode == Remote && !c.FallbackLocal && issuer.JWKSURL != issuer.URL+wire.JWKSPath {
+		if files[issuer.Snapshot] {
+			c.Logger.Warn("Snapshot is the same file for two issuers, each of which replaces what the other keeps: each needs a file of its own", "file", issuer.Snapshot)
+		}
+		files[issuer.Snapshot] = issuer.Snapshot != ""
+		if c.Mode == Remote && !c.FallbackLocal && issuer.elsewhere() {
 			c.Logger.Warn("JWKSURL (JWKS_URL) has no effect in remote mode without FallbackLocal: the auth server is asked at its URL", "url", issuer.URL)
 		}
 	}

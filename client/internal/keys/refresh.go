@@ -53,7 +53,7 @@ func (s *Source) finish(f *fetch, begun time.Time, a answer, err error) {
 	if err == nil {
 		next = s.accept(a, begun)
 	} else {
-		next = s.fail(now)
+		next = s.fail(now, err)
 	}
 	missing := f.kid != "" && s.set.Load().key(f.kid) == nil
 	// Only a look in vain counts: a stranger can set off no other, and a rotation
@@ -118,7 +118,7 @@ func (s *Source) accept(a answer, begun time.Time) time.Duration {
 			}
 		}
 	}
-	s.failures, s.retryAt = 0, time.Time{}
+	s.failures, s.failed, s.retryAt = 0, nil, time.Time{}
 	return jitter(fresh*3/4, fresh/10)
 }
 
@@ -143,12 +143,13 @@ func carry(old *set, doc document) map[string]*Key {
 
 // fail leaves the last good set serving until its staleness ends, and returns
 // the pause before the next try. The caller holds mu.
-func (s *Source) fail(now time.Time) time.Duration {
+func (s *Source) fail(now time.Time, err error) time.Duration {
 	if set := s.set.Load(); set != nil {
 		s.serveUntil.Store(set.fetched.Add(set.fresh + s.cfg.MaxStale).UnixNano())
 	}
 	pause := jitter(min(firstBackoff<<min(s.failures, 10), maxBackoff), maxBackoff)
 	s.failures++
+	s.failed = err
 	s.retryAt = now.Add(pause)
 	return pause
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -105,6 +106,7 @@ type Source struct {
 	running   *fetch    // nil between fetches
 	started   uint64    // fetches started so far
 	failures  int       // in a row
+	failed    error     // the last of them; nil: none since a good fetch
 	retryAt   time.Time // no fetch before it, after a failure
 	stopTimer func() bool
 	pace      pace   // of the looks for kids that are not in the set
@@ -169,7 +171,7 @@ func (s *Source) Len() int {
 }
 
 // Ready waits until there is a set that serves, through as many fetches as it
-// takes.
+// takes. Where ctx ends before, the error is that of the last fetch as well.
 func (s *Source) Ready(ctx context.Context) error {
 	for {
 		s.mu.Lock()
@@ -187,9 +189,19 @@ func (s *Source) Ready(ctx context.Context) error {
 		case <-s.ctx.Done():
 			return errClosed
 		case <-ctx.Done():
-			return fault.Unavailable(context.Cause(ctx))
+			return fault.Unavailable(s.because(context.Cause(ctx)))
 		}
 	}
+}
+
+// because adds to the end of a wait why no fetch ended it.
+func (s *Source) because(end error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed == nil {
+		return end
+	}
+	return fmt.Errorf("%w (%w)", s.failed, end)
 }
 
 // Prime starts the first fetch, if there was none, and does not wait.
