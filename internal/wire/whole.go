@@ -52,7 +52,7 @@ func ParseWhole(s string) (n int64, ok bool) {
 // parseExponent reads what follows the e. One that is out of any reach becomes
 // farExponent, whose sum with the length of a text does not overflow.
 func parseExponent(s string) (exponent int, ok bool) {
-	const farExponent = 1 << 40
+	const farExponent = 1 << 30
 	unsigned, negative := strings.CutPrefix(s, "-")
 	if !negative {
 		unsigned = strings.TrimPrefix(s, "+")
