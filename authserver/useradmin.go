@@ -18,7 +18,7 @@ var (
 	ErrUserNotFound = identity.ErrUserNotFound
 	// ErrSessionNotFound: no session has that id, or it has ended.
 	ErrSessionNotFound = identity.ErrSessionNotFound
-	// ErrEmailTaken: another user, perhaps a deleted one, has the address.
+	// ErrEmailTaken: another user, who was not deleted, has the address.
 	ErrEmailTaken = identity.ErrEmailTaken
 )
 
@@ -103,7 +103,7 @@ func (a *Admin) Enable(ctx context.Context, idOrEmail string) (User, error) {
 }
 
 // Delete soft-deletes a user, for good: no login, no valid token, and the
-// address stays taken. The user's sessions end.
+// address is free for another account. The user's sessions end.
 func (a *Admin) Delete(ctx context.Context, idOrEmail string) (User, error) {
 	return shownUser(a.people.Delete(ctx, a.origin(), idOrEmail))
 }

@@ -18,7 +18,7 @@ type usersCommands struct {
 	SetRole        usersSetRoleCommand        `cmd:"" help:"Give a user a role. If it is another one, the user's sessions end."`
 	Disable        usersDisableCommand        `cmd:"" help:"Shut a user out: no login, and the sessions end."`
 	Enable         usersEnableCommand         `cmd:"" help:"Let a user in again who was disabled."`
-	Delete         usersDeleteCommand         `cmd:"" help:"Delete a user for good; the address stays taken."`
+	Delete         usersDeleteCommand         `cmd:"" help:"Delete a user for good; the address is free for another account."`
 	RevokeSessions usersRevokeSessionsCommand `cmd:"" help:"End all sessions of a user, who may log in again."`
 }
 

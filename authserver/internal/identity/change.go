@@ -14,6 +14,7 @@ import (
 type records interface {
 	LockUser(id string) (store.User, error)
 	ShareUser(id string) (store.User, error)
+	FreeEmail(email string) error
 	AddUser(user store.User) error
 	PutUser(user store.User) error
 	Credential(userID string) (store.Credential, error)

@@ -24,11 +24,11 @@ func (s *Service) userByEmail(ctx context.Context, email string) (user store.Use
 // older programs stored it. The stored form itself is unique in the database.
 func (s *Service) checkSpellings(ctx context.Context, email string) error {
 	for _, spelling := range form.EmailSpellings(email)[1:] {
-		_, _, err := s.config.Store.UserByEmail(ctx, spelling)
-		if err == nil {
+		user, _, err := s.config.Store.UserByEmail(ctx, spelling)
+		switch {
+		case err == nil && !user.Deleted():
 			return ErrEmailTaken
-		}
-		if !isNotFound(err) {
+		case err != nil && !isNotFound(err):
 			return err
 		}
 	}

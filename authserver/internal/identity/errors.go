@@ -9,7 +9,7 @@ import (
 // The refusals of the use cases. A form.InvalidError says what was wrong with
 // an argument. Every other error means that the use case could not decide.
 var (
-	// ErrEmailTaken means that another user, perhaps a deleted one, has the
+	// ErrEmailTaken means that another user, who was not deleted, has the
 	// address.
 	ErrEmailTaken = errors.New("the e-mail address is taken")
 	// ErrCredentials means that address and password do not belong to a user

@@ -67,7 +67,12 @@ func (s *Service) newAccount(ctx context.Context, o Origin, r Registration) (sto
 	return user, store.Credential{ID: accountID, PasswordHash: hash}, nil
 }
 
+// addAccount stores a user and the password. An address that a deleted user had
+// is free: who deleted an account may come back, with a new one.
 func (c *change) addAccount(user store.User, credential store.Credential) error {
+	if err := c.FreeEmail(user.Email); err != nil {
+		return err
+	}
 	if err := c.AddUser(user); err != nil {
 		return err
 	}

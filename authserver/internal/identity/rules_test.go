@@ -430,3 +430,33 @@ func TestOperatorsEvents(t *testing.T) {
 		h.equal("address of the registration", events[1].IPAddress, "192.0.2.7")
 	})
 }
+
+// TestO26DeletedAddress: who deleted an account may register again with its
+// address. It is another account, and what belonged to the old one stays ended.
+func TestO26DeletedAddress(t *testing.T) {
+	eachStore(t, nil, func(h *house) {
+		for range 2 { // and once more
+			old := h.register("ann")
+			tokens := h.login("ann")
+			_, _, err := h.Register(h.Context(), h.here(), Registration{Email: old.Email, Password: goodPassword, Name: "Ann"})
+			h.refused("while the account is there", err, ErrEmailTaken)
+			if _, err := h.Delete(h.Context(), h.operator(), old.Email); err != nil {
+				h.Fatal(err)
+			}
+			fresh := h.register("ann")
+			if fresh.ID == old.ID || fresh.Email != old.Email {
+				h.Errorf("registered %+v after %+v", fresh, old)
+			}
+			_, err = h.Authenticate(h.Context(), tokens.Access)
+			h.refused("the old access token", err, ErrSessionEnded)
+			h.equal("whose tokens a login gets", h.caller(h.login("ann").Access).User.ID, fresh.ID)
+			gone, err := h.User(h.Context(), old.ID)
+			if err != nil || !gone.Deleted() || gone.Email == old.Email {
+				h.Errorf("the old account: %+v, %v", gone, err)
+			}
+			if _, err := h.Delete(h.Context(), h.operator(), fresh.ID); err != nil {
+				h.Fatal(err)
+			}
+		}
+	})
+}

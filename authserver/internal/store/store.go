@@ -13,7 +13,8 @@ import (
 var (
 	// ErrNotFound: no such row.
 	ErrNotFound = errors.New("store: not found")
-	// ErrEmailTaken: another user, perhaps a deleted one, has the address.
+	// ErrEmailTaken: another user, perhaps a deleted one, has the address, see
+	// Tx.FreeEmail.
 	ErrEmailTaken = errors.New("store: e-mail taken")
 )
 

@@ -20,6 +20,10 @@ type Tx interface {
 	// ShareUser is LockUser for a transaction that relies on the user but does
 	// not change it. Several may share a user at once.
 	ShareUser(id string) (User, error)
+	// FreeEmail takes an address, in its stored form, from a deleted user, who
+	// gets one that nobody can have. It does nothing where another user, or
+	// nobody, has it.
+	FreeEmail(email string) error
 	// AddUser stores a new user. The error is ErrEmailTaken where the address
 	// is in use.
 	AddUser(user User) error

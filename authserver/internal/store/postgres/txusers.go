@@ -16,6 +16,7 @@ var (
 	// rows of the existing service keep more than a store.User does.
 	updateUser = named(`UPDATE auth.users SET email = @email, name = @name, role = @role::text::public.user_role,
 		updated_at = @updated, deleted_at = @deleted, disabled_at = @disabled WHERE id = @id`)
+	freeEmail        = named(`UPDATE auth.users SET email = 'deleted-' || id || chr(64) || 'deleted.invalid' WHERE email = @email AND deleted_at IS NOT NULL`)
 	insertCredential = named(`INSERT INTO auth.accounts (id, account_id, provider_id, user_id, password, created_at, updated_at)
 		VALUES (@id, @user, @provider, @user, @password, @now, @now)`)
 	updateCredential = named(`UPDATE auth.accounts SET password = @password, updated_at = @now WHERE id = @id`)
@@ -40,6 +41,11 @@ func (t *tx) user(id, lock string) (store.User, error) {
 		return store.User{}, err
 	}
 	return row.get(), nil
+}
+
+// FreeEmail implements store.Tx.
+func (t *tx) FreeEmail(email string) error {
+	return t.queue(freeEmail, pgx.NamedArgs{"email": email})
 }
 
 // AddUser implements store.Tx.

@@ -79,6 +79,12 @@ func (t *tx) LockUser(id string) (store.User, error) {
 // ShareUser implements store.Tx.
 func (t *tx) ShareUser(id string) (store.User, error) { return t.LockUser(id) }
 
+// FreeEmail implements store.Tx.
+func (t *tx) FreeEmail(email string) error {
+	_, err := t.exec(`UPDATE users SET email = 'deleted-' || id || '@deleted.invalid' WHERE email = ? AND deleted_at IS NOT NULL`, email)
+	return err
+}
+
 // AddUser implements store.Tx.
 func (t *tx) AddUser(u store.User) error {
 	stored, err := t.exec(`INSERT INTO users (id, email, name, role, created_at, updated_at, deleted_at, disabled_at)
