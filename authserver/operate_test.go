@@ -52,6 +52,9 @@ func TestCheck(t *testing.T) {
 		says   string
 	}{
 		{name: "good", change: func(*testing.T, *Config) {}, want: "configuration wire database schema keys credits", says: "1, opened with the key-encryption key from"},
+		{name: "of 2026", change: func(_ *testing.T, c *Config) { c.WireGeneration, c.HTTP.BaseURL = "2026", "https://auth.example.com/" },
+			want: "configuration wire database schema keys credits", says: "generation 2026: signs with iss https://auth.example.com and aud mana; iss: "},
+		{name: "of 2027", none: true, change: func(_ *testing.T, c *Config) { c.WireGeneration = "2027" }, failed: "configuration", says: `"2027" is neither 2025 nor 2026`},
 		{name: "nothing yet", none: true, change: func(*testing.T, *Config) {}, want: "configuration wire database", says: "serve makes it"},
 		{name: "configuration", none: true, change: func(_ *testing.T, c *Config) { c.Passwords.MinLength = 1 }, failed: "configuration", says: "Passwords.MinLength"},
 		{name: "no folder", none: true, change: func(_ *testing.T, c *Config) {

@@ -220,11 +220,11 @@ func (l *Ledger) page(w http.ResponseWriter, r *http.Request, userID, appID stri
 	limit, end := 50, len(rows)
 	query := r.URL.Query()
 	if text := query.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 200 {
+		n, ok := wire.ParseWhole(text)
+		if !ok || n < 1 || n > 200 {
 			return nil, &refusal{code: wire.ValidationFailed, message: []string{"limit must be between 1 and 200"}}
 		}
-		limit = n
+		limit = int(n)
 	}
 	if text := query.Get("cursor"); text != "" {
 		n, err := strconv.Atoi(text)

@@ -199,6 +199,7 @@ func TestKeysRefused(t *testing.T) {
 	}{
 		{New{}, `"" is no app id: letters, digits, -, _ and ., at most 64`},
 		{New{AppID: "a b"}, `"a b" is no app id: letters, digits, -, _ and ., at most 64`},
+		{New{AppID: "unknown"}, `"unknown" is no app: it stands for services that name none`},
 		{New{AppID: "chat", Lifetime: -1}, "lifetime -1ns is below zero"},
 		{New{AppID: "chat", Operations: []string{"use", "steal"}}, `unknown operation "steal"; there are ` + operations},
 	} {
