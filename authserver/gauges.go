@@ -52,7 +52,7 @@ func watchSessions(m *meter.Meter, clock Clock, log *slog.Logger, sessions store
 		}
 		return count, err
 	})
-	m.Gauge("sessions_live", "Sessions that are neither revoked nor expired, counted once a minute at most; NaN: the database did not answer.", func() float64 {
+	m.Gauge("sessions_live", "Sessions that are neither revoked nor expired, counted once a minute at most, and estimated where they are very many; NaN: the database did not answer.", func() float64 {
 		count, err := live.Get(context.Background())
 		if err != nil {
 			return math.NaN()
