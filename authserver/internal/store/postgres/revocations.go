@@ -54,11 +54,11 @@ type snapshot struct {
 }
 
 func (s snapshot) String() string {
-	text := strconv.FormatInt(s.next, 10)
+	text := strconv.AppendInt(nil, s.next, 10)
 	for _, id := range s.underWay {
-		text += "," + strconv.FormatInt(id, 10)
+		text = strconv.AppendInt(append(text, ','), id, 10)
 	}
-	return text
+	return string(text)
 }
 
 func parseSnapshot(position string) (s snapshot, err error) {
