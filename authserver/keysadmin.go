@@ -11,16 +11,16 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/meter"
 )
 
-// What an operator may ask of the signing keys in vain.
+// These errors say what an operator asked of the signing keys in vain.
 var (
-	// ErrUnknownKey: there is no key with that kid.
+	// ErrUnknownKey means that there is no key with that kid.
 	ErrUnknownKey = keys.ErrUnknownKey
-	// ErrKeyPending: the next key is published already.
+	// ErrKeyPending means that the next key is published already.
 	ErrKeyPending = keys.ErrPending
 )
 
-// SigningKey tells of a signing key. Instants are zero where they are not
-// decided, or never came.
+// SigningKey describes a signing key. An instant is zero where it is not decided
+// yet, or where it never came.
 type SigningKey struct {
 	ID             string    `json:"kid"`
 	State          string    `json:"state"` // "next", "signing", "old", "gone" or "retired"
@@ -30,8 +30,8 @@ type SigningKey struct {
 	PublishedUntil time.Time `json:"publishedUntil,omitzero"`
 }
 
-// keysConfig is what the signing keys of a database are kept by. Without a meter
-// nothing is counted.
+// keysConfig configures the keeping of the signing keys. Without a meter nothing
+// is counted.
 func keysConfig(cfg Config, db keys.Store, counted *meter.Meter) keys.Config {
 	return keys.Config{
 		Store: db, Clock: cfg.Clock, Random: cfg.Random, Logger: cfg.Logger, Meter: counted,

@@ -14,9 +14,8 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store/sqlite"
 )
 
-// PendingMigrations lists the migrations that opening the database would run,
-// in their order, and changes nothing: a database that is not there is not
-// made.
+// PendingMigrations lists the migrations that opening the database would run, in
+// their order. It changes nothing and does not make a database.
 func PendingMigrations(ctx context.Context, config Config) ([]string, error) {
 	cfg, err := config.withDefaults()
 	if err != nil {
@@ -54,15 +53,15 @@ func Migrate(ctx context.Context, config Config) ([]string, error) {
 	return names, admin.Close()
 }
 
-// ErrBackupElsewhere: a PostgreSQL database is backed up with PostgreSQL's own
-// programs, such as pg_dump.
+// ErrBackupElsewhere means that the database is in PostgreSQL, which has its own
+// programs for backups, such as pg_dump.
 var ErrBackupElsewhere = errors.New("authserver: a PostgreSQL database is backed up with pg_dump or a base backup")
 
 // Backup writes a consistent copy of the SQLite database to a new file with
 // mode 0600. Servers may be running on the database meanwhile. It never
-// replaces a file: fs.ErrExist. The key-encryption key is not part of the copy,
-// and the signing keys in it are of no use without: keep it somewhere else.
-// ErrBackupElsewhere with Config.Database.URL.
+// replaces a file: the error is fs.ErrExist then. With Config.Database.URL it is
+// ErrBackupElsewhere. The copy does not hold the key-encryption key, and the
+// signing keys in the copy are of no use without it: keep it somewhere else.
 func Backup(ctx context.Context, config Config, file string) error {
 	cfg, err := config.withDefaults()
 	if err != nil {

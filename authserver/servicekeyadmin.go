@@ -8,7 +8,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/servicekey"
 )
 
-// ErrServiceKeyNotFound: no service key has that id.
+// ErrServiceKeyNotFound means that no service key has that id.
 var ErrServiceKeyNotFound = servicekey.ErrNotFound
 
 // ServiceOperations are all operations that a service key may allow.
@@ -27,10 +27,11 @@ type ServiceKey struct {
 
 // NewServiceKey is a key to be made.
 type NewServiceKey struct {
-	AppID string // the X-App-Id that it goes with
-	// Operations that it allows, of ServiceOperations. Empty: all but grant.
+	AppID string // of the app whose services may use it
+	// Operations are what it allows, out of ServiceOperations. Empty means all but
+	// grant.
 	Operations []string
-	// Lifetime after which it expires. Zero: never.
+	// Lifetime is how long it can be used. Zero means for ever.
 	Lifetime time.Duration
 }
 
@@ -60,8 +61,8 @@ func (a *Admin) ServiceKeys(ctx context.Context) ([]ServiceKey, error) {
 	return keys, nil
 }
 
-// RevokeServiceKey ends a key. Running servers refuse it within a second.
-// ErrServiceKeyNotFound where there is none.
+// RevokeServiceKey ends a key. Running servers refuse it within a second. Where
+// there is no such key the error is ErrServiceKeyNotFound.
 func (a *Admin) RevokeServiceKey(ctx context.Context, id string) error {
 	if err := a.serviceKeys().Revoke(ctx, id); err != nil {
 		return fmt.Errorf("authserver: %w", err)

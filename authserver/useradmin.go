@@ -10,13 +10,13 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// The errors of Admin that callers tell apart. Every other error means that
-// the database could not answer, or that an argument is not good and says why.
+// These are the errors of Admin that callers tell apart. Every other error means
+// that the database could not answer, or says what is wrong with an argument.
 var (
-	// ErrUserNotFound: nobody has that id or e-mail address, or the user was
-	// deleted and cannot be changed any more.
+	// ErrUserNotFound means that nobody has that id or e-mail address, or that the
+	// user was deleted and cannot be changed any more.
 	ErrUserNotFound = identity.ErrUserNotFound
-	// ErrSessionNotFound: no session has that id, or it has ended.
+	// ErrSessionNotFound means that no session has that id, or that it has ended.
 	ErrSessionNotFound = identity.ErrSessionNotFound
 	// ErrEmailTaken: another user, who was not deleted, has the address.
 	ErrEmailTaken = identity.ErrEmailTaken
@@ -71,14 +71,14 @@ func (a *Admin) Users(ctx context.Context, after string, limit int) ([]User, err
 	return users, nil
 }
 
-// User finds a user, deleted or not, by id or e-mail address. ErrUserNotFound
-// where there is none.
+// User finds a user, deleted or not, by id or e-mail address. Where there is none
+// the error is ErrUserNotFound.
 func (a *Admin) User(ctx context.Context, idOrEmail string) (User, error) {
 	return shownUser(a.people.User(ctx, idOrEmail))
 }
 
-// CreateUser makes an account without a session. ErrEmailTaken where the
-// address is in use.
+// CreateUser makes an account without a session. Where the address is in use the
+// error is ErrEmailTaken.
 func (a *Admin) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	r := identity.Registration{Email: n.Email, Password: n.Password, Name: n.Name}
 	return shownUser(a.people.CreateUser(ctx, a.origin(), r, cmp.Or(n.Role, identity.RoleUser)))
@@ -135,8 +135,8 @@ func (a *Admin) RevokeSessions(ctx context.Context, idOrEmail string) (int, erro
 	return ended, nil
 }
 
-// RevokeSession ends a session. ErrSessionNotFound where there is none with
-// that id, or it has ended before.
+// RevokeSession ends a session. The error is ErrSessionNotFound where there is
+// none with that id, or where it has ended before.
 func (a *Admin) RevokeSession(ctx context.Context, id string) error {
 	if err := a.people.RevokeSession(ctx, a.origin(), id); err != nil {
 		return fmt.Errorf("authserver: %w", err)
