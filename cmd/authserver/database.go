@@ -61,7 +61,7 @@ type finding struct {
 	Detail string `json:"detail"`
 }
 
-// errNotGood: check has said what is wrong.
+// errNotGood ends check, which has said what is wrong.
 var errNotGood = errors.New("not good: see above")
 
 func (c *checkCommand) Run(p *program) error {
@@ -114,9 +114,8 @@ func (c *backupCommand) Run(p *program) error {
 	}{c.File})
 }
 
-// openAdmin opens the database for a command that works on what is in it. One
-// that is not there is not made, and one that is older is not changed for the
-// sake of a look.
+// openAdmin opens the database for a command that works on what is in it. It makes
+// no database, and it does not migrate an older one only to read it.
 func (p *program) openAdmin() (*authserver.Admin, error) {
 	s, err := p.settings()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// attempts is how often a call is tried that loses against others.
+// attempts is how often a call is tried at most that loses against others.
 const attempts = 6
 
 const (
@@ -56,7 +56,7 @@ func retry(ctx context.Context, f func() error) error {
 		if n == attempts || !lostRace(err) {
 			return err
 		}
-		// At a random moment, so that those who met do not meet again.
+		// The pause is random, so that those who met do not meet again.
 		wait := time.NewTimer(time.Duration(n) * time.Millisecond * time.Duration(1+rand.IntN(10)))
 		select {
 		case <-wait.C:
@@ -67,7 +67,8 @@ func retry(ctx context.Context, f func() error) error {
 	}
 }
 
-// lostRace: what was tried had no effect and may go well the next time.
+// lostRace says whether what was tried had no effect and may succeed the next
+// time.
 func lostRace(err error) bool {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {

@@ -65,7 +65,7 @@ var (
 			used = u.used + excluded.used, refunded = u.refunded + excluded.refunded, uses = u.uses + excluded.uses`)
 )
 
-// errChanged: the locks of a batch are not what they have to be.
+// errChanged means that a batch does not hold the locks that it has to.
 var errChanged = errors.New("postgres: a row of the ledger is not as it was read")
 
 // locked says whether the batch holds the locks of the accounts that it

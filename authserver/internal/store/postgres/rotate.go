@@ -10,16 +10,16 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// looks is how often tokens are looked at until each is judged. Only a token
-// that is unspent is written to, and it never becomes unspent again: it is
-// judged too late once at most, and has to stand back once at most for another
-// of its session.
+// looks is how often tokens are read and judged at most. Only an unspent token is
+// written to, and a spent one never becomes unspent again. So a token is judged
+// too late once at most, and gives way once at most to another token of its
+// session.
 const looks = 3
 
-// errMoving: a session changed under each look at it.
+// errMoving means that a session changed between every reading and its renewal.
 var errMoving = errors.New("postgres: the session changes too fast")
 
-// rotation is a question and where its answer goes.
+// rotation is a question and the place for its answer.
 type rotation struct {
 	store.Rotation
 	out *store.Rotated

@@ -55,7 +55,8 @@ type writer struct {
 	err error
 }
 
-// errChanged: the write lock was not what it has to be.
+// errChanged means that a row changed although the transaction holds the write
+// lock.
 var errChanged = errors.New("sqlite: a row of the ledger is not as it was read")
 
 // forAll runs a statement for each item. It has to concern one row each time.
