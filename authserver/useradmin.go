@@ -135,6 +135,18 @@ func (a *Admin) RevokeSessions(ctx context.Context, idOrEmail string) (int, erro
 	return ended, nil
 }
 
+// RevokeAllSessions ends the sessions of all users, as after a restore, which
+// brings back sessions that had ended. It calls progress now and then with how
+// many users it has gone through and how many sessions it has ended, and returns
+// the latter. It may be broken off and called again.
+func (a *Admin) RevokeAllSessions(ctx context.Context, progress func(users, ended int)) (int, error) {
+	ended, err := a.people.RevokeAllSessions(ctx, a.origin(), progress)
+	if err != nil {
+		return ended, fmt.Errorf("authserver: %w", err)
+	}
+	return ended, nil
+}
+
 // RevokeSession ends a session. The error is ErrSessionNotFound where there is
 // none with that id, or where it has ended before.
 func (a *Admin) RevokeSession(ctx context.Context, id string) error {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver"
@@ -51,14 +53,33 @@ func (c *sessionsListCommand) Run(p *program) error {
 type endedLine struct {
 	Session    string `json:"session,omitzero"`
 	ServiceKey string `json:"serviceKey,omitzero"`
+	Sessions   int    `json:"sessions,omitzero"`
 }
 
 type sessionsRevokeCommand struct {
-	ID string `arg:"" help:"The session's id, the sid of its access tokens."`
+	ID  string `arg:"" optional:"" help:"The session's id, the sid of its access tokens."`
+	All bool   `help:"End the sessions of all users, as after a restore."`
+}
+
+// Validate refuses a command that names no session, or one beside all.
+func (c *sessionsRevokeCommand) Validate() error {
+	if c.All == (c.ID != "") {
+		return errors.New("name either the id of a session or --all")
+	}
+	return nil
 }
 
 func (c *sessionsRevokeCommand) Run(p *program) error {
 	return p.administer(func(admin *authserver.Admin) error {
+		if c.All {
+			ended, err := admin.RevokeAllSessions(p.ctx, func(users, ended int) {
+				fmt.Fprintf(p.errs, "%d users, %d sessions ended\n", users, ended)
+			})
+			if err != nil {
+				return err
+			}
+			return p.done("ended", endedLine{Sessions: ended})
+		}
 		if err := admin.RevokeSession(p.ctx, c.ID); err != nil {
 			return err
 		}

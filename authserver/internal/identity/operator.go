@@ -147,6 +147,40 @@ func (s *Service) RevokeSessions(ctx context.Context, o Origin, idOrEmail string
 	return ended, err
 }
 
+// RevokeAllSessions ends the sessions of all users, one user after the other, and
+// calls progress after each page of users with how many users and sessions there
+// were so far. What it has done stays done if it is broken off, and it may be
+// called again.
+func (s *Service) RevokeAllSessions(ctx context.Context, o Origin, progress func(users, ended int)) (ended int, err error) {
+	users := 0
+	for after := ""; ; {
+		list, err := s.Users(ctx, after, MaxListed)
+		if err != nil {
+			return ended, err
+		}
+		for _, user := range list {
+			live, err := s.config.Store.LiveSessions(ctx, user.ID, o.At.Add(-Overtime), 1)
+			if err != nil {
+				return ended, err
+			}
+			users++
+			if len(live) == 0 {
+				continue
+			}
+			n, err := s.RevokeSessions(ctx, o, user.ID)
+			ended += n
+			if err != nil {
+				return ended, err
+			}
+		}
+		progress(users, ended)
+		if len(list) < MaxListed {
+			return ended, nil
+		}
+		after = list[len(list)-1].ID
+	}
+}
+
 // RevokeSession ends a session. The error is ErrSessionNotFound where no
 // session has that id, or where it had ended before.
 func (s *Service) RevokeSession(ctx context.Context, o Origin, id string) error {

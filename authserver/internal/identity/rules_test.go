@@ -460,3 +460,28 @@ func TestO26DeletedAddress(t *testing.T) {
 		}
 	})
 }
+
+// TestO25RevokeAllSessions ends what a restore brought back, once.
+func TestO25RevokeAllSessions(t *testing.T) {
+	eachStore(t, nil, func(h *house) {
+		var tokens []Tokens
+		for _, name := range []string{"ann", "bob", "cid"} {
+			h.register(name)
+			tokens = append(tokens, h.login(name))
+		}
+		for _, want := range []int{6, 0} {
+			users := 0
+			ended, err := h.RevokeAllSessions(h.Context(), h.operator(), func(n, _ int) { users = n })
+			if err != nil || ended != want || users != 3 {
+				h.Errorf("%d ended of %d users, %v; want %d", ended, users, err, want)
+			}
+		}
+		for _, t := range tokens {
+			_, err := h.Authenticate(h.Context(), t.Access)
+			h.refused("an access token", err, ErrSessionEnded)
+			_, err = h.Refresh(h.Context(), h.here(), t.Refresh)
+			h.refused("a refresh token", err, ErrRefreshToken)
+		}
+		h.caller(h.login("ann").Access)
+	})
+}
