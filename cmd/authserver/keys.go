@@ -16,7 +16,7 @@ type keysCommands struct {
 
 	Export     keysExportCommand     `cmd:"" help:"Print the published keys as a JWK set; with --private, write all keys to a file, sealed with the key-encryption key."`
 	Import     keysImportCommand     `cmd:"" help:"Store the private keys of a JWK set, sealed as export does it or plain."`
-	Reseal     keysResealCommand     `cmd:"" help:"Seal all keys with NEW_KEY_ENCRYPTION_KEY, which takes the place of KEY_ENCRYPTION_KEY from then on."`
+	Reseal     keysResealCommand     `cmd:"" help:"Seal all keys with another key-encryption key, which takes the place of the former one."`
 	Thumbprint keysThumbprintCommand `cmd:"" help:"Print the SHA-256 thumbprint of each key (RFC 7638)."`
 }
 
