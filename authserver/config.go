@@ -159,7 +159,10 @@ type HTTP struct {
 // their /64. The JWKS and health are never limited, and neither is a validation
 // whose body is good and has at most 16 KiB.
 type RateLimits struct {
-	Login    Limit // zero: 5 a minute
+	// Login is for logins, good and bad. It is generous, because the users of an
+	// office share an address; wrong passwords have limits of their own, which
+	// are not configured. Zero: 300 a minute.
+	Login    Limit
 	Register Limit // zero: 10 an hour
 	Default  Limit // the other routes together. Zero: 100 a minute
 	// Heavy is for validations whose body is larger than 16 KiB or no good.
@@ -231,7 +234,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Sessions.MaxPerUser = cmp.Or(c.Sessions.MaxPerUser, 100)
 	c.Keys.Rotation = cmp.Or(c.Keys.Rotation, 30*day)
 	c.Passwords.MinLength = cmp.Or(c.Passwords.MinLength, 8)
-	c.HTTP.RateLimits.Login = cmp.Or(c.HTTP.RateLimits.Login, Limit{5, time.Minute})
+	c.HTTP.RateLimits.Login = cmp.Or(c.HTTP.RateLimits.Login, Limit{300, time.Minute})
 	c.HTTP.RateLimits.Register = cmp.Or(c.HTTP.RateLimits.Register, Limit{10, time.Hour})
 	c.HTTP.RateLimits.Default = cmp.Or(c.HTTP.RateLimits.Default, Limit{100, time.Minute})
 	c.HTTP.RateLimits.Heavy = cmp.Or(c.HTTP.RateLimits.Heavy, Limit{60, time.Minute})

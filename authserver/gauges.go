@@ -37,6 +37,7 @@ func watchKeys(m *meter.Meter, clock Clock, ring func() *keys.Ring) {
 func watchHashing(m *meter.Meter, h *password.Hasher) {
 	m.Gauge("hashing_working", "Passwords being hashed.", func() float64 { return float64(h.Load().Working) })
 	m.Gauge("hashing_waiting", "Requests that wait for their turn to hash a password.", func() float64 { return float64(h.Load().Waiting) })
+	m.Counter("hashing_hashed_total", "Passwords that were hashed.", func() float64 { return float64(h.Load().Hashed) })
 	m.Counter("hashing_refused_total", "Requests refused with 503 because the queue was full.", func() float64 { return float64(h.Load().Refused) })
 }
 

@@ -180,7 +180,7 @@ func TestRateLimits(t *testing.T) {
 		allowed          int
 		retryAfter       string
 	}{
-		{"login", wire.LoginPath, `{}`, 5, "12"},
+		{"V15 login", wire.LoginPath, `{}`, 300, "1"},
 		{"register", wire.RegisterPath, `{}`, 10, "360"},
 		{"refresh", wire.RefreshPath, `{}`, 100, "1"},
 	} {

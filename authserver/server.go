@@ -11,6 +11,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/background"
 	"github.com/manacore/manacore-go/authserver/internal/feed"
 	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
+	"github.com/manacore/manacore-go/authserver/internal/guess"
 	"github.com/manacore/manacore-go/authserver/internal/identity"
 	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
@@ -30,6 +31,8 @@ type Server struct {
 	handler http.Handler
 	meter   *meter.Meter
 	keys    *keys.Keeper
+	people  *identity.Service
+	guesses *guess.Guard
 	work    *background.Group // what the server does by itself
 	drains  *atomic.Bool
 	feed    *feed.Hub
@@ -69,6 +72,10 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		return nil, err
 	}
 	access := accessTokens(cfg, keeper.Ring)
+	guesses, err := openGuesses(ctx, cfg, db)
+	if err != nil {
+		return nil, err
+	}
 	hasher := password.New(cfg.Passwords.Concurrency, cfg.Passwords.Queue, cfg.Random)
 	watchKeys(counted, cfg.Clock, access.Ring)
 	watchHashing(counted, hasher)
@@ -85,12 +92,13 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	}
 	work := background.New(background.Config{Clock: cfg.Clock, Logger: cfg.Logger})
 	people := identity.New(identity.Config{
-		Store: db, Access: access, Hasher: hasher, Clock: cfg.Clock, Random: cfg.Random, Log: cfg.Logger,
+		Store: db, Access: access, Hasher: hasher, Guesses: guesses, Clock: cfg.Clock, Random: cfg.Random, Log: cfg.Logger,
 		Revocations: revoked, Meter: counted, Outage: away.Last,
 		Lifetimes: lifetimes(cfg), AccessTTL: cfg.Tokens.AccessTTL, RefreshGrace: cfg.Sessions.RefreshGrace,
 		PasswordMinLength: cfg.Passwords.MinLength, ServiceNames: serviceNames(cfg), MaxSessions: cfg.Sessions.MaxPerUser, Lanes: lanes(cfg),
 	})
 	work.OnClose("refreshes", func() error { people.Close(); return nil })
+	watchGuesses(work, guesses, people)
 	books := ledger.New(ledger.Config{
 		Store: db.Ledger(), Policy: ledgerPolicy(cfg.Credits),
 		Now: cfg.Clock.Now, Random: cfg.Random, Log: cfg.Logger, Lanes: lanes(cfg),
@@ -117,7 +125,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 			people: people, clock: cfg.Clock, log: cfg.Logger, meter: counted, keep: cfg.Sessions.Retention,
 		}.run)
 	}
-	return &Server{store: db, handler: handler, meter: counted, keys: keeper, work: work, drains: drains, feed: hub}, nil
+	return &Server{store: db, handler: handler, meter: counted, keys: keeper, people: people, guesses: guesses, work: work, drains: drains, feed: hub}, nil
 }
 
 // Handler answers the server's routes. It is the same one at every call.

@@ -152,6 +152,18 @@ var variables = []variable{
 		s.server.HTTP.RateLimits.Default.Requests, err = integer(v, 1, 1_000_000)
 		return err
 	}},
+	{"RATE_LIMIT_LOGIN", "logins from one address, good and bad, as 300/1m; wrong passwords have limits of their own", "300/1m", func(s *settings, v string) (err error) {
+		s.server.HTTP.RateLimits.Login, err = rateLimit(v)
+		return err
+	}},
+	{"RATE_LIMIT_REGISTER", "registrations from one address, as 10/1h", "10/1h", func(s *settings, v string) (err error) {
+		s.server.HTTP.RateLimits.Register, err = rateLimit(v)
+		return err
+	}},
+	{"RATE_LIMIT_HEAVY", "validations from one address whose body is over 16 KiB or no good, as 60/1m; they get 503 beyond it", "60/1m", func(s *settings, v string) (err error) {
+		s.server.HTTP.RateLimits.Heavy, err = rateLimit(v)
+		return err
+	}},
 	{"RATE_LIMIT_DISABLED", "true switches every limit off, for tests and load runs; refused with NODE_ENV=production", "false", func(s *settings, v string) (err error) {
 		s.server.HTTP.RateLimitsDisabled, err = strconv.ParseBool(v)
 		if err != nil {
@@ -284,6 +296,19 @@ func integer(v string, least, most int) (int, error) {
 		return 0, fmt.Errorf("%q is not a number from %d to %d", v, least, most)
 	}
 	return n, nil
+}
+
+// rateLimit reads a limit such as 300/1m.
+func rateLimit(v string) (authserver.Limit, error) {
+	requests, per, _ := strings.Cut(v, "/")
+	n, err := integer(requests, 1, 1_000_000)
+	if err == nil {
+		var d time.Duration
+		if d, err = duration(per); err == nil {
+			return authserver.Limit{Requests: n, Per: d}, nil
+		}
+	}
+	return authserver.Limit{}, fmt.Errorf("%q is not a number of requests and a duration such as 300/1m", v)
 }
 
 // gift reads a number of credits. None is said by a negative number, as zero

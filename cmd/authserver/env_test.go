@@ -134,7 +134,9 @@ func TestO7White(t *testing.T) {
 		"REVOCATIONS_ACCESS": "service-key", "REVOCATIONS_TRUSTED": "10.0.0.0/8", "REVOCATIONS_STREAMS": "10",
 		"RATE_LIMIT_TTL": "30", "RATE_LIMIT_MAX": "50", "RATE_LIMIT_DISABLED": "false",
 		"CREDITS_SIGNUP_BONUS": "1", "CREDITS_DAILY_FREE": "2", "MANA_CORE_SERVICE_KEY": "mana_sk_0123456789abcdef0123456789abcdef", "MANA_CORE_SERVICE_KEY_OPERATIONS": "use,grant",
-		"NODE_ENV": "production",
+		"NODE_ENV":         "production",
+		"SERVICE_NAMES":    "Picture,Chat",
+		"RATE_LIMIT_LOGIN": "100/1m", "RATE_LIMIT_REGISTER": "20/1h", "RATE_LIMIT_HEAVY": "5/1s",
 	}
 	for _, v := range variables {
 		if values[v.name] == "" {
@@ -220,6 +222,30 @@ func TestNamesOfTheServiceKey(t *testing.T) {
 		}
 		if err != nil && (strings.Contains(err.Error(), one) || strings.Contains(err.Error(), other)) {
 			t.Errorf("%s: the error shows a secret", name)
+		}
+	}
+}
+
+// TestV15Limits: every limit has a variable.
+func TestV15Limits(t *testing.T) {
+	t.Parallel()
+	read := func(variable, value string) (authserver.RateLimits, error) {
+		s, err := fromEnv(func(name string) string { return map[string]string{variable: value}[name] })
+		return s.server.HTTP.RateLimits, err
+	}
+	for variable, limit := range map[string]func(authserver.RateLimits) authserver.Limit{
+		"RATE_LIMIT_LOGIN":    func(r authserver.RateLimits) authserver.Limit { return r.Login },
+		"RATE_LIMIT_REGISTER": func(r authserver.RateLimits) authserver.Limit { return r.Register },
+		"RATE_LIMIT_HEAVY":    func(r authserver.RateLimits) authserver.Limit { return r.Heavy },
+	} {
+		limits, err := read(variable, "12/1h")
+		if want := (authserver.Limit{Requests: 12, Per: time.Hour}); err != nil || limit(limits) != want {
+			t.Errorf("%s: %v, %v", variable, limit(limits), err)
+		}
+		for _, bad := range []string{"12", "12/", "/1m", "0/1m", "12/60", "12/1m/1m", "-1/1m", "12/-1m"} {
+			if _, err := read(variable, bad); err == nil || !strings.Contains(err.Error(), variable) {
+				t.Errorf("%s=%s: %v", variable, bad, err)
+			}
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (a *API) changePasswordRoute() web.Route {
 		Pattern: "POST " + wire.ChangePasswordPath, Access: a.Users(), Limit: web.LimitDefault,
 		Endpoint: web.BodyOf(func() passwordForm { return passwordForm{shortest: a.PasswordMinLength} }, a.changePassword),
 		Answers:  []web.Answer{{Status: http.StatusOK, Body: wire.SuccessResponse{}}},
-		Errors:   []wire.Code{wire.InvalidCredentials},
+		Errors:   []wire.Code{wire.InvalidCredentials, wire.AccountLocked},
 	}
 }
 
@@ -85,7 +85,7 @@ func (a *API) deleteAccountRoute() web.Route {
 		Pattern: "DELETE " + wire.AccountPath, Access: a.Users(), Limit: web.LimitDefault,
 		Endpoint: web.Body(a.deleteAccount),
 		Answers:  []web.Answer{{Status: http.StatusOK, Body: wire.SuccessResponse{}}},
-		Errors:   []wire.Code{wire.InvalidCredentials},
+		Errors:   []wire.Code{wire.InvalidCredentials, wire.AccountLocked},
 	}
 }
 

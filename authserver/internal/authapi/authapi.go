@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/manacore/manacore-go/authserver/internal/form"
+	"github.com/manacore/manacore-go/authserver/internal/guess"
 	"github.com/manacore/manacore-go/authserver/internal/identity"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/token"
@@ -57,6 +58,9 @@ func (a *API) Routes() []web.Route {
 // textInvalidToken is the answer of a guarded route to a token that is not
 // good.
 const textInvalidToken = "Invalid token"
+
+// textLocked is the answer to a password that comes too early after wrong ones.
+const textLocked = "Request failed: rate limit exceeded after wrong passwords, retry later"
 
 // Users admits requests with a good access token of a live session.
 func (a *API) Users() web.Access { return a.users(textInvalidToken) }
@@ -128,6 +132,9 @@ func refused(err error) error {
 			return web.Fail(wire.TokenExpired, textInvalidToken)
 		}
 		return web.Fail(wire.InvalidToken, textInvalidToken)
+	}
+	if locked, ok := errors.AsType[*guess.LockedError](err); ok {
+		return &web.Failure{Code: wire.AccountLocked, Message: textLocked, RetryAfter: locked.Wait}
 	}
 	if bad, ok := errors.AsType[*form.InvalidError](err); ok {
 		return &web.Failure{Code: wire.ValidationFailed, Message: bad.Problems}

@@ -1,7 +1,6 @@
 package authapi
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/manacore/manacore-go/authserver/internal/form"
@@ -35,16 +34,12 @@ func (a *API) loginRoute() web.Route {
 		Pattern: "POST " + wire.LoginPath, Access: web.Anyone, Limit: web.LimitLogin,
 		Endpoint: web.Body(a.login),
 		Answers:  []web.Answer{{Status: http.StatusOK, Body: wire.TokenResponse{}}},
-		Errors:   []wire.Code{wire.InvalidCredentials},
+		Errors:   []wire.Code{wire.InvalidCredentials, wire.AccountLocked},
 	}
 }
 
 func (a *API) login(w http.ResponseWriter, r *http.Request, f loginForm) error {
-	origin := a.origin(r)
-	tokens, err := a.Identity.Login(r.Context(), origin, f.email, f.password, f.device)
-	if errors.Is(err, identity.ErrCredentials) {
-		a.Out.Log.InfoContext(r.Context(), "login refused", "ip", origin.Addr.String())
-	}
+	tokens, err := a.Identity.Login(r.Context(), a.origin(r), f.email, f.password, f.device)
 	if err != nil {
 		return refused(err)
 	}

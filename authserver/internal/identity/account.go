@@ -54,7 +54,7 @@ func (s *Service) ChangePassword(ctx context.Context, o Origin, caller Caller, c
 	if err := s.notWeak("newPassword", next, caller.User.Email); err != nil {
 		return err
 	}
-	hash, err := s.proven(ctx, caller.User.ID, current)
+	hash, err := s.proven(ctx, o, caller, current)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (s *Service) ChangePassword(ctx context.Context, o Origin, caller Caller, c
 // ErrPassword where the password is wrong, and ErrUserNotFound where the caller
 // was deleted meanwhile.
 func (s *Service) DeleteAccount(ctx context.Context, o Origin, caller Caller, password, reason string) error {
-	if _, err := s.proven(ctx, caller.User.ID, password); err != nil {
+	if _, err := s.proven(ctx, o, caller, password); err != nil {
 		return err
 	}
 	var more []string
@@ -102,17 +102,13 @@ func (s *Service) DeleteAccount(ctx context.Context, o Origin, caller Caller, pa
 	return err
 }
 
-// proven returns the user's password hash where password fits it, and
+// proven returns the caller's password hash where password fits it, and
 // ErrPassword where it does not.
-func (s *Service) proven(ctx context.Context, userID, password string) (hash string, err error) {
-	user, credential, err := s.config.Store.UserByID(ctx, userID)
-	if isNotFound(err) || err == nil && (!user.Active() || credential.PasswordHash == "") {
-		return "", ErrPassword
-	}
-	if err != nil {
-		return "", err
-	}
-	fits, err := s.fits(ctx, user, credential, password)
+func (s *Service) proven(ctx context.Context, o Origin, caller Caller, password string) (hash string, err error) {
+	by := attempt{origin: o, email: caller.User.Email, device: caller.Session.DeviceID, kind: store.EventPasswordFailed}
+	_, credential, fits, err := s.prove(ctx, by, password, func() (store.User, store.Credential, error) {
+		return s.config.Store.UserByID(ctx, caller.User.ID)
+	})
 	if err != nil {
 		return "", err
 	}

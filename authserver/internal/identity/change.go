@@ -21,6 +21,8 @@ type records interface {
 	AddCredential(userID string, credential store.Credential, at time.Time) error
 	PutCredential(credential store.Credential, at time.Time) error
 	AddSession(session store.Session, refresh store.Digest) error
+	AddDevice(device store.Device) error
+	ForgetDevices(sessionID string) error
 	OldestSessions(userID string, limit int) ([]store.Session, error)
 }
 

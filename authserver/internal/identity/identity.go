@@ -16,6 +16,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/manacore/manacore-go/authserver/internal/guess"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
@@ -37,9 +38,12 @@ type Config struct {
 	Store  store.Store
 	Access token.Access
 	Hasher *password.Hasher
-	Clock  Clock
-	Random io.Reader
-	Log    *slog.Logger
+	// Guesses bounds how often passwords are guessed. Nil means that nothing
+	// does.
+	Guesses *guess.Guard
+	Clock   Clock
+	Random  io.Reader
+	Log     *slog.Logger
 	// Revocations gets the sessions that the service ends. Nil is for an
 	// operator's commands, which have no server beside them. Other servers read
 	// the sessions from the database.
@@ -73,6 +77,7 @@ type Config struct {
 type Service struct {
 	config    Config // not exported, so that nobody passes by the use cases
 	rotations rotations
+	failures  failures
 }
 
 // New makes a service.

@@ -86,7 +86,10 @@ func (s *Service) endReused(ctx context.Context, o Origin, r store.Rotated) erro
 	var ended int
 	err := s.change(context.WithoutCancel(ctx), o, func(c *change) (err error) {
 		ended, err = c.end(store.Ending{SessionID: r.Session.ID}, event{kind: store.EventRefreshReuse})
-		return err
+		if err != nil {
+			return err
+		}
+		return c.ForgetDevices(r.Session.ID) // it may be the thief's
 	})
 	if err == nil && ended > 0 {
 		s.config.Log.WarnContext(ctx, "spent refresh token presented again: session revoked",

@@ -33,6 +33,9 @@ func (s *Service) Register(ctx context.Context, o Origin, r Registration) (store
 		if err := c.add(n); err != nil {
 			return err
 		}
+		if err := s.remember(c, user.Email, n.session); err != nil {
+			return err
+		}
 		return c.record(event{kind: store.EventRegister, user: user.ID})
 	})
 	if err != nil {

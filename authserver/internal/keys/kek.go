@@ -2,6 +2,8 @@ package keys
 
 import (
 	"bytes"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -110,6 +112,16 @@ func (s KEKSource) find() (kek []byte, from string, err error) {
 		err = fmt.Errorf("%w, but the database holds signing keys that it seals: restore the file, or set the key-encryption key", err)
 	}
 	return kek, s.File, err
+}
+
+// Derive makes a key for another purpose from the key-encryption key, the same
+// one on every server that has the same key-encryption key.
+func (s KEKSource) Derive(purpose string) ([]byte, error) {
+	kek, _, err := s.find()
+	if err != nil {
+		return nil, err
+	}
+	return hkdf.Key(sha256.New, kek, nil, purpose, KEKBytes)
 }
 
 // findOrCreate is find, but makes the file where it is missing.

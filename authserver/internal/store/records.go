@@ -113,6 +113,8 @@ const (
 	EventUserDisabled    = "account_disabled"
 	EventUserEnabled     = "account_enabled"
 	EventRoleChanged     = "role_changed"
+	EventLoginFailed     = "login_failure"
+	EventPasswordFailed  = "password_failure" // at a change of password or a deletion
 )
 
 // Event is a row of the security log. It is written in the transaction of the

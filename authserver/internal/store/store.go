@@ -120,6 +120,7 @@ type Store interface {
 	Endings
 	Statistics
 	ServiceKeys
+	Guesses
 	Transactions
 
 	// Ledger is the part that keeps credits.

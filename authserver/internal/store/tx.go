@@ -51,6 +51,12 @@ type Tx interface {
 	// Endings.MarkEnded.
 	EndSessions(which Ending) ([]EndedSession, error)
 
+	// AddDevice makes a device known, whose session this transaction opens. Of
+	// more than MaxDevices of the user, the oldest are forgotten.
+	AddDevice(device Device) error
+	// ForgetDevices forgets the devices whose latest session is this one.
+	ForgetDevices(sessionID string) error
+
 	// AddEvent stores a row of the security log.
 	AddEvent(event Event) error
 

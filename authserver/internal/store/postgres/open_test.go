@@ -140,7 +140,7 @@ func TestMigrationsOnlyAdd(t *testing.T) {
 		ALTER TABLE auth.sessions DROP COLUMN epoch`)
 	after := dump(t, url)
 	for _, ours := range []string{"auth.manacore_schema", "auth.manacore_migrations", "auth.refresh_tokens", "auth.signing_keys", "auth.session_revocations",
-		"auth.session_endings", "auth.readiness",
+		"auth.session_endings", "auth.readiness", "auth.password_failures", "auth.known_devices",
 		"auth.service_keys", "auth.credit_accounts", "auth.credit_transactions", "auth.credit_reservations", "auth.credit_usage"} {
 		if _, ok := after[ours]; !ok {
 			t.Errorf("%s is missing", ours)

@@ -57,6 +57,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"purge of sessions", purgeSessions},
 		{"race of purges", purgeRace},
 		{"statistics", statistics},
+		{"V2 failures", failures},
+		{"V2 known devices", devices},
 	}...) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,132 @@
+package guess
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+const (
+	// ExchangeInterval is how often a server tells the others what failed.
+	ExchangeInterval = time.Second
+	// ForgetInterval is how often old failures are deleted.
+	ForgetInterval = time.Minute
+	// page is how many failures are stored or read at once.
+	page = 1000
+	// lateCommit is the time within which a transaction that took a number has
+	// ended: twice the time limit of a call of the stores.
+	lateCommit = 10 * time.Second
+)
+
+// mark is the highest number that was read up to an instant.
+type mark struct {
+	at  time.Time
+	seq int64
+}
+
+// Exchange tells the other servers what failed here, and hears what failed
+// there. The first call reads the failures of the last hour.
+func (g *Guard) Exchange(ctx context.Context) error {
+	g.exchanging.Lock()
+	defer g.exchanging.Unlock()
+	err := g.tell(ctx)
+	if err == nil {
+		err = g.hear(ctx)
+	}
+	switch {
+	case err != nil && ctx.Err() == nil && !g.failing:
+		g.config.Log.ErrorContext(ctx, "servers cannot tell each other of failed passwords: each counts its own", "error", err)
+		g.failing = true
+	case err == nil && g.failing:
+		g.config.Log.InfoContext(ctx, "servers tell each other of failed passwords again")
+		g.failing = false
+	}
+	return err
+}
+
+// Tell is the half of Exchange that a server does before it ends.
+func (g *Guard) Tell(ctx context.Context) error {
+	g.exchanging.Lock()
+	defer g.exchanging.Unlock()
+	return g.tell(ctx)
+}
+
+// tell stores what failed here since the last time.
+func (g *Guard) tell(ctx context.Context) error {
+	for {
+		var failures []store.Failure
+		g.lock.Lock()
+		for subject, count := range g.untold {
+			if len(failures) == page {
+				break
+			}
+			failures = append(failures, store.Failure{Subject: subject, Source: g.source, Count: count})
+			delete(g.untold, subject)
+		}
+		g.lock.Unlock()
+		if len(failures) == 0 {
+			return nil
+		}
+		if err := g.config.Store.AddFailures(ctx, failures); err != nil {
+			g.lock.Lock()
+			defer g.lock.Unlock()
+			for _, f := range failures {
+				g.untold[f.Subject] += f.Count
+			}
+			return err
+		}
+	}
+}
+
+// hear adds what failed elsewhere. A row may become visible after one with a
+// higher number, so that each poll reads the last lateCommit again.
+func (g *Guard) hear(ctx context.Context) error {
+	now := g.config.Clock.Now()
+	for len(g.marks) > 1 && now.Sub(g.marks[1].at) >= lateCommit {
+		g.marks = g.marks[1:]
+	}
+	after := g.marks[0].seq
+	maps.DeleteFunc(g.seen, func(seq int64, _ bool) bool { return seq <= after })
+	highest := g.marks[len(g.marks)-1].seq
+	for {
+		failures, err := g.config.Store.Failures(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		g.lock.Lock()
+		for _, f := range failures {
+			after, highest = f.Seq, max(highest, f.Seq)
+			if !g.seen[f.Seq] && f.Source != g.source && f.Age < window {
+				g.heard(f, now)
+			}
+			g.seen[f.Seq] = true
+		}
+		g.lock.Unlock()
+		if len(failures) < page {
+			break
+		}
+	}
+	g.marks = append(g.marks, mark{at: now, seq: highest})
+	return nil
+}
+
+// heard adds a failure of another server.
+func (g *Guard) heard(f store.Failure, now time.Time) {
+	c, there := g.counters.Get(f.Subject)
+	if !there {
+		c = &counter{}
+		g.counters.Add(f.Subject, c)
+	}
+	c.add(now.Add(-max(f.Age, 0)), f.Count)
+}
+
+// Forget deletes failures that count no longer from the database.
+func (g *Guard) Forget(ctx context.Context) error {
+	err := g.config.Store.ForgetFailures(ctx, window)
+	if err != nil && ctx.Err() == nil {
+		g.config.Log.ErrorContext(ctx, "old failed passwords cannot be deleted", "error", err)
+	}
+	return err
+}

@@ -1,0 +1,47 @@
+package guess
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"net/netip"
+
+	"github.com/manacore/manacore-go/authserver/internal/store"
+)
+
+// subject names whatever has a counter by a keyed digest, so that a copy of the
+// database tells neither addresses nor devices.
+func (g *Guard) subject(kind string, parts ...string) store.Digest {
+	mac := hmac.New(sha256.New, g.config.Key)
+	for _, part := range append([]string{kind}, parts...) {
+		var length [4]byte
+		for i := range length {
+			length[i] = byte(len(part) >> (8 * i))
+		}
+		mac.Write(length[:])
+		mac.Write([]byte(part))
+	}
+	return store.Digest(mac.Sum(nil))
+}
+
+// Device is the name under which a device of an account is known: that of the
+// id that it sends, or where it sends none that of its address. An IPv6 address
+// stands for its /64. ok is false where there is neither, or no Guard.
+func (g *Guard) Device(account, id string, addr netip.Addr) (device store.Digest, ok bool) {
+	switch {
+	case g == nil:
+	case id != "":
+		return g.subject("device", account, id), true
+	case addr.IsValid():
+		return g.subject("device address", account, part(addr, 32, 64)), true
+	}
+	return store.Digest{}, false
+}
+
+// part is the network of an address, of so many bits for IPv4 and for IPv6.
+func part(addr netip.Addr, bits4, bits6 int) string {
+	bits := bits6
+	if addr = addr.Unmap(); addr.Is4() {
+		bits = bits4
+	}
+	return netip.PrefixFrom(addr.WithZone(""), bits).Masked().String()
+}
