@@ -114,12 +114,14 @@ type Passwords struct {
 	// its @, nor be one of the most common passwords. Names of fewer than four
 	// characters do not count. Empty means none.
 	ServiceNames []string
-	// Concurrency is how many passwords are hashed at once. Zero means
-	// GOMAXPROCS.
+	// Concurrency is how many passwords are hashed at once. Zero means one less
+	// than GOMAXPROCS and at least one, so that a flood of logins leaves a core
+	// to everything else.
 	Concurrency int
-	// Queue is how many more requests may wait. The next one is answered with
-	// 503 and Retry-After. Zero means 128. A negative value means that no
-	// request waits.
+	// Queue is how many more requests may wait, and as many again from devices
+	// that are known. Addresses and accounts take turns. Who finds no room, or
+	// would wait for longer than 5 s, is answered with 503 and Retry-After. Zero
+	// means 128. A negative value means that no request waits.
 	Queue int
 }
 
@@ -238,7 +240,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.HTTP.RateLimits.Register = cmp.Or(c.HTTP.RateLimits.Register, Limit{10, time.Hour})
 	c.HTTP.RateLimits.Default = cmp.Or(c.HTTP.RateLimits.Default, Limit{100, time.Minute})
 	c.HTTP.RateLimits.Heavy = cmp.Or(c.HTTP.RateLimits.Heavy, Limit{60, time.Minute})
-	c.Passwords.Concurrency = cmp.Or(c.Passwords.Concurrency, runtime.GOMAXPROCS(0))
+	c.Passwords.Concurrency = cmp.Or(c.Passwords.Concurrency, max(runtime.GOMAXPROCS(0)-1, 1))
 	c.Passwords.Queue = max(cmp.Or(c.Passwords.Queue, 128), 0)
 	c.Credits = c.Credits.withDefaults()
 	c.Feed.Streams = cmp.Or(c.Feed.Streams, 4096)

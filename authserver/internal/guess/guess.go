@@ -121,7 +121,7 @@ func (g *Guard) Begin(ctx context.Context, a Attempt) (*Ticket, error) {
 	}
 	subjects, rules := []store.Digest{g.subject("account", a.Account)}, []rule{accountRule}
 	if a.Addr.IsValid() {
-		subjects = append(subjects, g.subject("address", part(a.Addr, 32, 64)), g.subject("network", part(a.Addr, 24, 48)))
+		subjects = append(subjects, g.subject("address", Address(a.Addr)), g.subject("network", part(a.Addr, 24, 48)))
 		rules = append(rules, addressRule, networkRule)
 	}
 	var wait time.Duration

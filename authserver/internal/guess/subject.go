@@ -32,9 +32,18 @@ func (g *Guard) Device(account, id string, addr netip.Addr) (device store.Digest
 	case id != "":
 		return g.subject("device", account, id), true
 	case addr.IsValid():
-		return g.subject("device address", account, part(addr, 32, 64)), true
+		return g.subject("device address", account, Address(addr)), true
 	}
 	return store.Digest{}, false
+}
+
+// Address is what counts as one address: an IPv4 address, or the /64 of an IPv6
+// address. It is empty where the address is unknown.
+func Address(addr netip.Addr) string {
+	if !addr.IsValid() {
+		return ""
+	}
+	return part(addr, 32, 64)
 }
 
 // part is the network of an address, of so many bits for IPv4 and for IPv6.

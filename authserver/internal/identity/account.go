@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/manacore/manacore-go/authserver/internal/guess"
+	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
@@ -58,7 +60,7 @@ func (s *Service) ChangePassword(ctx context.Context, o Origin, caller Caller, c
 	if err != nil {
 		return err
 	}
-	fresh, err := s.config.Hasher.Hash(ctx, next)
+	fresh, err := s.config.Hasher.Hash(ctx, password.From{Account: caller.User.Email, Addr: guess.Address(o.Addr), Known: true}, next)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,8 @@ func (s *Service) prove(ctx context.Context, a attempt, text string,
 	if err != nil || !user.Active() {
 		credential = store.Credential{} // nothing fits it
 	}
-	fits, err = s.fits(ctx, user, credential, text)
+	from := password.From{Account: a.email, Addr: guess.Address(a.origin.Addr), Known: ticket.Known}
+	fits, err = s.fits(ctx, from, user, credential, text)
 	if err != nil {
 		return store.User{}, store.Credential{}, false, err
 	}
@@ -51,11 +52,11 @@ func (s *Service) prove(ctx context.Context, a attempt, text string,
 // fits reports whether a password is that of a user. It does the same work
 // whatever the credential is, also where there is none or where its hash is one
 // of another program. Such a hash fits nothing until it has been taken over.
-func (s *Service) fits(ctx context.Context, user store.User, credential store.Credential, text string) (bool, error) {
+func (s *Service) fits(ctx context.Context, from password.From, user store.User, credential store.Credential, text string) (bool, error) {
 	if credential.PasswordHash == "" {
-		return false, s.config.Hasher.Burn(ctx, text)
+		return false, s.config.Hasher.Burn(ctx, from, text)
 	}
-	fits, err := s.config.Hasher.Verify(ctx, text, credential.PasswordHash)
+	fits, err := s.config.Hasher.Verify(ctx, from, text, credential.PasswordHash)
 	if errors.Is(err, password.ErrFormat) {
 		s.config.Log.WarnContext(ctx, "a password is stored in a form of another program and fits nothing", "user", user.ID)
 		return false, nil

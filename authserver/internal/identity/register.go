@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/manacore/manacore-go/authserver/internal/guess"
+	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
@@ -59,7 +61,7 @@ func (s *Service) newAccount(ctx context.Context, o Origin, r Registration) (sto
 	if err != nil {
 		return store.User{}, store.Credential{}, err
 	}
-	hash, err := s.config.Hasher.Hash(ctx, r.Password)
+	hash, err := s.config.Hasher.Hash(ctx, password.From{Account: r.Email, Addr: guess.Address(o.Addr)}, r.Password)
 	if err != nil {
 		return store.User{}, store.Credential{}, err
 	}

@@ -17,6 +17,7 @@ import (
 	"io"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
@@ -32,21 +33,21 @@ const (
 )
 
 var (
-	// ErrBusy means that the queue is full. Try again later.
-	ErrBusy = errors.New("password: hashing queue is full")
+	// ErrBusy means that the queue has no room for the caller, or that the wait
+	// would be too long. Try again later.
+	ErrBusy = errors.New("password: too many passwords wait to be hashed")
 	// ErrFormat means that the stored hash has an unknown form.
 	ErrFormat = errors.New("password: unknown hash format")
 )
 
 // Hasher hashes at most a given number of passwords at once, because each takes
-// 19 MiB and a core, and lets a given number wait. It is safe for concurrent
+// 19 MiB and a core, and lets a given number wait, each for its fair turn. It is safe for concurrent
 // use.
 type Hasher struct {
-	admitted chan struct{} // a place for each call inside, at work or waiting
-	working  chan struct{}
-	refused  atomic.Uint64
-	hashed   atomic.Uint64
-	random   io.Reader
+	queue   *queue
+	refused atomic.Uint64
+	hashed  atomic.Uint64
+	random  io.Reader
 }
 
 // Load is the work of a Hasher at one moment.
@@ -57,31 +58,27 @@ type Load struct {
 	Hashed  uint64 // passwords that were hashed, since New
 }
 
-// Load reads the work of this moment. Working and Waiting are read one after
-// the other.
+// Load reads the work of this moment.
 func (h *Hasher) Load() Load {
-	working := len(h.working)
-	return Load{Working: working, Waiting: max(len(h.admitted)-working, 0), Refused: h.refused.Load(), Hashed: h.hashed.Load()}
+	working, waiting := h.queue.load()
+	return Load{Working: working, Waiting: waiting, Refused: h.refused.Load(), Hashed: h.hashed.Load()}
 }
 
 // New makes a Hasher with concurrency > 0 and queue ≥ 0; salts come from
-// random.
+// random. As many strangers as queue says may wait, and beside them as many
+// known devices.
 func New(concurrency, queue int, random io.Reader) *Hasher {
-	return &Hasher{
-		admitted: make(chan struct{}, concurrency+queue),
-		working:  make(chan struct{}, concurrency),
-		random:   random,
-	}
+	return &Hasher{queue: newQueue(concurrency, queue), random: random}
 }
 
 // Hash makes a PHC string of password. The error is ErrBusy where the queue is
 // full.
-func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+func (h *Hasher) Hash(ctx context.Context, from From, password string) (string, error) {
 	salt := make([]byte, saltBytes)
 	if _, err := io.ReadFull(h.random, salt); err != nil {
 		return "", fmt.Errorf("password: random source: %w", err)
 	}
-	key, err := h.derive(ctx, password, salt)
+	key, err := h.derive(ctx, from, password, salt)
 	if err != nil {
 		return "", err
 	}
@@ -91,12 +88,12 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // Verify reports whether password fits encoded, a PHC string. The error is
 // ErrBusy where the queue is full, and ErrFormat where encoded is not a hash of
 // this package. That takes as long as any other answer.
-func (h *Hasher) Verify(ctx context.Context, password, encoded string) (bool, error) {
+func (h *Hasher) Verify(ctx context.Context, from From, password, encoded string) (bool, error) {
 	salt, want, err := decode(encoded)
 	if err != nil {
-		return false, cmp.Or(h.Burn(ctx, password), err)
+		return false, cmp.Or(h.Burn(ctx, from, password), err)
 	}
-	got, err := h.derive(ctx, password, salt)
+	got, err := h.derive(ctx, from, password, salt)
 	if err != nil {
 		return false, err
 	}
@@ -105,25 +102,20 @@ func (h *Hasher) Verify(ctx context.Context, password, encoded string) (bool, er
 
 // Burn takes as long as Verify and accepts nothing. A login without an account
 // calls it, so that the time does not tell whether there is one.
-func (h *Hasher) Burn(ctx context.Context, password string) error {
-	_, err := h.derive(ctx, password, make([]byte, saltBytes))
+func (h *Hasher) Burn(ctx context.Context, from From, password string) error {
+	_, err := h.derive(ctx, from, password, make([]byte, saltBytes))
 	return err
 }
 
-func (h *Hasher) derive(ctx context.Context, password string, salt []byte) ([]byte, error) {
-	select {
-	case h.admitted <- struct{}{}:
-		defer func() { <-h.admitted }()
-	default:
-		h.refused.Add(1)
-		return nil, ErrBusy
+func (h *Hasher) derive(ctx context.Context, from From, password string, salt []byte) ([]byte, error) {
+	if err := h.queue.enter(ctx, from); err != nil {
+		if errors.Is(err, ErrBusy) {
+			h.refused.Add(1)
+		}
+		return nil, err
 	}
-	select {
-	case h.working <- struct{}{}:
-		defer func() { <-h.working }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	began := time.Now()
+	defer func() { h.queue.done(time.Since(began)) }()
 	h.hashed.Add(1)
 	return argon2.IDKey(norm.NFKC.Bytes([]byte(password)), salt, passes, memoryKiB, lanes, keyBytes), nil
 }

@@ -1,7 +1,6 @@
 package password
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"strings"
@@ -35,11 +34,11 @@ func TestHashAndVerify(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			hash, err := h.Hash(t.Context(), test.set)
+			hash, err := h.Hash(t.Context(), From{}, test.set)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := h.Verify(t.Context(), test.tried, hash); err != nil || got != test.want {
+			if got, err := h.Verify(t.Context(), From{}, test.tried, hash); err != nil || got != test.want {
 				t.Errorf("Verify = %v, %v; want %v", got, err, test.want)
 			}
 		})
@@ -49,11 +48,11 @@ func TestHashAndVerify(t *testing.T) {
 func TestHashForm(t *testing.T) {
 	t.Parallel()
 	h := New(1, 1, rand.Reader)
-	first, err := h.Hash(t.Context(), "password")
+	first, err := h.Hash(t.Context(), From{}, "password")
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := h.Hash(t.Context(), "password")
+	second, err := h.Hash(t.Context(), From{}, "password")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +68,7 @@ func TestHashForm(t *testing.T) {
 func TestStoredHash(t *testing.T) {
 	t.Parallel()
 	const hash = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$K13EBUiG7JV+9ZxztmHFTdb7J0WQsnj2V8bZaqyPptE"
-	if ok, err := New(1, 0, rand.Reader).Verify(t.Context(), "password", hash); err != nil || !ok {
+	if ok, err := New(1, 0, rand.Reader).Verify(t.Context(), From{}, "password", hash); err != nil || !ok {
 		t.Errorf("Verify = %v, %v", ok, err)
 	}
 }
@@ -77,7 +76,7 @@ func TestStoredHash(t *testing.T) {
 func TestVerifyRefusesOtherForms(t *testing.T) {
 	t.Parallel()
 	h := New(1, 1, rand.Reader)
-	good, err := h.Hash(t.Context(), "password")
+	good, err := h.Hash(t.Context(), From{}, "password")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,46 +87,11 @@ func TestVerifyRefusesOtherForms(t *testing.T) {
 		strings.Replace(good, "v=19", "v=16", 1),
 	} {
 		before := h.Load().Hashed
-		if ok, err := h.Verify(t.Context(), "password", hash); ok || !errors.Is(err, ErrFormat) {
+		if ok, err := h.Verify(t.Context(), From{}, "password", hash); ok || !errors.Is(err, ErrFormat) {
 			t.Errorf("Verify with %q = %v, %v; want ErrFormat", hash, ok, err)
 		}
 		if done := h.Load().Hashed - before; done != 1 { // V11: as for every other password
 			t.Errorf("Verify with %q hashed %d times", hash, done)
 		}
-	}
-}
-
-// TestA171Queue: beyond those at work and those that may wait, the answer is
-// ErrBusy at once; a place that is given back is free again.
-func TestA171Queue(t *testing.T) {
-	t.Parallel()
-	h := New(1, 1, rand.Reader)
-	h.working <- struct{}{} // one at work
-	h.admitted <- struct{}{}
-
-	cancelled, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := h.Burn(cancelled, "password"); !errors.Is(err, context.Canceled) {
-		t.Errorf("waiting with a cancelled context: %v, want Canceled", err)
-	}
-
-	h.admitted <- struct{}{} // one waiting
-	if _, err := h.Hash(t.Context(), "password"); !errors.Is(err, ErrBusy) {
-		t.Errorf("Hash = %v, want ErrBusy", err)
-	}
-	if err := h.Burn(t.Context(), "password"); !errors.Is(err, ErrBusy) {
-		t.Errorf("Burn = %v, want ErrBusy", err)
-	}
-
-	<-h.admitted
-	<-h.admitted
-	<-h.working
-	for range 3 {
-		if _, err := h.Hash(t.Context(), "password"); err != nil {
-			t.Errorf("Hash on an idle Hasher: %v", err)
-		}
-	}
-	if len(h.admitted) != 0 || len(h.working) != 0 {
-		t.Error("places were not given back")
 	}
 }
