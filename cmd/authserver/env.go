@@ -18,11 +18,14 @@ import (
 
 // settings are what the environment configures.
 type settings struct {
-	port    int    // 0: a free one
-	listen  string // host; empty: every address of the machine
-	drain   time.Duration
-	metrics string // address; empty: on the port, for this machine; metricsOff: nowhere
-	server  authserver.Config
+	port   int    // 0: a free one
+	listen string // host; empty: every address of the machine
+	drain  time.Duration
+	// connections and perAddress bound the open connections, in all and of one
+	// address. 0: as bounds says.
+	connections, perAddress int
+	metrics                 string // address; empty: on the port, for this machine; metricsOff: nowhere
+	server                  authserver.Config
 	// The key-encryption keys of single commands.
 	importKEK, newKEK []byte
 	// production is whether NODE_ENV says so: what is for tests and for a
@@ -126,6 +129,14 @@ var variables = []variable{
 	}},
 	{"TRUSTED_PROXIES", "networks whose X-Forwarded-For counts, comma-separated, such as 10.0.0.0/8", "none", func(s *settings, v string) (err error) {
 		s.server.HTTP.TrustedProxies, err = networks(v)
+		return err
+	}},
+	{"MAX_CONNECTIONS", "open connections in all, beside those of TRUSTED_PROXIES; those that wait for a request make room for new ones", "10000, or 256 less than the files that the process may open", func(s *settings, v string) (err error) {
+		s.connections, err = integer(v, 1, 1_000_000)
+		return err
+	}},
+	{"MAX_CONNECTIONS_PER_ADDRESS", "open connections from one address, likewise", "256", func(s *settings, v string) (err error) {
+		s.perAddress, err = integer(v, 1, 1_000_000)
 		return err
 	}},
 	{"REVOCATIONS_ACCESS", "who may follow the feed of revocations: anyone, or service-key: those with a service key or of REVOCATIONS_TRUSTED", "anyone", func(s *settings, v string) error {

@@ -134,8 +134,9 @@ func TestO7White(t *testing.T) {
 		"REVOCATIONS_ACCESS": "service-key", "REVOCATIONS_TRUSTED": "10.0.0.0/8", "REVOCATIONS_STREAMS": "10",
 		"RATE_LIMIT_TTL": "30", "RATE_LIMIT_MAX": "50", "RATE_LIMIT_DISABLED": "false",
 		"CREDITS_SIGNUP_BONUS": "1", "CREDITS_DAILY_FREE": "2", "MANA_CORE_SERVICE_KEY": "mana_sk_0123456789abcdef0123456789abcdef", "MANA_CORE_SERVICE_KEY_OPERATIONS": "use,grant",
-		"NODE_ENV":         "production",
-		"SERVICE_NAMES":    "Picture,Chat",
+		"NODE_ENV":        "production",
+		"SERVICE_NAMES":   "Picture,Chat",
+		"MAX_CONNECTIONS": "100", "MAX_CONNECTIONS_PER_ADDRESS": "10",
 		"RATE_LIMIT_LOGIN": "100/1m", "RATE_LIMIT_REGISTER": "20/1h", "RATE_LIMIT_HEAVY": "5/1s",
 	}
 	for _, v := range variables {

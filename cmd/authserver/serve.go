@@ -60,10 +60,12 @@ func (*serveCommand) Run(p *program) (err error) {
 	ending := make(chan struct{})
 	handler = closing(ending, handler)
 	failed := make(chan error, 2)
-	servers := []*http.Server{start(listener, handler, log, failed)}
+	most, perAddress := s.bounds()
+	bounded := newConnections(listener, most, perAddress, s.server.HTTP.TrustedProxies)
+	servers := []*http.Server{start(bounded, handler, log, failed)}
 	servers[0].RegisterOnShutdown(server.EndStreams)
 	if forMetrics != nil {
-		servers = append(servers, start(forMetrics, alone(server.Metrics()), log, failed))
+		servers = append(servers, start(newConnections(forMetrics, otherFiles/4, otherFiles/4, nil), alone(server.Metrics()), log, failed))
 	}
 	select {
 	case err = <-failed:
@@ -126,7 +128,7 @@ func closeAll(l net.Listener) error {
 }
 
 // start serves; what ends it goes to failed.
-func start(listener net.Listener, handler http.Handler, log *slog.Logger, failed chan<- error) *http.Server {
+func start(listener *connections, handler http.Handler, log *slog.Logger, failed chan<- error) *http.Server {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -134,6 +136,7 @@ func start(listener net.Listener, handler http.Handler, log *slog.Logger, failed
 		WriteTimeout:      30 * time.Second, // a login may wait for its turn to hash
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		ConnState:         listener.changed,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	go func() { failed <- server.Serve(listener) }()
