@@ -157,8 +157,9 @@ type HTTP struct {
 	RateLimitsDisabled bool
 }
 
-// RateLimits are limits for one client address each; IPv6 addresses count by
-// their /64. The JWKS and health are never limited, and neither is a validation
+// RateLimits are limits for one client each: the user where a request has a good
+// access token, the app where it has a good service key, and else the address;
+// IPv6 addresses count by their /64. The JWKS and health are never limited, and neither is a validation
 // whose body is good and has at most 16 KiB.
 type RateLimits struct {
 	// Login is for logins, good and bad. It is generous, because the users of an
@@ -170,6 +171,8 @@ type RateLimits struct {
 	// Heavy is for validations whose body is larger than 16 KiB or no good.
 	// Beyond it they are answered with 503. Zero: 60 a minute.
 	Heavy Limit
+	// Service is for the requests of an app's services. Zero: no limit.
+	Service Limit
 }
 
 // Limit allows Requests at once, and as many again evenly over Per.
@@ -321,7 +324,7 @@ func (c Config) check() error {
 	require(c.Passwords.MinLength >= 8 && c.Passwords.MinLength <= form.MaxPassword,
 		"Passwords.MinLength %d is not within 8 and %d", c.Passwords.MinLength, form.MaxPassword)
 	require(c.Passwords.Concurrency > 0, "Passwords.Concurrency %d is negative", c.Passwords.Concurrency)
-	for _, l := range []Limit{c.HTTP.RateLimits.Login, c.HTTP.RateLimits.Register, c.HTTP.RateLimits.Default, c.HTTP.RateLimits.Heavy} {
+	for _, l := range []Limit{c.HTTP.RateLimits.Login, c.HTTP.RateLimits.Register, c.HTTP.RateLimits.Default, c.HTTP.RateLimits.Heavy, cmp.Or(c.HTTP.RateLimits.Service, Limit{1, 1})} {
 		require(l.Requests > 0 && l.Per > 0, "rate limit of %d requests per %v: both must be above zero", l.Requests, l.Per)
 	}
 	for _, n := range []int64{c.Credits.SignupBonus, c.Credits.DailyFree, c.Credits.DailyCap} {

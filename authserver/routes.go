@@ -25,15 +25,17 @@ import (
 
 // limiters are the rate limits by the names that routes give them.
 func limiters(cfg Config) map[web.Limit]web.Limiter {
-	all := map[web.Limit]web.Limiter{web.LimitLogin: nil, web.LimitSignup: nil, web.LimitDefault: nil, web.LimitHeavy: nil}
+	all := map[web.Limit]web.Limiter{web.LimitLogin: nil, web.LimitSignup: nil, web.LimitDefault: nil, web.LimitHeavy: nil, web.LimitService: nil}
 	if cfg.HTTP.RateLimitsDisabled {
 		return all
 	}
 	for name, l := range map[web.Limit]Limit{
 		web.LimitLogin: cfg.HTTP.RateLimits.Login, web.LimitSignup: cfg.HTTP.RateLimits.Register, web.LimitDefault: cfg.HTTP.RateLimits.Default,
-		web.LimitHeavy: cfg.HTTP.RateLimits.Heavy,
+		web.LimitHeavy: cfg.HTTP.RateLimits.Heavy, web.LimitService: cfg.HTTP.RateLimits.Service,
 	} {
-		all[name] = limit.New(string(name), l.Requests, l.Per)
+		if l != (Limit{}) {
+			all[name] = limit.New(string(name), l.Requests, l.Per)
+		}
 	}
 	return all
 }

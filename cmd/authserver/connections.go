@@ -27,7 +27,7 @@ func (s settings) bounds() (most, perAddress int) {
 	if most == 0 {
 		most = maxConnections
 		if files := openFiles(); files > 0 && files < maxConnections+otherFiles {
-			most = max(int(files)-otherFiles, int(files)/2) //nolint:gosec // it is below maxConnections
+			most = max(int(files)-otherFiles, int(files)/2)
 		}
 	}
 	if perAddress == 0 {

@@ -159,7 +159,7 @@ var variables = []variable{
 		s.server.HTTP.RateLimits.Default.Per = time.Duration(seconds) * time.Second
 		return err
 	}},
-	{"RATE_LIMIT_MAX", "requests from one address in RATE_LIMIT_TTL, beside the limits of login and registration", "100", func(s *settings, v string) (err error) {
+	{"RATE_LIMIT_MAX", "requests from one address, or of one user who is logged in, in RATE_LIMIT_TTL, beside the limits of login and registration", "100", func(s *settings, v string) (err error) {
 		s.server.HTTP.RateLimits.Default.Requests, err = integer(v, 1, 1_000_000)
 		return err
 	}},
@@ -173,6 +173,10 @@ var variables = []variable{
 	}},
 	{"RATE_LIMIT_HEAVY", "validations from one address whose body is over 16 KiB or no good, as 60/1m; they get 503 beyond it", "60/1m", func(s *settings, v string) (err error) {
 		s.server.HTTP.RateLimits.Heavy, err = rateLimit(v)
+		return err
+	}},
+	{"RATE_LIMIT_SERVICE", "requests with the service key of one app, as 10000/1m", "no limit", func(s *settings, v string) (err error) {
+		s.server.HTTP.RateLimits.Service, err = rateLimit(v)
 		return err
 	}},
 	{"RATE_LIMIT_DISABLED", "true switches every limit off, for tests and load runs; refused with NODE_ENV=production", "false", func(s *settings, v string) (err error) {

@@ -137,7 +137,7 @@ func TestO7White(t *testing.T) {
 		"NODE_ENV":        "production",
 		"SERVICE_NAMES":   "Picture,Chat",
 		"MAX_CONNECTIONS": "100", "MAX_CONNECTIONS_PER_ADDRESS": "10",
-		"RATE_LIMIT_LOGIN": "100/1m", "RATE_LIMIT_REGISTER": "20/1h", "RATE_LIMIT_HEAVY": "5/1s",
+		"RATE_LIMIT_LOGIN": "100/1m", "RATE_LIMIT_REGISTER": "20/1h", "RATE_LIMIT_HEAVY": "5/1s", "RATE_LIMIT_SERVICE": "100/1s",
 	}
 	for _, v := range variables {
 		if values[v.name] == "" {
@@ -237,6 +237,7 @@ func TestV15Limits(t *testing.T) {
 	for variable, limit := range map[string]func(authserver.RateLimits) authserver.Limit{
 		"RATE_LIMIT_LOGIN":    func(r authserver.RateLimits) authserver.Limit { return r.Login },
 		"RATE_LIMIT_REGISTER": func(r authserver.RateLimits) authserver.Limit { return r.Register },
+		"RATE_LIMIT_SERVICE":  func(r authserver.RateLimits) authserver.Limit { return r.Service },
 		"RATE_LIMIT_HEAVY":    func(r authserver.RateLimits) authserver.Limit { return r.Heavy },
 	} {
 		limits, err := read(variable, "12/1h")

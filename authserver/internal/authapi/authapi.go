@@ -68,8 +68,11 @@ func (a *API) Users() web.Access { return a.users(textInvalidToken) }
 // users is Users with another text for the refusal of a session that has ended.
 func (a *API) users(ended string) web.Access {
 	return web.Access{
-		Name:   "user",
-		Admit:  func(r *http.Request) (context.Context, error) { return a.admit(r, ended) },
+		Name:  "user",
+		Admit: func(r *http.Request) (context.Context, error) { return a.admit(r, ended) },
+		Subject: func(ctx context.Context) (string, web.Limit) {
+			return "user " + identity.CallerFrom(ctx).User.ID, ""
+		},
 		Errors: []wire.Code{wire.InvalidRequest, wire.Unauthorized, wire.InvalidToken, wire.TokenExpired},
 	}
 }

@@ -29,13 +29,13 @@ func (a *API) user() web.Access {
 	return access
 }
 
-// service admits services whose key allows the operation. Admitted requests are
-// not limited, and refused ones count against the limit.
+// service admits services whose key allows the operation. Admitted requests
+// count against their app, and refused ones against their address.
 func (a *API) service(operation string) web.Access {
 	return web.Access{
 		Name:    "service",
 		Admit:   func(r *http.Request) (context.Context, error) { return a.admitService(r, operation) },
-		Trusted: hasServiceKey,
+		Subject: func(ctx context.Context) (string, web.Limit) { return "app " + appFrom(ctx), web.LimitService },
 		Errors:  []wire.Code{wire.InvalidRequest, wire.Unauthorized, wire.Forbidden},
 	}
 }
@@ -52,8 +52,13 @@ func (a *API) userOrService(operation string) web.Access {
 			}
 			return user.Admit(r)
 		},
-		Trusted: hasServiceKey,
-		Errors:  union(user.Errors, service.Errors),
+		Subject: func(ctx context.Context) (string, web.Limit) {
+			if _, ok := serviceFrom(ctx); ok {
+				return service.Subject(ctx)
+			}
+			return user.Subject(ctx)
+		},
+		Errors: union(user.Errors, service.Errors),
 	}
 }
 

@@ -107,6 +107,8 @@ func (c *counter) Take(netip.Addr, time.Time) time.Duration {
 	return 0
 }
 
+func (c *counter) TakeOf(string, time.Time) time.Duration { return c.Take(netip.Addr{}, time.Time{}) }
+
 type noMeter struct{}
 
 func (noMeter) Request(string, int)        {}
@@ -155,7 +157,7 @@ func open(t *testing.T) *harness {
 				return nil, errors.Join(err, web.Fail(wire.InvalidToken, "Invalid token"))
 			}
 			return identity.WithCaller(r.Context(), identity.Caller{User: store.User{ID: token}}), nil
-		}},
+		}, Subject: func(ctx context.Context) (string, web.Limit) { return identity.CallerFrom(ctx).User.ID, "" }},
 		Keys: servicekey.NewChecker(servicekey.CheckerConfig{
 			Now: h.clock.Now, Single: "single", SingleOperations: servicekey.Operations(),
 			Known: func(context.Context) ([]store.ServiceKey, error) { return keys, h.keysErr },

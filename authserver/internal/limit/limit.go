@@ -1,5 +1,5 @@
-// Package limit limits the requests of each client address, and says how long
-// the next request has to wait.
+// Package limit limits the requests of each client, which is an address, a user
+// or an app, and says how long the next request has to wait.
 package limit
 
 import (
@@ -10,24 +10,30 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxClients is how many addresses a limiter remembers, about 15 MB. Beyond
-// that number, the address that was seen longest ago is dropped and begins
+// maxClients is how many clients a limiter remembers, about 20 MB. Beyond that
+// number, the one that was seen longest ago is dropped and begins
 // anew.
 const maxClients = 1 << 16
 
-// Limiter holds one token bucket for each client address. It is safe for
+// client is an address, or a user or an app.
+type client struct {
+	addr netip.Addr
+	who  string
+}
+
+// Limiter holds one token bucket for each client. It is safe for
 // concurrent use.
 type Limiter struct {
 	name     string
 	requests int
 	per      time.Duration
-	buckets  *lru.Cache[netip.Addr, *rate.Limiter]
+	buckets  *lru.Cache[client, *rate.Limiter]
 }
 
 // New makes a limiter that admits that many requests in each period per from
-// one address. Both are positive. The name is for metrics.
+// one client. Both are positive. The name is for metrics.
 func New(name string, requests int, per time.Duration) *Limiter {
-	buckets, err := lru.New[netip.Addr, *rate.Limiter](maxClients)
+	buckets, err := lru.New[client, *rate.Limiter](maxClients)
 	if err != nil {
 		panic("limit: " + err.Error()) // The size is a constant that the cache accepts.
 	}
@@ -46,10 +52,19 @@ func (l *Limiter) Take(addr netip.Addr, now time.Time) (wait time.Duration) {
 		// never too many.
 		addr = netip.PrefixFrom(addr, 64).Masked().Addr()
 	}
-	bucket, ok := l.buckets.Get(addr)
+	return l.take(client{addr: addr}, now)
+}
+
+// TakeOf is Take for a user or an app.
+func (l *Limiter) TakeOf(who string, now time.Time) (wait time.Duration) {
+	return l.take(client{who: who}, now)
+}
+
+func (l *Limiter) take(c client, now time.Time) (wait time.Duration) {
+	bucket, ok := l.buckets.Get(c)
 	if !ok {
 		bucket = rate.NewLimiter(rate.Every(l.per/time.Duration(l.requests)), l.requests)
-		if earlier, found, _ := l.buckets.PeekOrAdd(addr, bucket); found {
+		if earlier, found, _ := l.buckets.PeekOrAdd(c, bucket); found {
 			bucket = earlier
 		}
 	}

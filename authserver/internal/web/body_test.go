@@ -29,6 +29,8 @@ func (l *tokens) Take(netip.Addr, time.Time) time.Duration {
 	return 0
 }
 
+func (l *tokens) TakeOf(string, time.Time) time.Duration { return l.Take(netip.Addr{}, time.Time{}) }
+
 // sent is a request to serve with a body that is not read to its end at once.
 func sent(ctx context.Context, body io.Reader) *http.Request {
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/text", body)

@@ -31,7 +31,7 @@ func Handler(c Config) (http.Handler, error) {
 			errs = append(errs, err)
 			continue
 		}
-		mux.Handle(route.Pattern, route.handler(o, counters{every: c.Limits[route.Limit], heavy: c.Limits[route.Heavy], large: large}))
+		mux.Handle(route.Pattern, route.handler(o, counters{every: c.Limits[route.Limit], heavy: c.Limits[route.Heavy], service: c.Limits[LimitService], large: large}))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +67,7 @@ const (
 	LimitSignup  Limit = "register"
 	LimitDefault Limit = "default"
 	LimitHeavy   Limit = "heavy"
+	LimitService Limit = "service"
 )
 
 // Access says who may call a route.
@@ -76,10 +78,11 @@ type Access struct {
 	// Admit checks the caller of a request and returns the context in which the
 	// endpoint finds it. Nil means that anyone may call.
 	Admit func(r *http.Request) (context.Context, error)
-	// Trusted reports whether a request counts against the limit only where
-	// Admit refuses it, so that a known service may call as often as it likes.
-	// Nil means that every request counts.
-	Trusted func(r *http.Request) bool
+	// Subject says whom an admitted request counts against, and against which
+	// limit where it is not that of the route. A request that Admit refuses
+	// counts against its address. Nil means that every request counts against
+	// its address, before Admit.
+	Subject func(ctx context.Context) (who string, limit Limit)
 	// Errors are the codes that Admit answers with.
 	Errors []wire.Code
 }
@@ -158,10 +161,13 @@ func WithQuery[Q any, P Query[Q]](serve func(w http.ResponseWriter, r *http.Requ
 	}
 }
 
-// Limiter counts the requests of a client address.
+// Limiter counts the requests of a client.
 type Limiter interface {
-	// Take admits a request or says how long to wait for the next one.
+	// Take admits a request or says how long to wait for the next one. The
+	// client is an address.
 	Take(addr netip.Addr, now time.Time) (wait time.Duration)
+	// TakeOf is Take for a user or an app.
+	TakeOf(who string, now time.Time) (wait time.Duration)
 }
 
 // check returns an error for each part that the route does not declare.
@@ -187,7 +193,7 @@ func (route Route) check(limits map[Limit]Limiter) error {
 
 // counters are the limiters of a route. A nil one does not limit.
 type counters struct {
-	every, heavy Limiter
+	every, heavy, service Limiter
 	// large has a place for each large body that is read or worked on, in the
 	// whole server.
 	large chan struct{}
@@ -206,25 +212,49 @@ func (route Route) handler(o *Responder, c counters) http.Handler {
 }
 
 func (route Route) answer(w http.ResponseWriter, r *http.Request, o *Responder, c counters) error {
-	trusted := route.Access.Trusted != nil && route.Access.Trusted(r)
-	if !trusted {
+	later := route.Access.Subject != nil // it counts once Admit has spoken
+	if !later {
 		if err := route.count(r, o, c.every); err != nil {
 			return err
 		}
 	}
-	if route.Access.Admit != nil {
-		ctx, err := route.Access.Admit(r)
-		if err != nil {
-			if trusted {
-				if limited := route.count(r, o, c.every); limited != nil {
-					return limited
-				}
-			}
+	if route.Access.Admit == nil {
+		return route.serve(w, r, o, c)
+	}
+	ctx, err := route.Access.Admit(r)
+	if err != nil {
+		// An outage costs nobody's budget.
+		if refused, ok := errors.AsType[*Failure](err); ok && later && refused.Code.Status() < http.StatusInternalServerError {
+			return cmp.Or(route.count(r, o, c.every), err)
+		}
+		return err
+	}
+	if later {
+		if err := route.countSubject(ctx, o, c); err != nil {
 			return err
 		}
-		r = withContext(ctx, r)
 	}
-	return route.serve(w, r, o, c)
+	return route.serve(w, withContext(ctx, r), o, c)
+}
+
+// countSubject counts an admitted request against its user or its app.
+func (route Route) countSubject(ctx context.Context, o *Responder, c counters) error {
+	who, name := route.Access.Subject(ctx)
+	limiter := c.every
+	if name == LimitService {
+		limiter = c.service
+	} else {
+		name = route.Limit
+	}
+	if limiter == nil || who == "" {
+		return nil
+	}
+	wait := limiter.TakeOf(who, o.Now())
+	if wait == 0 {
+		return nil
+	}
+	o.Meter.RateLimited(string(name))
+	return &Failure{Code: wire.RateLimited, Message: TextRateLimited, RetryAfter: wait}
 }
 
 // serve runs the endpoint over a body that is counted where it is heavy.

@@ -166,20 +166,29 @@ func (o *once) Take(netip.Addr, time.Time) time.Duration {
 	return 0
 }
 
-// The limit comes before the question who calls, and after it for those who may
-// be trusted: then it counts refusals alone.
+func (o *once) TakeOf(string, time.Time) time.Duration { return o.Take(netip.Addr{}, time.Time{}) }
+
+// The limit comes before the question who calls, and after it where it is that
+// of a user or an app: then a refusal counts against the address, and an outage
+// against nobody.
 func TestLimitAndAccess(t *testing.T) {
 	t.Parallel()
-	refused := Fail(wire.Unauthorized, "who are you?")
+	refused, outage := Fail(wire.Unauthorized, "who are you?"), errors.New("the database is away")
+	user := func(context.Context) (string, Limit) { return "user", "" }
+	app := func(context.Context) (string, Limit) { return "app", LimitService }
 	for _, test := range []struct {
-		name            string
-		trusted, admits bool
-		want            []int // of three requests
+		name    string
+		subject func(context.Context) (string, Limit)
+		answer  error
+		want    []int // of three requests
 	}{
-		{"a stranger who may call", false, true, []int{200, 429, 429}},
-		{"a stranger who may not", false, false, []int{401, 429, 429}},
-		{"a service that may call", true, true, []int{200, 200, 200}},
-		{"a service that may not", true, false, []int{401, 429, 429}},
+		{"a stranger who may call", nil, nil, []int{200, 429, 429}},
+		{"a stranger who may not", nil, refused, []int{401, 429, 429}},
+		{"V15 a user", user, nil, []int{200, 429, 429}},
+		{"a user who may not call", user, refused, []int{401, 429, 429}},
+		{"a service that may call", app, nil, []int{200, 200, 200}},
+		{"a service that may not", app, refused, []int{401, 429, 429}},
+		{"an outage", app, outage, []int{503, 503, 503}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -187,13 +196,8 @@ func TestLimitAndAccess(t *testing.T) {
 			r.Limit = LimitDefault
 			r.Access = Access{
 				Name:    "somebody",
-				Trusted: func(*http.Request) bool { return test.trusted },
-				Admit: func(r *http.Request) (context.Context, error) {
-					if !test.admits {
-						return nil, refused
-					}
-					return r.Context(), nil
-				},
+				Subject: test.subject,
+				Admit:   func(r *http.Request) (context.Context, error) { return r.Context(), test.answer },
 			}
 			o := responder(io.Discard)
 			url := serve(t, Config{Responder: o, Routes: []Route{r}, Limits: map[Limit]Limiter{LimitDefault: &once{}}})
