@@ -41,6 +41,7 @@ var rules = []rule{
 	{"internal/httpcall", nil},
 	{"internal/memledger", []string{"internal/wire"}},
 	{"internal/ledgertest", nil},
+	{"internal/floodtest", []string{"internal/wire"}},
 	{"internal/wirerecord", nil},
 	{"internal/chargetest", []string{"client", "credits", "middleware", "middleware/charge", "authtest", "internal/wire"}},
 	{"client/internal/...", []string{"client/internal/...", "internal/httpcall", "internal/recovery", "internal/wire"}},
