@@ -39,8 +39,8 @@ type Client struct {
 	wrongIssuer, wrongAudience        minutely
 }
 
-// issuer is an Issuer at work. keys is nil in Remote mode without fallback,
-// remote in Local mode.
+// issuer is an Issuer at work. keys is nil in remote mode without fallback,
+// remote in local mode.
 type issuer struct {
 	Issuer
 	keys            *keys.Source
@@ -55,7 +55,7 @@ type verdict struct {
 	err    error // the auth server's no; nil for a verified token
 	since  time.Time
 	until  time.Time
-	key    *keys.Key    // what it was verified with; nil in Remote mode
+	key    *keys.Key    // what it was verified with; nil in remote mode
 	source *keys.Source // where the key is from
 
 	revocations *revocations // where an end of the session is told; nil: nowhere
@@ -83,10 +83,10 @@ func New(config Config) (*Client, error) {
 	}
 	c.http, c.idle = httpcall.Client(config.HTTPClient)
 	config.warnOfNoEffect()
-	if config.Cache.Size > 0 && (config.Mode == Local || config.Cache.TTL > 0) {
+	if config.Cache.Size > 0 && (config.Mode == ModeLocal || config.Cache.TTL > 0) {
 		c.verified = lru.New[verdict](config.Cache.Size)
 	}
-	if config.Mode == Remote && config.Cache.NegativeTTL > 0 {
+	if config.Mode == ModeRemote && config.Cache.NegativeTTL > 0 {
 		c.refused = lru.New[verdict](1024)
 	}
 	for n, i := range config.Issuers {
@@ -104,7 +104,7 @@ func New(config Config) (*Client, error) {
 
 func (c *Client) newIssuer(config Issuer) *issuer {
 	it := &issuer{Issuer: config}
-	if c.config.Mode == Local || c.config.FallbackLocal {
+	if c.config.Mode == ModeLocal || c.config.FallbackLocal {
 		it.keys = keys.New(keys.Config{
 			URL:      config.JWKSURL,
 			HTTP:     c.http,
@@ -123,7 +123,7 @@ func (c *Client) newIssuer(config Issuer) *issuer {
 			Settled: func(now time.Time) bool { return it.revocations != nil && it.revocations.fresh(now) },
 		})
 	}
-	if c.config.Mode == Remote {
+	if c.config.Mode == ModeRemote {
 		it.remote = c.newValidator(it)
 	}
 	return it
@@ -142,8 +142,8 @@ func (c *Client) newValidator(it *issuer) *remote.Validator {
 	})
 }
 
-// Ready waits until every issuer can be asked: for the first key set in Local
-// mode, for one answer of the auth server in Remote mode, where it tries once.
+// Ready waits until every issuer can be asked: for the first key set in local
+// mode, for one answer of the auth server in remote mode, where it tries once.
 // The error is ErrUnavailable; it names the URL and, where ctx ended, the last
 // failure too.
 func (c *Client) Ready(ctx context.Context) error {
@@ -278,7 +278,7 @@ func (c *Client) local(ctx context.Context, it *issuer, text string, t *token.To
 		return User{}, err
 	}
 	user := userOf(&t.Claims)
-	if c.config.Mode != Local {
+	if c.config.Mode != ModeLocal {
 		return user, nil
 	}
 	v := verdict{user: user, since: now, until: user.ExpiresAt, key: key, source: it.keys}
@@ -321,7 +321,7 @@ func (c *Client) remote(ctx context.Context, it *issuer, asked *remote.Validator
 		return User{}, errAnswer
 	}
 	user := userOf(answer)
-	if c.config.Mode == Remote && c.config.Cache.TTL > 0 {
+	if c.config.Mode == ModeRemote && c.config.Cache.TTL > 0 {
 		c.remember(text, verdict{user: user, since: now, until: user.ExpiresAt})
 	}
 	return user, nil

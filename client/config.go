@@ -19,13 +19,13 @@ import (
 type Mode string
 
 const (
-	// Local verifies the signature with the issuer's cached public keys: no
+	// ModeLocal verifies the signature with the issuer's cached public keys: no
 	// call per request. A revocation is seen within a second where the auth server
 	// has a feed of them, see Revocations, and else when the token expires.
-	Local Mode = "local"
-	// Remote asks the auth server about each token: a revocation is seen at
+	ModeLocal Mode = "local"
+	// ModeRemote asks the auth server about each token: a revocation is seen at
 	// once, and an outage of the auth server is ErrUnavailable.
-	Remote Mode = "remote"
+	ModeRemote Mode = "remote"
 )
 
 // Config of a Client. The zero value verifies locally against the auth server
@@ -34,15 +34,15 @@ const (
 type Config struct {
 	// Issuers whose tokens are accepted. None: Issuer's own zero value.
 	Issuers []Issuer
-	// Mode is Local unless set.
+	// Mode is ModeLocal unless set.
 	Mode Mode
-	// FallbackLocal lets Remote mode verify locally while the auth server
-	// gives no verdict. A revocation is not seen meanwhile. In Local mode it has
+	// FallbackLocal lets remote mode verify locally while the auth server
+	// gives no verdict. A revocation is not seen meanwhile. In local mode it has
 	// no effect, which New logs as a warning.
 	FallbackLocal bool
 
-	// Revocations is how Local mode uses the auth server's feed of the sessions
-	// that ended. "": RevocationsAuto. It has no effect in Remote mode, which New
+	// Revocations is how local mode uses the auth server's feed of the sessions
+	// that ended. "": RevocationsAuto. It has no effect in remote mode, which New
 	// logs as a warning of RevocationsRequired.
 	Revocations Revocations
 	// ServiceKey, and AppID with it, get the feed a place of its own where
@@ -73,7 +73,7 @@ type Config struct {
 	Clock Clock
 	// Logger hears of outages and odd key sets; once a minute, as a warning, of
 	// a token that an issuer signed and whose iss or aud is not accepted, which
-	// takes the issuer's keys and so is not told in Remote mode without
+	// takes the issuer's keys and so is not told in remote mode without
 	// FallbackLocal; and at debug level of the reason of each refusal. The text
 	// of a token is in none of it. nil: slog.Default.
 	Logger *slog.Logger
@@ -144,15 +144,15 @@ type CacheConfig struct {
 	// none.
 	Size int
 	// TTL is how long a verified token is remembered, at most until its exp.
-	// 0: until its exp in Local mode, not at all in Remote mode, where it
+	// 0: until its exp in local mode, not at all in remote mode, where it
 	// delays the sight of a revocation.
 	TTL time.Duration
-	// NegativeTTL is how long the auth server's no is remembered in Remote
+	// NegativeTTL is how long the auth server's no is remembered in remote
 	// mode. 0: 2 s. Negative: not at all.
 	NegativeTTL time.Duration
 }
 
-// BreakerConfig is when Remote mode stops asking an auth server that fails.
+// BreakerConfig is when remote mode stops asking an auth server that fails.
 type BreakerConfig struct {
 	// Failures in a row that open the breaker: 5xx, timeouts, broken
 	// connections and answers. 0: 5.
@@ -179,7 +179,7 @@ func (systemClock) AfterFunc(d time.Duration, f func()) func() bool {
 // withDefaults fills what is not set, or says what is wrong.
 func (c Config) withDefaults() (Config, error) {
 	if c.Mode == "" {
-		c.Mode = Local
+		c.Mode = ModeLocal
 	}
 	if c.Revocations == "" {
 		c.Revocations = RevocationsAuto
@@ -194,7 +194,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Issuers = []Issuer{{}}
 	}
 	var noFeed error
-	if c.Mode == Local && c.Revocations == RevocationsRequired && slices.ContainsFunc(c.Issuers, Issuer.keysAlone) {
+	if c.Mode == ModeLocal && c.Revocations == RevocationsRequired && slices.ContainsFunc(c.Issuers, Issuer.keysAlone) {
 		noFeed = fmt.Errorf("client: Revocations (MANA_AUTH_REVOCATIONS) is %q, and the auth server's URL (MANA_AUTH_URL), where its feed is, is not set", c.Revocations)
 	}
 	c.Issuers = slices.Clone(c.Issuers)
@@ -291,7 +291,7 @@ func (c Config) checked() (Config, error) {
 			errs = append(errs, fmt.Errorf("client: "+format, args...))
 		}
 	}
-	reject(c.Mode != Local && c.Mode != Remote, "Mode is %q, and must be %q or %q", c.Mode, Local, Remote)
+	reject(c.Mode != ModeLocal && c.Mode != ModeRemote, "Mode is %q, and must be %q or %q", c.Mode, ModeLocal, ModeRemote)
 	reject(c.Revocations != RevocationsAuto && c.Revocations != RevocationsOff && c.Revocations != RevocationsRequired,
 		"Revocations is %q, and must be %q, %q or %q", c.Revocations, RevocationsAuto, RevocationsOff, RevocationsRequired)
 	reject(c.Timeout < 0, "Timeout is negative")
@@ -330,10 +330,10 @@ func (c Config) checked() (Config, error) {
 // of both modes, and a snapshot only helps during an outage.
 func (c Config) warnOfNoEffect() {
 	files := make(map[string]bool)
-	if c.Mode == Local && c.FallbackLocal {
+	if c.Mode == ModeLocal && c.FallbackLocal {
 		c.Logger.Warn("FallbackLocal (MANA_AUTH_FALLBACK) has no effect in local mode, which verifies locally always")
 	}
-	if c.Mode == Remote && c.Revocations == RevocationsRequired {
+	if c.Mode == ModeRemote && c.Revocations == RevocationsRequired {
 		c.Logger.Warn("Revocations (MANA_AUTH_REVOCATIONS) has no effect in remote mode, which asks the auth server about each token")
 	}
 	for _, issuer := range c.Issuers {
@@ -341,7 +341,7 @@ func (c Config) warnOfNoEffect() {
 			c.Logger.Warn("Snapshot is the same file for two issuers, each of which replaces what the other keeps: each needs a file of its own", "file", issuer.Snapshot)
 		}
 		files[issuer.Snapshot] = issuer.Snapshot != ""
-		if c.Mode == Remote && !c.FallbackLocal && issuer.elsewhere() {
+		if c.Mode == ModeRemote && !c.FallbackLocal && issuer.elsewhere() {
 			c.Logger.Warn("JWKSURL (JWKS_URL) has no effect in remote mode without FallbackLocal: the auth server is asked at its URL", "url", issuer.URL)
 		}
 	}

@@ -34,7 +34,7 @@ func TestConfigFromEnv(t *testing.T) {
 				"JWT_ISSUER": "manacore, https://auth.example,", "JWT_AUDIENCE": " manacore ",
 			},
 			client.Config{
-				Mode: client.Remote, FallbackLocal: true,
+				Mode: client.ModeRemote, FallbackLocal: true,
 				Issuers: []client.Issuer{{
 					URL: "https://auth.example", Names: []string{"manacore", "https://auth.example"}, Audiences: []string{"manacore"},
 				}},
@@ -42,7 +42,7 @@ func TestConfigFromEnv(t *testing.T) {
 		},
 		"line feeds of mounted secrets": {
 			map[string]string{"MANA_CORE_AUTH_URL": "https://auth.example\n", "MANA_AUTH_MODE": "remote\r\n"},
-			client.Config{Mode: client.Remote, Issuers: []client.Issuer{{URL: "https://auth.example"}}}, nil,
+			client.Config{Mode: client.ModeRemote, Issuers: []client.Issuer{{URL: "https://auth.example"}}}, nil,
 		},
 		"the newer name": {
 			map[string]string{"MANA_AUTH_URL": "https://auth.example"},
@@ -62,15 +62,15 @@ func TestConfigFromEnv(t *testing.T) {
 		},
 		"no fallback unless asked": {
 			map[string]string{"MANA_AUTH_MODE": "remote", "MANA_AUTH_FALLBACK": ""},
-			client.Config{Mode: client.Remote, Issuers: []client.Issuer{{}}}, nil,
+			client.Config{Mode: client.ModeRemote, Issuers: []client.Issuer{{}}}, nil,
 		},
 		"the fallback is remote mode's": {
 			map[string]string{"MANA_AUTH_MODE": "local", "MANA_AUTH_FALLBACK": "local"},
-			client.Config{Mode: client.Local, FallbackLocal: true, Issuers: []client.Issuer{{}}}, nil,
+			client.Config{Mode: client.ModeLocal, FallbackLocal: true, Issuers: []client.Issuer{{}}}, nil,
 		},
 		"S26 the fallback is off": {
 			map[string]string{"MANA_AUTH_MODE": "remote", "MANA_AUTH_FALLBACK": "off"},
-			client.Config{Mode: client.Remote, Issuers: []client.Issuer{{}}}, nil,
+			client.Config{Mode: client.ModeRemote, Issuers: []client.Issuer{{}}}, nil,
 		},
 		"S26 quotes":              {map[string]string{"JWT_ISSUER": `"manacore"`}, client.Config{}, []string{"JWT_ISSUER", "quotes"}},
 		"S26 quotes in a list":    {map[string]string{"JWT_AUDIENCE": `a,'b',c`}, client.Config{}, []string{"JWT_AUDIENCE", "'b'", "quotes"}},
@@ -204,9 +204,9 @@ func TestS26NoEffect(t *testing.T) {
 	t.Parallel()
 	for want, edit := range map[string]func(*client.Config){
 		"MANA_AUTH_FALLBACK": func(c *client.Config) { c.FallbackLocal = true },
-		"JWKS_URL":           func(c *client.Config) { c.Mode, c.Issuers[0].JWKSURL = client.Remote, "https://keys.example/jwks" },
+		"JWKS_URL":           func(c *client.Config) { c.Mode, c.Issuers[0].JWKSURL = client.ModeRemote, "https://keys.example/jwks" },
 		"": func(c *client.Config) {
-			c.Mode, c.FallbackLocal, c.Issuers[0].JWKSURL = client.Remote, true, "https://keys.example/jwks"
+			c.Mode, c.FallbackLocal, c.Issuers[0].JWKSURL = client.ModeRemote, true, "https://keys.example/jwks"
 		},
 	} {
 		var log bytes.Buffer
@@ -272,7 +272,7 @@ func TestS13PlainHTTP(t *testing.T) {
 // S13: a proxy sees neither the key set nor a token that goes over plain http.
 func TestS13ProxyIsPassedBy(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []client.Mode{client.Local, client.Remote} {
+	for _, mode := range []client.Mode{client.ModeLocal, client.ModeRemote} {
 		attacker := authtest.NewIssuer(t) // would publish keys of its own
 		proxy, err := url.Parse(attacker.URL())
 		if err != nil {
@@ -362,7 +362,7 @@ func TestTokenLimitsAreConfigurable(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []client.Mode{client.Local, client.Remote} {
+	for _, mode := range []client.Mode{client.ModeLocal, client.ModeRemote} {
 		r := newRig(t, func(c *client.Config) { c.Mode = mode })
 		for range 2 {
 			if err := r.auth.Close(); err != nil {
@@ -382,7 +382,7 @@ func TestClose(t *testing.T) {
 // Close does not wait for an auth server that does not answer.
 func TestCloseEndsWhatIsRunning(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []client.Mode{client.Local, client.Remote} {
+	for _, mode := range []client.Mode{client.ModeLocal, client.ModeRemote} {
 		r := newRig(t, func(c *client.Config) { c.Mode, c.Timeout = mode, time.Hour })
 		r.Hang()
 		result := make(chan error, 1)

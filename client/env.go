@@ -58,19 +58,19 @@ func ConfigFromEnv() (Config, error) {
 	}
 	fallback := r.String("MANA_AUTH_FALLBACK")
 	errs := []error{r.Err()}
-	if config.Mode != "" && config.Mode != Local && config.Mode != Remote {
-		errs = append(errs, fmt.Errorf("MANA_AUTH_MODE is %q, and must be %q or %q", config.Mode, Local, Remote))
+	if config.Mode != "" && config.Mode != ModeLocal && config.Mode != ModeRemote {
+		errs = append(errs, fmt.Errorf("MANA_AUTH_MODE is %q, and must be %q or %q", config.Mode, ModeLocal, ModeRemote))
 	}
 	if !slices.Contains([]Revocations{"", RevocationsAuto, RevocationsOff, RevocationsRequired}, config.Revocations) {
 		errs = append(errs, fmt.Errorf("MANA_AUTH_REVOCATIONS is %q, and must be %q, %q or %q",
 			config.Revocations, RevocationsAuto, RevocationsOff, RevocationsRequired))
 	}
-	if fallback != "" && fallback != "off" && fallback != string(Local) {
-		errs = append(errs, fmt.Errorf("MANA_AUTH_FALLBACK is %q, and must be %q or %q", fallback, "off", Local))
+	if fallback != "" && fallback != "off" && fallback != string(ModeLocal) {
+		errs = append(errs, fmt.Errorf("MANA_AUTH_FALLBACK is %q, and must be %q or %q", fallback, "off", ModeLocal))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return Config{}, fmt.Errorf("client: %w", err)
 	}
-	config.FallbackLocal = fallback == string(Local)
+	config.FallbackLocal = fallback == string(ModeLocal)
 	return config, nil
 }

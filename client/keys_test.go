@@ -23,7 +23,7 @@ import (
 
 func TestNewDoesNoIO(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []client.Mode{client.Local, client.Remote} {
+	for _, mode := range []client.Mode{client.ModeLocal, client.ModeRemote} {
 		r := newRig(t, func(c *client.Config) { c.Mode = mode })
 		r.clock.Advance(24 * time.Hour)
 		if n := r.JWKSRequests() + r.ValidateRequests(); n != 0 {

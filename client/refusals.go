@@ -64,7 +64,7 @@ func (c *Client) warnOfAudience(ctx context.Context, it *issuer, t *token.Token)
 }
 
 // signed tells whether a key that is held of the issuer signed the token. It
-// is false in Remote mode without fallback, which holds no keys.
+// is false in remote mode without fallback, which holds no keys.
 func (it *issuer) signed(t *token.Token) bool {
 	if it.keys == nil {
 		return false

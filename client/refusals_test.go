@@ -100,7 +100,7 @@ func TestS27ReasonsAtDebug(t *testing.T) {
 
 func TestS23CallerWhoGoesIsNoOutage(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []client.Mode{client.Local, client.Remote} {
+	for _, mode := range []client.Mode{client.ModeLocal, client.ModeRemote} {
 		r := newRig(t, func(c *client.Config) { c.Mode = mode })
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -21,7 +21,7 @@ import (
 	"github.com/manacore/manacore-go/client"
 )
 
-func remote(c *client.Config) { c.Mode = client.Remote }
+func remote(c *client.Config) { c.Mode = client.ModeRemote }
 
 func TestRemoteVerdicts(t *testing.T) {
 	t.Parallel()
@@ -200,7 +200,7 @@ func TestPeerThatEchoesTheToken(t *testing.T) {
 	var log bytes.Buffer
 	var traced error
 	r := newRig(t, func(c *client.Config) {
-		c.Mode = client.Remote
+		c.Mode = client.ModeRemote
 		c.Issuers[0].URL = "http://" + listener.Addr().String()
 		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		c.Trace = &client.Trace{Verified: func(i client.VerifiedInfo) { traced = i.Err }}
@@ -235,7 +235,7 @@ func TestRemoteFaults(t *testing.T) {
 				timeout = time.Second // the fault is to answer nothing
 			}
 			auth, err := client.New(client.Config{
-				Mode: client.Remote, Issuers: []client.Issuer{{URL: issuer.URL()}},
+				Mode: client.ModeRemote, Issuers: []client.Issuer{{URL: issuer.URL()}},
 				HTTPClient: issuer.HTTPClient(), Timeout: timeout,
 				Breaker: client.BreakerConfig{Failures: 1000},
 				Logger:  slog.New(slog.DiscardHandler),
@@ -331,7 +331,7 @@ func TestRemoteMemory(t *testing.T) {
 	})
 	t.Run("yes", func(t *testing.T) {
 		t.Parallel()
-		r := newRig(t, func(c *client.Config) { c.Mode, c.Cache.TTL = client.Remote, time.Minute })
+		r := newRig(t, func(c *client.Config) { c.Mode, c.Cache.TTL = client.ModeRemote, time.Minute })
 		token := r.Token()
 		r.wantOK(token)
 		r.Revoke(token)
@@ -342,7 +342,7 @@ func TestRemoteMemory(t *testing.T) {
 	})
 	t.Run("exp", func(t *testing.T) {
 		t.Parallel()
-		r := newRig(t, func(c *client.Config) { c.Mode, c.Cache.TTL, c.Tokens.Leeway = client.Remote, time.Hour, -1 })
+		r := newRig(t, func(c *client.Config) { c.Mode, c.Cache.TTL, c.Tokens.Leeway = client.ModeRemote, time.Hour, -1 })
 		token := r.Token(authtest.ExpiresIn(30 * time.Second))
 		r.wantOK(token)
 		r.Down()
@@ -370,7 +370,7 @@ func TestRemoteReady(t *testing.T) {
 // Close ends a Ready that waits for an answer.
 func TestCloseEndsRemoteReady(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *client.Config) { c.Mode, c.Timeout = client.Remote, time.Hour })
+	r := newRig(t, func(c *client.Config) { c.Mode, c.Timeout = client.ModeRemote, time.Hour })
 	arrived := make(chan struct{})
 	r.FaultValidate(func(_ http.ResponseWriter, req *http.Request) {
 		io.Copy(io.Discard, req.Body) // the server sees an end of the connection only behind it
@@ -389,7 +389,7 @@ func TestCloseEndsRemoteReady(t *testing.T) {
 // The keys of the fallback are fetched while all is well, without a Ready.
 func TestFallbackHasItsKeysBeforeTheOutage(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *client.Config) { c.Mode, c.FallbackLocal = client.Remote, true })
+	r := newRig(t, func(c *client.Config) { c.Mode, c.FallbackLocal = client.ModeRemote, true })
 	r.wantOK(r.Token())
 	r.settle()
 	r.Refuse()
@@ -400,7 +400,7 @@ func TestFallbackHasItsKeysBeforeTheOutage(t *testing.T) {
 // of the server stays a no, and what local verification refuses is refused.
 func TestFallbackToLocal(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *client.Config) { c.Mode, c.FallbackLocal = client.Remote, true })
+	r := newRig(t, func(c *client.Config) { c.Mode, c.FallbackLocal = client.ModeRemote, true })
 	if err := r.auth.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -427,7 +427,7 @@ func TestFallbackToLocal(t *testing.T) {
 // H162: neither the log nor an error holds any of the token, whatever fails.
 func TestTokensStayOutOfLogsAndErrors(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []client.Mode{client.Local, client.Remote} {
+	for _, mode := range []client.Mode{client.ModeLocal, client.ModeRemote} {
 		var mu sync.Mutex
 		var log bytes.Buffer
 		r := newRig(t, func(c *client.Config) {
@@ -500,7 +500,7 @@ func TestBreaker(t *testing.T) {
 		hold := make(chan struct{})
 		var holding atomic.Bool
 		auth, err := client.New(client.Config{
-			Mode:    client.Remote,
+			Mode:    client.ModeRemote,
 			Issuers: []client.Issuer{{URL: "https://auth.test"}},
 			Breaker: client.BreakerConfig{Failures: 3, OpenFor: 10 * time.Second},
 			Cache:   client.CacheConfig{NegativeTTL: -1},

@@ -11,7 +11,7 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// Revocations is how a Client in Local mode uses the auth server's feed of the
+// Revocations is how a Client in local mode uses the auth server's feed of the
 // sessions that ended.
 type Revocations string
 
@@ -43,7 +43,7 @@ type revocations struct {
 
 // newRevocations is nil where the configuration does without a feed.
 func (c *Client) newRevocations(it *issuer) *revocations {
-	if c.config.Mode != Local || c.config.Revocations == RevocationsOff {
+	if c.config.Mode != ModeLocal || c.config.Revocations == RevocationsOff {
 		return nil
 	}
 	endless := *c.http

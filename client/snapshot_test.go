@@ -134,7 +134,7 @@ func TestS21ReadySaysWhy(t *testing.T) {
 			}
 		})
 	}
-	remote := newRig(t, func(c *client.Config) { c.Mode = client.Remote; c.Issuers[0].URL += "/nope" })
+	remote := newRig(t, func(c *client.Config) { c.Mode = client.ModeRemote; c.Issuers[0].URL += "/nope" })
 	if err := remote.auth.Ready(t.Context()); !errors.Is(err, client.ErrUnavailable) || !strings.Contains(err.Error(), "status 404") || !strings.Contains(err.Error(), "(MANA_AUTH_URL)") {
 		t.Errorf("S21 in remote mode: %v", err)
 	}
@@ -147,9 +147,9 @@ func TestS39CloseEndsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer := authtest.NewIssuer(t, authtest.WithoutSockets())
 		for n := range 20 {
-			mode := []client.Mode{client.Local, client.Remote}[n%2]
+			mode := []client.Mode{client.ModeLocal, client.ModeRemote}[n%2]
 			auth, err := client.New(client.Config{
-				Mode: mode, FallbackLocal: mode == client.Remote, Logger: slog.New(slog.DiscardHandler),
+				Mode: mode, FallbackLocal: mode == client.ModeRemote, Logger: slog.New(slog.DiscardHandler),
 				Issuers: []client.Issuer{{URL: issuer.URL()}}, HTTPClient: issuer.HTTPClient(),
 			})
 			if err != nil {

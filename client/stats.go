@@ -12,7 +12,7 @@ type Stats struct {
 	// KeyPending counts the tokens that ended with ErrKeyPending. They say nothing
 	// about the auth server either, and are not in Unavailable.
 	KeyPending uint64
-	// Fallbacks counts the tokens that Remote mode left to local verification.
+	// Fallbacks counts the tokens that remote mode left to local verification.
 	Fallbacks uint64
 	// CacheHits and CacheMisses count look-ups of verified tokens; Cached is
 	// how many are held.
@@ -28,7 +28,7 @@ type IssuerStats struct {
 	Serving bool   // the key set may verify now
 	Fetches uint64 // of the JWKS, failed ones included
 	Failed  uint64 // fetches that failed
-	Breaker string // closed, half-open or open; "" in Local mode without RevocationsRequired
+	Breaker string // closed, half-open or open; "" in local mode without RevocationsRequired
 	// Revocations is the state of the feed of revocations.
 	Revocations RevocationStats
 }

@@ -92,7 +92,7 @@ func TestAccepted(t *testing.T) {
 }
 
 // RFC 7519 section 2: a NumericDate may have a fraction. (The auth server's
-// own verdict is about whole seconds, so this is Local mode's.)
+// own verdict is about whole seconds, so this is local mode's.)
 func TestNumericDate(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, patient)

@@ -40,7 +40,7 @@ func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{rig: newRig(t, patient)}
 	l.remote = l.newClient(func(c *client.Config) {
-		c.Mode = client.Remote
+		c.Mode = client.ModeRemote
 		c.Cache.NegativeTTL = -1 // so that each question to the server counts
 	})
 	l.header = `{"alg":"EdDSA","kid":"` + l.Kids()[0] + `"}`
@@ -50,7 +50,7 @@ func newLab(t *testing.T) *lab {
 	for _, text := range []string{l.Token(), l.Sign([]byte(l.header), []byte(l.payload))} {
 		l.wantOK(text)
 		if _, err := l.remote.Verify(t.Context(), text); err != nil {
-			t.Fatalf("good token refused in Remote mode: %v", err)
+			t.Fatalf("good token refused in remote mode: %v", err)
 		}
 	}
 	return l

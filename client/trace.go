@@ -8,7 +8,7 @@ import "time"
 type Trace struct {
 	// KeyFetch: a fetch of an issuer's JWKS has ended.
 	KeyFetch func(KeyFetchInfo)
-	// BreakerChange: the circuit breaker of Remote mode changed. The hook must
+	// BreakerChange: the circuit breaker of remote mode changed. The hook must
 	// not call Stats.
 	BreakerChange func(BreakerChangeInfo)
 	// CacheLookup: a token was, or was not, found in the cache.

@@ -48,7 +48,7 @@ func TestS2ConnectionsEndUnannounced(t *testing.T) {
 	server.Start()
 	t.Cleanup(server.Close)
 	r.auth = r.newClient(func(c *client.Config) {
-		c.Mode, c.Issuers[0].URL, c.Issuers[0].Names = client.Remote, server.URL, []string{"manacore"}
+		c.Mode, c.Issuers[0].URL, c.Issuers[0].Names = client.ModeRemote, server.URL, []string{"manacore"}
 	})
 	for range 4 {
 		r.wantOK(r.Token())
@@ -76,7 +76,7 @@ func TestS10PanicWhereNobodyRecovers(t *testing.T) {
 			c.Trace = &client.Trace{KeyFetch: func(client.KeyFetchInfo) { panics(bad) }}
 		},
 		"S10 the transport of a question": func(c *client.Config, bad *atomic.Bool) {
-			c.Mode = client.Remote
+			c.Mode = client.ModeRemote
 			c.HTTPClient = &http.Client{Transport: through(func(*http.Request) { panics(bad) })}
 		},
 	} {
@@ -107,7 +107,7 @@ func TestS10PanicWhereNobodyRecovers(t *testing.T) {
 func TestS10PanicWhereTheBreakerOpens(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *client.Config) {
-		c.Mode, c.Breaker.Failures = client.Remote, 1
+		c.Mode, c.Breaker.Failures = client.ModeRemote, 1
 		c.Trace = &client.Trace{BreakerChange: func(client.BreakerChangeInfo) { panic("a hook") }}
 		c.Logger = slog.New(panicking{slog.DiscardHandler})
 	})
@@ -152,7 +152,7 @@ type traceKey struct{}
 // for questions; its end does not.
 func TestS24ContextReachesTheTransport(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []client.Mode{client.Local, client.Remote} {
+	for _, mode := range []client.Mode{client.ModeLocal, client.ModeRemote} {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
 			seen := make(chan any, 1)

@@ -44,7 +44,7 @@ func TestReplicas(t *testing.T) {
 
 	auth, err := client.New(client.Config{
 		Issuers: []client.Issuer{{URL: front.URL}},
-		Mode:    client.Remote,
+		Mode:    client.ModeRemote,
 		Logger:  silent,
 	})
 	if err != nil {

@@ -52,10 +52,10 @@ func start(t *testing.T, s source, edit func(*client.Config)) backend {
 	return backend{server, auth}
 }
 
-func local(config *client.Config)  { config.Mode = client.Local }
-func remote(config *client.Config) { config.Mode = client.Remote }
+func local(config *client.Config)  { config.Mode = client.ModeLocal }
+func remote(config *client.Config) { config.Mode = client.ModeRemote }
 func fallback(config *client.Config) {
-	config.Mode = client.Remote
+	config.Mode = client.ModeRemote
 	config.FallbackLocal = true
 }
 

@@ -26,11 +26,11 @@ type mode struct {
 }
 
 var modes = [...]mode{
-	{"local", client.Local, false, false},
-	{"remote", client.Remote, false, false},
-	{"fallback", client.Remote, true, false},
-	{"optional local", client.Local, false, true},
-	{"optional remote", client.Remote, false, true},
+	{"local", client.ModeLocal, false, false},
+	{"remote", client.ModeRemote, false, false},
+	{"fallback", client.ModeRemote, true, false},
+	{"optional local", client.ModeLocal, false, true},
+	{"optional remote", client.ModeRemote, false, true},
 }
 
 func (m mode) options() []middleware.Option {

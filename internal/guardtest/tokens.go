@@ -21,7 +21,7 @@ func runTokens(t *testing.T, build Build) {
 		{"another key", authtest.OtherKey(), invalid},
 		{"another audience", authtest.OtherAudience(), invalid},
 	}
-	for _, mode := range []client.Mode{client.Local, client.Remote} {
+	for _, mode := range []client.Mode{client.ModeLocal, client.ModeRemote} {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
 			issuer := authtest.NewIssuer(t)
