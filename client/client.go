@@ -3,21 +3,14 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
 
 	"github.com/manacore/manacore-go/client/internal/fault"
-	"github.com/manacore/manacore-go/client/internal/keys"
-	"github.com/manacore/manacore-go/client/internal/remote"
 	"github.com/manacore/manacore-go/client/internal/token"
 	"github.com/manacore/manacore-go/internal/httpcall"
-	"github.com/manacore/manacore-go/internal/lru"
-	"github.com/manacore/manacore-go/internal/wire"
 )
-
-var errAnswer = fault.New(fault.ErrUnavailable, "the claims of the auth server's answer are not accepted")
 
 // Client verifies access tokens. It is safe for concurrent use, and a process
 // needs one. From the first Verify or Ready on, a Client that verifies locally
@@ -29,37 +22,19 @@ type Client struct {
 	policy                            token.Policy
 	http                              *http.Client
 	idle                              func() // closes the idle connections of http
+	memory                            memory
 	all                               []*issuer
-	issuers                           map[string]*issuer  // by name
-	verified                          *lru.Cache[verdict] // nil: nothing is remembered
-	refused                           *lru.Cache[verdict] // the auth server's no; nil: nothing
+	issuers                           map[string]*issuer // by name
 	accepted, denied, down, fallbacks atomic.Uint64
 	givenUp, keyPending               atomic.Uint64
 	undone                            atomic.Uint64 // hits of tokens that were then asked about
 	wrongIssuer, wrongAudience        minutely
 }
 
-// issuer is an Issuer at work. keys is nil in remote mode without fallback,
-// remote in local mode.
+// issuer is an Issuer at work.
 type issuer struct {
 	Issuer
-	keys            *keys.Source
-	remote          *remote.Validator
-	revocations     *revocations // nil: there is no feed
-	fetches, failed atomic.Uint64
-}
-
-// verdict is what the cache remembers of a token.
-type verdict struct {
-	user   User
-	err    error // the auth server's no; nil for a verified token
-	since  time.Time
-	until  time.Time
-	key    *keys.Key    // what it was verified with; nil in remote mode
-	source *keys.Source // where the key is from
-
-	revocations *revocations // where an end of the session is told; nil: nowhere
-	session     wire.SessionDigest
+	judge
 }
 
 // New makes a Client. It does no I/O: the first Verify or Ready does. The
@@ -83,17 +58,9 @@ func New(config Config) (*Client, error) {
 	}
 	c.http, c.idle = httpcall.Client(config.HTTPClient)
 	config.warnOfNoEffect()
-	if config.Cache.Size > 0 && (config.Mode == ModeLocal || config.Cache.TTL > 0) {
-		c.verified = lru.New[verdict](config.Cache.Size)
-	}
-	if config.Mode == ModeRemote && config.Cache.NegativeTTL > 0 {
-		c.refused = lru.New[verdict](1024)
-	}
+	c.memory = newMemory(config)
 	for n, i := range config.Issuers {
-		it := c.newIssuer(i)
-		if n >= len(given) || !given[n].keysAlone() {
-			it.revocations = c.newRevocations(it)
-		}
+		it := &issuer{i, c.newJudge(i, n >= len(given) || !given[n].keysAlone())}
 		c.all = append(c.all, it)
 		for _, name := range i.Names {
 			c.issuers[name] = it
@@ -102,62 +69,14 @@ func New(config Config) (*Client, error) {
 	return c, nil
 }
 
-func (c *Client) newIssuer(config Issuer) *issuer {
-	it := &issuer{Issuer: config}
-	if c.config.Mode == ModeLocal || c.config.FallbackLocal {
-		it.keys = keys.New(keys.Config{
-			URL:      config.JWKSURL,
-			HTTP:     c.http,
-			Timeout:  c.config.Timeout,
-			MaxStale: c.config.Keys.MaxStale,
-			Cooldown: c.config.Keys.Cooldown,
-			Clock:    c.config.Clock,
-			Log:      c.config.Logger,
-			Snapshot: config.Snapshot,
-			OnFetch:  func(f keys.Fetch) { c.fetched(it, f) },
-			Announced: func() {
-				if it.revocations != nil {
-					it.revocations.feed.Start()
-				}
-			},
-			Settled: func(now time.Time) bool { return it.revocations != nil && it.revocations.fresh(now) },
-		})
-	}
-	if c.config.Mode == ModeRemote {
-		it.remote = c.newValidator(it)
-	}
-	return it
-}
-
-// newValidator asks the auth server of an issuer.
-func (c *Client) newValidator(it *issuer) *remote.Validator {
-	return remote.New(remote.Config{
-		URL:      it.URL + wire.ValidatePath,
-		HTTP:     c.http,
-		Timeout:  c.config.Timeout,
-		Failures: c.config.Breaker.Failures,
-		OpenFor:  c.config.Breaker.OpenFor,
-		Log:      c.config.Logger,
-		OnChange: func(from, to string) { c.breakerChanged(it, from, to) },
-	})
-}
-
 // Ready waits until every issuer can be asked: for the first key set in local
 // mode, for one answer of the auth server in remote mode, where it tries once.
 // The error is ErrUnavailable; it names the URL and, where ctx ended, the last
 // failure too.
 func (c *Client) Ready(ctx context.Context) error {
 	for _, it := range c.all {
-		it.revocations.prime()
-		if it.keys != nil {
-			if err := it.keys.Ready(ctx); err != nil {
-				return fmt.Errorf("%w: %s", err, it.keySet())
-			}
-		}
-		if it.remote != nil {
-			if err := it.remote.Ready(ctx); err != nil {
-				return fmt.Errorf("%w: the auth server's URL (MANA_AUTH_URL) is %s", err, it.URL)
-			}
+		if err := it.ready(ctx); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -168,13 +87,7 @@ func (c *Client) Ready(ctx context.Context) error {
 // error is there for io.Closer.
 func (c *Client) Close() error {
 	for _, it := range c.all {
-		it.revocations.close()
-		if it.keys != nil {
-			it.keys.Close()
-		}
-		if it.remote != nil {
-			it.remote.Close()
-		}
+		it.close()
 	}
 	c.idle()
 	return nil
@@ -201,130 +114,59 @@ func (c *Client) verify(ctx context.Context, text string) (User, error) {
 	}
 	// Longer tokens are not worth a look-up, which reads all of one.
 	if len(text) <= c.policy.MaxBytes {
-		if v, now := c.remembered(text); v != nil {
-			if v.err != nil {
-				c.count(ctx, v.err)
-				return User{}, v.err
-			}
-			return c.again(ctx, text, v, now)
+		if user, ok, err := c.remembered(ctx, text); ok {
+			return user, err
 		}
 	}
-	user, err := c.decide(ctx, text)
-	return c.counted(ctx, user, err)
-}
-
-// counted counts the outcome of a token that was not remembered.
-func (c *Client) counted(ctx context.Context, user User, err error) (User, error) {
-	if err != nil {
-		c.count(ctx, err)
-		return user, err
+	v := c.decide(ctx, text)
+	c.memory.keep(text, v)
+	if v.err != nil {
+		c.count(ctx, v.err)
+		return User{}, v.err
 	}
 	c.accepted.Add(1)
-	return user, nil
+	return v.user, nil
+}
+
+// remembered gives a verdict that is kept once more, if the session of the token
+// still stands.
+func (c *Client) remembered(ctx context.Context, text string) (user User, ok bool, err error) {
+	v, now := c.memory.find(text)
+	if v == nil {
+		return User{}, false, nil
+	}
+	err = v.err
+	switch v.standing(now) {
+	case unknown:
+		c.undone.Add(1)
+		return User{}, false, nil
+	case ended:
+		c.memory.yes.Drop(text)
+		err = errEnded
+	}
+	if err != nil {
+		c.count(ctx, err)
+		return User{}, true, err
+	}
+	return v.user, true, nil
 }
 
 // decide reaches the verdict on a token that is not remembered.
-func (c *Client) decide(ctx context.Context, text string) (User, error) {
+func (c *Client) decide(ctx context.Context, text string) verdict {
 	t, err := token.Read(text, &c.policy)
 	if err != nil {
-		return User{}, err
+		return refusal(err)
 	}
 	it := c.issuers[t.Claims.Issuer]
 	if it == nil {
 		c.warnOfIssuer(ctx, t)
-		return User{}, token.ErrIssuer
+		return refusal(token.ErrIssuer)
 	}
-	user, err := c.ask(ctx, it, text, t)
-	if errors.Is(err, token.ErrAudience) {
+	v := it.verify(ctx, text, t)
+	if errors.Is(v.err, token.ErrAudience) {
 		c.warnOfAudience(ctx, it, t)
 	}
-	return user, err
-}
-
-// ask reaches the verdict of the token's issuer, as the mode says.
-func (c *Client) ask(ctx context.Context, it *issuer, text string, t *token.Token) (User, error) {
-	if it.remote == nil {
-		it.revocations.prime()
-		return c.local(ctx, it, text, t)
-	}
-	if it.keys != nil {
-		it.keys.Prime(ctx) // the fallback needs its keys before the outage
-	}
-	user, err := c.remote(ctx, it, it.remote, text, t)
-	if errors.Is(err, fault.ErrUnavailable) && it.keys != nil && ctx.Err() == nil {
-		c.fallbacks.Add(1)
-		return c.local(ctx, it, text, t)
-	}
-	return user, err
-}
-
-// local verifies with the issuer's own key, the signature before the claims.
-func (c *Client) local(ctx context.Context, it *issuer, text string, t *token.Token) (User, error) {
-	key := it.keys.Held(t.Kid())
-	if key == nil {
-		// No key stands for the claims yet, but a token that they refuse anyway
-		// is not worth a look at the key set.
-		good := c.policy.Check(&t.Claims, it.Audiences, c.config.Clock.Now()) == nil
-		var err error
-		if key, err = it.keys.Find(ctx, t.Kid(), good); err != nil {
-			return User{}, err
-		}
-	}
-	if !t.SignedBy(key.Public) {
-		return User{}, fault.ErrSignature
-	}
-	now := c.config.Clock.Now()
-	if err := c.policy.Check(&t.Claims, it.Audiences, now); err != nil {
-		return User{}, err
-	}
-	user := userOf(&t.Claims)
-	if c.config.Mode != ModeLocal {
-		return user, nil
-	}
-	v := verdict{user: user, since: now, until: user.ExpiresAt, key: key, source: it.keys}
-	if it.revocations != nil {
-		v.revocations, v.session = it.revocations, wire.DigestSession(user.SessionID)
-		switch v.standing(now) {
-		case ended:
-			return User{}, errEnded
-		case unknown:
-			return c.remote(ctx, it, it.revocations.asked, text, t)
-		}
-	}
-	c.remember(text, v)
-	return user, nil
-}
-
-// remote asks the auth server about a token whose form and claims are good,
-// and holds its answer to the same rules.
-func (c *Client) remote(ctx context.Context, it *issuer, asked *remote.Validator, text string, t *token.Token) (User, error) {
-	if err := c.policy.Check(&t.Claims, it.Audiences, c.config.Clock.Now()); err != nil {
-		return User{}, err
-	}
-	answer, err := asked.Validate(ctx, text, &t.Claims)
-	now := c.config.Clock.Now()
-	if errors.Is(err, fault.ErrRejected) {
-		if !now.Before(t.Claims.Expires) {
-			err = fault.ErrExpired
-		}
-		c.refuse(text, err, now)
-		return User{}, err
-	}
-	if err != nil {
-		return User{}, err
-	}
-	// The token's own claims were good: an answer whose claims are not is no
-	// verdict on it, unless exp has passed meanwhile.
-	if err := c.policy.Check(answer, it.Audiences, now); errors.Is(err, fault.ErrExpired) {
-		return User{}, err
-	} else if err != nil {
-		return User{}, errAnswer
-	}
-	user := userOf(answer)
-	if c.config.Mode == ModeRemote && c.config.Cache.TTL > 0 {
-		c.remember(text, verdict{user: user, since: now, until: user.ExpiresAt})
-	}
-	return user, nil
+	return v
 }
 
 func userOf(claims *token.Claims) User {

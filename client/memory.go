@@ -1,25 +1,52 @@
 package client
 
-import "time"
+import (
+	"time"
 
-// remembered returns what is known of a token and still holds, or nil.
-func (c *Client) remembered(text string) (v *verdict, now time.Time) {
-	now = c.config.Clock.Now()
-	if c.verified != nil {
-		v := c.verified.Get(text)
+	"github.com/manacore/manacore-go/internal/lru"
+)
+
+// memory stands before the judges and keeps their verdicts while they hold.
+type memory struct {
+	clock  Clock
+	ttl    time.Duration // of a yes; 0: until it ends by itself
+	lookup func(hit bool)
+	yes    *lru.Cache[verdict] // nil: none is kept
+	no     *lru.Cache[verdict] // likewise
+}
+
+// newMemory makes the memory that the mode and the settings leave a use for.
+func newMemory(config Config) memory {
+	m := memory{clock: config.Clock, ttl: config.Cache.TTL, lookup: func(bool) {}}
+	if config.Trace != nil && config.Trace.CacheLookup != nil {
+		m.lookup = config.Trace.CacheLookup
+	}
+	if config.Cache.Size > 0 && (config.Mode == ModeLocal || config.Cache.TTL > 0) {
+		m.yes = lru.New[verdict](config.Cache.Size)
+	}
+	if config.Mode == ModeRemote && config.Cache.NegativeTTL > 0 {
+		m.no = lru.New[verdict](1024)
+	}
+	return m
+}
+
+// find returns the verdict that is kept on a token and still holds, or nil, and
+// the time at which it looked.
+func (m *memory) find(text string) (found *verdict, now time.Time) {
+	now = m.clock.Now()
+	if m.yes != nil {
+		v := m.yes.Get(text)
 		if v != nil && !v.holds(now) {
-			c.verified.Drop(text)
+			m.yes.Drop(text)
 			v = nil
 		}
-		if trace := c.config.Trace; trace != nil && trace.CacheLookup != nil {
-			trace.CacheLookup(v != nil)
-		}
+		m.lookup(v != nil)
 		if v != nil {
 			return v, now
 		}
 	}
-	if c.refused != nil {
-		if v := c.refused.Get(text); v != nil && v.holds(now) {
+	if m.no != nil {
+		if v := m.no.Get(text); v != nil && v.holds(now) {
 			return v, now
 		}
 	}
@@ -36,28 +63,16 @@ func (v *verdict) holds(now time.Time) bool {
 	return v.key == nil || !v.key.Retired() && v.source.Serving(now)
 }
 
-// remember keeps the verdict on a verified token until its exp or the TTL ends,
-// whichever comes first.
-func (c *Client) remember(text string, v verdict) {
-	if c.verified == nil {
-		return
+// keep keeps a verdict until it ends, a yes for the TTL at most.
+func (m *memory) keep(text string, v verdict) {
+	switch {
+	case v.until.IsZero():
+	case v.err != nil && m.no != nil:
+		m.no.Add(text, v)
+	case v.err == nil && m.yes != nil:
+		if end := v.since.Add(m.ttl); m.ttl > 0 && end.Before(v.until) {
+			v.until = end
+		}
+		m.yes.Add(text, v)
 	}
-	if ttl := c.config.Cache.TTL; ttl > 0 {
-		v.until = earlier(v.until, v.since.Add(ttl))
-	}
-	c.verified.Add(text, v)
-}
-
-// refuse keeps the auth server's no.
-func (c *Client) refuse(text string, err error, now time.Time) {
-	if c.refused != nil {
-		c.refused.Add(text, verdict{err: err, since: now, until: now.Add(c.config.Cache.NegativeTTL)})
-	}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

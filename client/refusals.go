@@ -41,10 +41,7 @@ func (c *Client) warnOfIssuer(ctx context.Context, t *token.Token) {
 		return
 	}
 	for _, it := range c.all {
-		if it.keys != nil {
-			it.keys.Prime(ctx) // where every token is refused here, nothing else fetches the keys
-		}
-		if it.signed(t) && c.wrongIssuer.take(now) {
+		if it.signed(ctx, t) && c.wrongIssuer.take(now) {
 			c.config.Logger.LogAttrs(ctx, slog.LevelWarn,
 				"a token of the auth server is refused for its iss: Issuer.Names (JWT_ISSUER) must hold the name that the auth server signs with",
 				slog.String("url", it.URL), slog.String("iss", t.Claims.Issuer), slog.Any("accepted", it.Names))
@@ -56,21 +53,11 @@ func (c *Client) warnOfIssuer(ctx context.Context, t *token.Token) {
 // warnOfAudience is warnOfIssuer for aud.
 func (c *Client) warnOfAudience(ctx context.Context, it *issuer, t *token.Token) {
 	now := c.config.Clock.Now()
-	if c.wrongAudience.due(now) && it.signed(t) && c.wrongAudience.take(now) {
+	if c.wrongAudience.due(now) && it.signed(ctx, t) && c.wrongAudience.take(now) {
 		c.config.Logger.LogAttrs(ctx, slog.LevelWarn,
 			"a token of the auth server is refused for its aud: Issuer.Audiences (JWT_AUDIENCE) must hold a name that the auth server signs for",
 			slog.String("url", it.URL), slog.Any("aud", slices.Clone(t.Claims.Audiences)), slog.Any("accepted", it.Audiences))
 	}
-}
-
-// signed tells whether a key that is held of the issuer signed the token. It
-// is false in remote mode without fallback, which holds no keys.
-func (it *issuer) signed(t *token.Token) bool {
-	if it.keys == nil {
-		return false
-	}
-	key := it.keys.Held(t.Kid())
-	return key != nil && t.SignedBy(key.Public)
 }
 
 // minutely lets one line through a minute. The zero value is ready.

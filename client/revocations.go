@@ -7,7 +7,8 @@ import (
 
 	"github.com/manacore/manacore-go/client/internal/fault"
 	"github.com/manacore/manacore-go/client/internal/feed"
-	"github.com/manacore/manacore-go/client/internal/remote"
+	"github.com/manacore/manacore-go/client/internal/keys"
+	"github.com/manacore/manacore-go/client/internal/token"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -32,57 +33,87 @@ const (
 // errEnded is the error of a token whose session the feed names.
 var errEnded = fault.New(fault.ErrRejected, "the session has ended")
 
-// revocations is an issuer's feed at work.
-type revocations struct {
-	feed *feed.Feed
-	// asked gives the verdict while the feed is silent. nil: verification goes on
-	// without.
-	asked  *remote.Validator
-	unseen atomic.Uint64 // verdicts that were given while the feed was silent
+// watched is local, with a feed that names the sessions that ended.
+type watched struct {
+	local    *local
+	feed     *feed.Feed
+	required bool
+	asked    *remote       // gives the verdict while the feed is silent, where it is required
+	unseen   atomic.Uint64 // verdicts that were given while the feed was silent
 }
 
-// newRevocations is nil where the configuration does without a feed.
-func (c *Client) newRevocations(it *issuer) *revocations {
-	if c.config.Mode != ModeLocal || c.config.Revocations == RevocationsOff {
-		return nil
-	}
+func (c *Client) newWatched(issuer Issuer) *watched {
+	w := &watched{required: c.config.Revocations == RevocationsRequired, asked: c.newRemote(issuer)}
 	endless := *c.http
 	endless.Timeout = 0 // that of a whole call, and a stream has no end
-	r := &revocations{feed: feed.New(feed.Config{
-		URL:         it.URL + wire.RevocationsPath,
+	w.feed = feed.New(feed.Config{
+		URL:         issuer.URL + wire.RevocationsPath,
 		HTTP:        &endless,
 		AppID:       c.config.AppID,
 		ServiceKey:  c.config.ServiceKey,
 		Latest:      c.config.Tokens.MaxLifetime + c.config.Tokens.Leeway,
 		Clock:       c.config.Clock,
 		Log:         c.config.Logger,
-		KeysChanged: func() { it.keys.Changed() },
-	})}
-	if c.config.Revocations == RevocationsRequired {
-		r.asked = c.newValidator(it)
+		KeysChanged: func() { w.local.keys.Changed() },
+	})
+	w.local = c.newLocal(issuer, keys.Config{
+		Announced: w.feed.Start,
+		Settled:   func(now time.Time) bool { return w.feed.Started() && w.feed.Fresh(now) },
+	})
+	return w
+}
+
+func (w *watched) verify(ctx context.Context, text string, t *token.Token) verdict {
+	w.prime()
+	v := w.local.verify(ctx, text, t)
+	if v.err != nil {
+		return v
 	}
-	return r
+	v.watch, v.session = w, wire.DigestSession(v.user.SessionID)
+	switch v.standing(v.since) {
+	case ended:
+		return refusal(errEnded)
+	case unknown:
+		v = w.asked.verify(ctx, text, t)
+		v.until = time.Time{} // the next one may be the feed's again
+	}
+	return v
 }
 
 // prime begins to follow the feed where it need not be announced first.
-func (r *revocations) prime() {
-	if r != nil && r.asked != nil {
-		r.feed.Start()
+func (w *watched) prime() {
+	if w.required {
+		w.feed.Start()
 	}
 }
 
-// fresh tells whether every session that ended is known.
-func (r *revocations) fresh(now time.Time) bool {
-	return r.feed.Started() && r.feed.Fresh(now)
+func (w *watched) signed(ctx context.Context, t *token.Token) bool { return w.local.signed(ctx, t) }
+
+func (w *watched) ready(ctx context.Context) error {
+	w.prime()
+	return w.local.ready(ctx)
 }
 
-func (r *revocations) close() {
-	if r == nil {
-		return
+func (w *watched) close() {
+	w.feed.Close()
+	w.asked.close()
+	w.local.close()
+}
+
+func (w *watched) stats(s *IssuerStats) {
+	w.local.stats(s)
+	if w.required {
+		w.asked.stats(s)
 	}
-	r.feed.Close()
-	if r.asked != nil {
-		r.asked.Close()
+	of := w.feed.Stats()
+	s.Revocations = RevocationStats{Ended: of.Ended, Unseen: w.unseen.Load(), Connections: of.Connects, Faults: of.Faults}
+	switch {
+	case !w.feed.Started():
+		s.Revocations.State = "unannounced"
+	case of.Fresh:
+		s.Revocations.State = "fresh"
+	default:
+		s.Revocations.State = "silent"
 	}
 }
 
@@ -98,46 +129,17 @@ const (
 // standing judges a verdict that was reached with a key of the issuer. It is
 // called for each request, also for those of remembered tokens.
 func (v *verdict) standing(now time.Time) standing {
-	r := v.revocations
+	w := v.watch
 	switch {
-	case r == nil || !r.feed.Started():
+	case w == nil || !w.feed.Started():
 		return stands
-	case r.feed.Ended(v.session, now):
+	case w.feed.Ended(v.session, now):
 		return ended
-	case v.user.SessionID != "" && r.feed.Fresh(now):
+	case v.user.SessionID != "" && w.feed.Fresh(now):
 		return stands
-	case r.asked != nil:
+	case w.required:
 		return unknown
 	}
-	r.unseen.Add(1)
+	w.unseen.Add(1)
 	return stands
-}
-
-// again gives a remembered verdict once more, if its session still stands.
-func (c *Client) again(ctx context.Context, text string, v *verdict, now time.Time) (User, error) {
-	switch v.standing(now) {
-	case stands:
-		return v.user, nil
-	case ended:
-		c.verified.Drop(text)
-		c.count(ctx, errEnded)
-		return User{}, errEnded
-	}
-	c.undone.Add(1)
-	user, err := c.decide(ctx, text)
-	return c.counted(ctx, user, err)
-}
-
-func (r *revocations) stats() RevocationStats {
-	of := r.feed.Stats()
-	s := RevocationStats{Ended: of.Ended, Unseen: r.unseen.Load(), Connections: of.Connects, Faults: of.Faults}
-	switch {
-	case !r.feed.Started():
-		s.State = "unannounced"
-	case of.Fresh:
-		s.State = "fresh"
-	default:
-		s.State = "silent"
-	}
-	return s
 }

@@ -1,7 +1,5 @@
 package client
 
-import "github.com/manacore/manacore-go/client/internal/keys"
-
 // Stats is what a Client has done since New, and what it holds.
 type Stats struct {
 	// Verified, Unauthenticated and Unavailable count the outcomes of Verify.
@@ -54,43 +52,14 @@ func (c *Client) Stats() Stats {
 		KeyPending:      c.keyPending.Load(),
 		Fallbacks:       c.fallbacks.Load(),
 	}
-	if c.verified != nil {
-		s.CacheHits, s.CacheMisses, s.Cached = c.verified.Counts()
+	if c.memory.yes != nil {
+		s.CacheHits, s.CacheMisses, s.Cached = c.memory.yes.Counts()
 		s.Verified += s.CacheHits - c.undone.Load()
 	}
 	for _, it := range c.all {
-		i := IssuerStats{URL: it.URL, Fetches: it.fetches.Load(), Failed: it.failed.Load()}
-		if it.keys != nil {
-			i.Keys = it.keys.Len()
-			i.Serving = it.keys.Serving(c.config.Clock.Now())
-		}
-		if it.remote != nil {
-			i.Breaker = it.remote.State()
-		}
-		i.Revocations = RevocationStats{State: "off"}
-		if r := it.revocations; r != nil {
-			i.Revocations = r.stats()
-			if r.asked != nil {
-				i.Breaker = r.asked.State()
-			}
-		}
+		i := IssuerStats{URL: it.URL, Revocations: RevocationStats{State: "off"}}
+		it.stats(&i)
 		s.Issuers = append(s.Issuers, i)
 	}
 	return s
-}
-
-func (c *Client) fetched(it *issuer, f keys.Fetch) {
-	it.fetches.Add(1)
-	if f.Err != nil {
-		it.failed.Add(1)
-	}
-	if trace := c.config.Trace; trace != nil && trace.KeyFetch != nil {
-		trace.KeyFetch(KeyFetchInfo{URL: f.URL, Duration: f.Duration, Keys: f.Keys, Err: f.Err})
-	}
-}
-
-func (c *Client) breakerChanged(it *issuer, from, to string) {
-	if trace := c.config.Trace; trace != nil && trace.BreakerChange != nil {
-		trace.BreakerChange(BreakerChangeInfo{URL: it.URL, From: from, To: to})
-	}
 }
