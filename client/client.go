@@ -15,8 +15,9 @@ import (
 // Client verifies access tokens. It is safe for concurrent use, and a process
 // needs one. From the first Verify or Ready on, a Client that verifies locally
 // keeps the key set of each issuer fresh with a timer and, during a fetch, a
-// goroutine, and a Client of either mode keeps idle connections: Close ends
-// them. A Client that nobody closes keeps all of them until the process ends.
+// goroutine, and follows a feed of revocations on goroutines of its own; a Client
+// of either mode keeps idle connections. Close ends them. A Client that nobody
+// closes keeps all of them until the process ends.
 type Client struct {
 	config                            Config
 	policy                            token.Policy

@@ -33,5 +33,6 @@
 //
 // Every error of Verify is ErrUnauthenticated or ErrUnavailable by errors.Is.
 // The difference matters: clients throw their session away on a 401, so what
-// can't be told is a 503.
+// can't be told is a 503. ErrKeyPending is the one ErrUnavailable that a stranger
+// can bring about, for tokens whose kid is not known.
 package client

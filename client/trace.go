@@ -4,7 +4,8 @@ import "time"
 
 // Trace is a set of hooks, in the manner of httptrace.ClientTrace. A nil hook
 // is skipped. Hooks are called on the path of a request or of a fetch, from
-// several goroutines, and must return soon; they never see a token.
+// several goroutines, and must return soon; they never see a token. A panic of
+// KeyFetch or BreakerChange is an error in the log.
 type Trace struct {
 	// KeyFetch: a fetch of an issuer's JWKS has ended.
 	KeyFetch func(KeyFetchInfo)

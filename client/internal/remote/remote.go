@@ -115,8 +115,9 @@ func (v *Validator) State() string { return v.breaker.State().String() }
 // Validate returns the claims of the server's answer. own are those of the
 // token itself: an answer about another iss, sub or exp is no answer.
 // Calls for the same text share one request, which has the values of the first
-// one's ctx and not its end: a caller that gives up fails only itself. The error is fault.ErrRejected where
-// the server says no, and fault.ErrUnavailable where it says neither.
+// one's ctx and not its end: a caller that gives up fails only itself. The error
+// is fault.ErrRejected where the server says no, and fault.ErrUnavailable where it
+// says neither.
 func (v *Validator) Validate(ctx context.Context, text string, own *token.Claims) (*token.Claims, error) {
 	result := v.calls.DoChan(text, func() (any, error) { return v.call(ctx, text, own) })
 	select {
