@@ -82,7 +82,10 @@ func real(t *testing.T) source {
 		key:   publicKey(t, server.URL),
 		user:  client.User{ID: now.User.ID, Email: now.User.Email, Role: now.User.Role, SessionID: sid},
 		valid: now.AccessToken,
-		stop:  server.Close,
+		stop: func() {
+			server.CloseClientConnections() // a feed of revocations ends by itself only when its server does
+			server.Close()
+		},
 	}
 	s.odd = func() odd {
 		issuer, audience := config, config
