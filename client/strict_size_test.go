@@ -22,8 +22,8 @@ func TestSize(t *testing.T) {
 		{name: "F124 a megabyte of spaces behind", edit: func(text string) string { return text + strings.Repeat(" ", 1<<20) }, want: client.ErrMalformed},
 		{name: "F117 zip", claim: authtest.All(authtest.Header("zip", "DEF"), authtest.RawPayload(deflated(t, 1<<16))), want: client.ErrMalformed},
 		{name: "F117 deflated without zip", claim: authtest.RawPayload(deflated(t, 1<<16)), want: client.ErrMalformed},
-		{name: "F118 p2c", claim: authtest.All(authtest.Header("alg", "PBES2-HS256+A128KW"), authtest.Header("p2c", 1<<31), authtest.Header("p2s", "AAAA")), want: client.ErrMalformed},
-		{name: "F118 p2c beside EdDSA", claim: authtest.Header("p2c", 1<<31), want: client.ErrMalformed},
+		{name: "F118 p2c", claim: authtest.All(authtest.Header("alg", "PBES2-HS256+A128KW"), authtest.Header("p2c", int64(1)<<31), authtest.Header("p2s", "AAAA")), want: client.ErrMalformed},
+		{name: "F118 p2c beside EdDSA", claim: authtest.Header("p2c", int64(1)<<31), want: client.ErrMalformed},
 	}
 	for _, n := range []int{2, 3, 100, 8000, 8192, 8193, 1_000_000} {
 		attacks = append(attacks, attack{name: fmt.Sprintf("F114 %d dots", n), edit: func(string) string { return strings.Repeat(".", n) }, want: client.ErrMalformed})
