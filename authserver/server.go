@@ -119,13 +119,18 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	work.Every("forget revocations", revocation.ForgetInterval, revoked.Forget)
 	work.Every("poll signing keys", keys.PollInterval, keeper.Poll)
 	work.Every("sweep reservations", sweepEvery, sweeper{ledger: books, log: cfg.Logger}.run)
+	tidySessions(cfg, work, people, counted)
+	return &Server{store: db, handler: handler, meter: counted, keys: keeper, people: people, guesses: guesses, work: work, drains: drains, feed: hub}, nil
+}
+
+// tidySessions does in the background what the ends of sessions leave to do.
+func tidySessions(cfg Config, work *background.Group, people *identity.Service, counted *meter.Meter) {
 	work.Every("mark ended sessions", markEvery, marker{people: people, log: cfg.Logger, meter: counted}.run)
 	if cfg.Sessions.Retention >= 0 {
 		work.Every("purge sessions", purgeEvery, purge{
 			people: people, clock: cfg.Clock, log: cfg.Logger, meter: counted, keep: cfg.Sessions.Retention,
 		}.run)
 	}
-	return &Server{store: db, handler: handler, meter: counted, keys: keeper, people: people, guesses: guesses, work: work, drains: drains, feed: hub}, nil
 }
 
 // Handler answers the server's routes. It is the same one at every call.
@@ -142,8 +147,8 @@ func (s *Server) Metrics() http.Handler { return web.Secure(s.meter.Handler()) }
 func (s *Server) Drain() { s.drains.Store(true) }
 
 // EndStreams ends the streams of the feed of revocations, and lets none begin.
-// They would keep an HTTP server from shutting down: hand it to
-// RegisterOnShutdown of an http.Server.
+// They would keep an HTTP server from shutting down, and an httptest.Server from
+// closing: hand it to RegisterOnShutdown of an http.Server, or call it first.
 func (s *Server) EndStreams() { s.feed.Close() }
 
 // Close ends what the server does by itself and releases the database. Shut
