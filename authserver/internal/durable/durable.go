@@ -26,12 +26,13 @@ func Create(path string, write func(temp string) error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.Remove(temp.Name())) }()
-	err = write(temp.Name())
-	if err == nil {
-		err = temp.Sync()
+	// It stays open, and so locked, until it has its name: another process would
+	// take it for abandoned.
+	defer func() { err = errors.Join(err, temp.Close(), removeIfThere(temp.Name())) }()
+	if err := write(temp.Name()); err != nil {
+		return err
 	}
-	if err = errors.Join(err, temp.Close()); err != nil {
+	if err := temp.Sync(); err != nil {
 		return err
 	}
 	// A link, because unlike a rename it does not replace a file that is there.

@@ -2,10 +2,12 @@ package durable
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -80,4 +82,24 @@ func TestO29AbandonedFiles(t *testing.T) {
 	if want := []string{"notes", "notes.123.tmp", "one", "two"}; !slices.Equal(names, want) {
 		t.Errorf("there are %q, want %q", names, want)
 	}
+}
+
+// TestO29ManyAtOnce: files that are made at the same time in one folder do not
+// take each other for abandoned.
+func TestO29ManyAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var all sync.WaitGroup
+	for n := range 16 {
+		all.Go(func() {
+			for i := range 40 {
+				path := filepath.Join(dir, fmt.Sprintf("file-%d-%d", n, i))
+				if err := Create(path, func(temp string) error { return os.WriteFile(temp, []byte("x"), 0o600) }); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }
