@@ -37,8 +37,10 @@ type Config struct {
 	// Mode is ModeLocal unless set.
 	Mode Mode
 	// FallbackLocal lets remote mode verify locally while the auth server
-	// gives no verdict. A revocation is not seen meanwhile. In local mode it has
-	// no effect, which New logs as a warning.
+	// gives no verdict. A revocation is not seen meanwhile, so that a session that
+	// ended goes on for as long as somebody keeps the auth server from answering,
+	// by a flood for instance, until its tokens expire. In local mode it has no
+	// effect, which New logs as a warning.
 	FallbackLocal bool
 
 	// Revocations is how local mode uses the auth server's feed of the sessions

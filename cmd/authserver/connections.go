@@ -41,9 +41,10 @@ func (s settings) bounds() (most, perAddress int) {
 
 // connections bounds the open connections of a listener, in all and of each
 // address; an IPv6 address counts by its /64. Those of trusted proxies do not
-// count, and programs of this machine have no bound as an address. Where there are too many, one that waits for a request is closed, the
-// one that has waited longest, and the new one only where none waits. So nobody
-// keeps others out by connections that do nothing.
+// count, and programs of this machine have no bound as an address. Where there
+// are too many, the one that has waited longest for a request is closed, and the
+// new one only where none waits. So nobody keeps others out by connections that
+// do nothing.
 type connections struct {
 	net.Listener
 	most, perAddress int

@@ -12,7 +12,7 @@ import (
 )
 
 // commonList has the 17 950 most common passwords of at least eight characters,
-// in lower case, one a line (docs/decisions/0030-common-passwords.md says where they come from).
+// in lower case, one a line (docs/decisions/0023-common-passwords.md says where they come from).
 //
 //go:embed common.txt.gz
 var commonList []byte
