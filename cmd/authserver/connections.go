@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+
+	"github.com/manacore/manacore-go/internal/subnet"
 )
 
 const (
@@ -91,15 +93,11 @@ func (c *connections) origin(conn net.Conn) (netip.Prefix, bool) {
 	if err != nil {
 		return netip.Prefix{}, true
 	}
-	addr := peer.Addr().Unmap().WithZone("")
+	addr := peer.Addr().Unmap()
 	if slices.ContainsFunc(c.trusted, func(p netip.Prefix) bool { return p.Contains(addr) }) {
 		return netip.Prefix{}, false
 	}
-	bits := 64
-	if addr.Is4() {
-		bits = 32
-	}
-	return netip.PrefixFrom(addr, bits).Masked(), true
+	return subnet.Client(addr), true
 }
 
 // admit counts a connection, if there is room or some can be made.

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+
+	"github.com/manacore/manacore-go/internal/subnet"
 )
 
 // ErrFull means that there is no place for another stream.
@@ -25,7 +27,8 @@ type Places struct {
 
 // Place is one stream's.
 type Place struct {
-	address netip.Prefix // zero: the caller is known
+	address netip.Prefix // of a stranger
+	known   bool
 	gone    chan struct{}
 }
 
@@ -42,7 +45,7 @@ func (p *Place) Gone() <-chan struct{} { return p.gone }
 func (p *Places) Take(caller netip.Addr, known bool) (*Place, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	place := &Place{gone: make(chan struct{})}
+	place := &Place{known: known, gone: make(chan struct{})}
 	if known {
 		// The places that strangers leave free are for those who are known.
 		if p.taken >= p.most {
@@ -51,7 +54,7 @@ func (p *Places) Take(caller netip.Addr, known bool) (*Place, error) {
 		p.taken++
 		return place, nil
 	}
-	place.address = network(caller)
+	place.address = subnet.Client(caller)
 	if p.strangers >= p.most/2 || p.taken >= p.most {
 		fullest := p.fullest()
 		if len(p.byAddress[fullest]) <= len(p.byAddress[place.address])+1 {
@@ -70,7 +73,7 @@ func (p *Places) Take(caller netip.Addr, known bool) (*Place, error) {
 func (p *Places) Leave(place *Place) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !place.address.IsValid() {
+	if place.known {
 		p.taken--
 		return
 	}
@@ -104,19 +107,4 @@ func (p *Places) fullest() netip.Prefix {
 		}
 	}
 	return fullest
-}
-
-// network is the address of one household or machine: an IPv4 address, or the
-// /64 of an IPv6 one.
-func network(address netip.Addr) netip.Prefix {
-	address = address.Unmap()
-	bits := 32
-	if address.Is6() {
-		bits = 64
-	}
-	prefix, err := address.WithZone("").Prefix(bits)
-	if err != nil {
-		return netip.PrefixFrom(netip.IPv4Unspecified(), 32)
-	}
-	return prefix
 }

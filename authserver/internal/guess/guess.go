@@ -12,6 +12,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/internal/subnet"
 )
 
 // maxCounters is how many counters a server keeps, some 20 MB. Beyond that, the
@@ -121,7 +122,7 @@ func (g *Guard) Begin(ctx context.Context, a Attempt) (*Ticket, error) {
 	}
 	subjects, rules := []store.Digest{g.subject("account", a.Account)}, []rule{accountRule}
 	if a.Addr.IsValid() {
-		subjects = append(subjects, g.subject("address", Address(a.Addr)), g.subject("network", part(a.Addr, 24, 48)))
+		subjects = append(subjects, g.subject("address", Address(a.Addr)), g.subject("network", subnet.Of(a.Addr, 24, 48).String()))
 		rules = append(rules, addressRule, networkRule)
 	}
 	var wait time.Duration

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/internal/subnet"
 )
 
 // subject names whatever has a counter by a keyed digest, so that a copy of the
@@ -43,14 +44,5 @@ func Address(addr netip.Addr) string {
 	if !addr.IsValid() {
 		return ""
 	}
-	return part(addr, 32, 64)
-}
-
-// part is the network of an address, of so many bits for IPv4 and for IPv6.
-func part(addr netip.Addr, bits4, bits6 int) string {
-	bits := bits6
-	if addr = addr.Unmap(); addr.Is4() {
-		bits = bits4
-	}
-	return netip.PrefixFrom(addr.WithZone(""), bits).Masked().String()
+	return subnet.Client(addr).String()
 }

@@ -8,6 +8,8 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
+
+	"github.com/manacore/manacore-go/internal/subnet"
 )
 
 // maxClients is how many clients a limiter remembers, about 20 MB. Beyond that
@@ -17,7 +19,7 @@ const maxClients = 1 << 16
 
 // client is an address, or a user or an app.
 type client struct {
-	addr netip.Addr
+	addr netip.Prefix
 	who  string
 }
 
@@ -46,13 +48,7 @@ func (l *Limiter) Name() string { return l.name }
 // Take admits a request, or says how long to wait for the next one. A request
 // that is not admitted costs nothing. IPv6 addresses count by their /64.
 func (l *Limiter) Take(addr netip.Addr, now time.Time) (wait time.Duration) {
-	if addr.Is6() {
-		// One customer has a whole /64, so a limit for single addresses would
-		// limit nobody. Prefix fails for no IPv6 address, because 64 bits are
-		// never too many.
-		addr = netip.PrefixFrom(addr, 64).Masked().Addr()
-	}
-	return l.take(client{addr: addr}, now)
+	return l.take(client{addr: subnet.Client(addr)}, now)
 }
 
 // TakeOf is Take for a user or an app.
