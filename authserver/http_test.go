@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -291,6 +292,19 @@ func TestHealth(t *testing.T) {
 				t.Errorf("%s%s (-want +got):\n%s", prefix, path, diff)
 			}
 		}
+	}
+}
+
+// TestO13LastOnItsConnection: the answer that says that a server is about to end
+// closes its connection, whichever program serves it.
+func TestO13LastOnItsConnection(t *testing.T) {
+	t.Parallel()
+	h := serverFor(t)
+	h.server.Drain()
+	ready := httptest.NewRecorder()
+	h.server.Handler().ServeHTTP(ready, httptest.NewRequestWithContext(t.Context(), "GET", "/health/ready", nil))
+	if connection := ready.Header().Get("Connection"); ready.Code != http.StatusServiceUnavailable || connection != "close" {
+		t.Errorf("%d, Connection: %q", ready.Code, connection)
 	}
 }
 

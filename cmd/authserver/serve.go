@@ -71,8 +71,8 @@ func (*serveCommand) Run(p *program) (err error) {
 	case err = <-failed:
 	case <-p.ctx.Done():
 		log.Info("shutting down", "drain_ms", s.drain.Milliseconds())
-		server.Drain()
 		close(ending)
+		server.Drain()
 		err = wait(s.drain, failed)
 	}
 	return errors.Join(err, shutDown(p.ctx, servers))

@@ -88,6 +88,9 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) error {
 	unready := a.Draining()
 	if unready {
 		checks["process"] = wire.Check{Status: checkDown}
+		// Who reads this goes to another server and leaves its connection unused;
+		// the program's own rule may have seen this request too early.
+		w.Header().Set("Connection", "close")
 	}
 	if err := a.Database(r.Context()); err != nil {
 		checks["database"], unready = wire.Check{Status: checkDown}, true
