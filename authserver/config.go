@@ -114,9 +114,9 @@ type Passwords struct {
 	// its @, nor be one of the most common passwords. Names of fewer than four
 	// characters do not count. Empty means none.
 	ServiceNames []string
-	// Concurrency is how many passwords are hashed at once. Zero means one less
-	// than GOMAXPROCS and at least one, so that a flood of logins leaves a core
-	// to everything else.
+	// Concurrency is how many passwords are hashed at once. One place is kept for
+	// known devices, if there is more than one, so that a flood of strangers'
+	// logins leaves a core to everything else. Zero means GOMAXPROCS.
 	Concurrency int
 	// Queue is how many more requests may wait, and as many again from devices
 	// that are known. Addresses and accounts take turns. Who finds no room, or
@@ -243,7 +243,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.HTTP.RateLimits.Register = cmp.Or(c.HTTP.RateLimits.Register, Limit{10, time.Hour})
 	c.HTTP.RateLimits.Default = cmp.Or(c.HTTP.RateLimits.Default, Limit{100, time.Minute})
 	c.HTTP.RateLimits.Heavy = cmp.Or(c.HTTP.RateLimits.Heavy, Limit{60, time.Minute})
-	c.Passwords.Concurrency = cmp.Or(c.Passwords.Concurrency, max(runtime.GOMAXPROCS(0)-1, 1))
+	c.Passwords.Concurrency = cmp.Or(c.Passwords.Concurrency, runtime.GOMAXPROCS(0))
 	c.Passwords.Queue = max(cmp.Or(c.Passwords.Queue, 128), 0)
 	c.Credits = c.Credits.withDefaults()
 	c.Feed.Streams = cmp.Or(c.Feed.Streams, 4096)

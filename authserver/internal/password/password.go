@@ -41,8 +41,8 @@ var (
 )
 
 // Hasher hashes at most a given number of passwords at once, because each takes
-// 19 MiB and a core, and lets a given number wait, each for its fair turn. It is safe for concurrent
-// use.
+// 19 MiB and a core, one less of strangers, and lets a given number wait, each
+// for its fair turn. It is safe for concurrent use.
 type Hasher struct {
 	queue   *queue
 	refused atomic.Uint64
@@ -115,7 +115,7 @@ func (h *Hasher) derive(ctx context.Context, from From, password string, salt []
 		return nil, err
 	}
 	began := time.Now()
-	defer func() { h.queue.done(time.Since(began)) }()
+	defer func() { h.queue.done(from, time.Since(began)) }()
 	h.hashed.Add(1)
 	return argon2.IDKey(norm.NFKC.Bytes([]byte(password)), salt, passes, memoryKiB, lanes, keyBytes), nil
 }

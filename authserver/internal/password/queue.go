@@ -27,18 +27,20 @@ type From struct {
 // strangers take turns; of the strangers, addresses do, and of the known
 // devices, accounts. It is safe for concurrent use.
 type queue struct {
-	most int // how many strangers may wait, and how many known devices
+	most   int // how many strangers may wait, and how many known devices
+	places int
 
 	lock    sync.Mutex // guards what follows
-	free    int        // places that nobody works at
-	places  int
-	classes [2]class // strangers, known devices
-	last    int      // the class that had the last turn
+	classes [2]class   // strangers, known devices
+	last    int        // the class that had the last turn
 	took    time.Duration
 }
 
-// class is the lanes in which somebody waits, in the order of their turns.
+// class is those who work, and the lanes in which somebody waits, in the order
+// of their turns.
 type class struct {
+	places  int // how many may work
+	working int
 	lanes   []*lane
 	waiting int
 }
@@ -55,8 +57,10 @@ type waiter struct {
 	turn    chan bool // gets true with a place, and false where it has to leave
 }
 
+// newQueue keeps one place from strangers, if there is more than one, so that a
+// flood of theirs leaves a core to everything else.
 func newQueue(places, most int) *queue {
-	return &queue{most: most, free: places, places: places, took: firstGuess}
+	return &queue{most: most, places: places, classes: [2]class{{places: max(places-1, 1)}, {places: places}}, took: firstGuess}
 }
 
 // enter waits for a place. The error is ErrBusy where there is no room or the
@@ -65,15 +69,12 @@ func (q *queue) enter(ctx context.Context, from From) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	number, key := from.class()
 	q.lock.Lock()
-	if q.free > 0 {
-		q.free--
+	if q.room(number) {
+		q.classes[number].working++
 		q.lock.Unlock()
 		return nil
-	}
-	number, key := 0, from.Addr
-	if from.Known {
-		number, key = 1, from.Account
 	}
 	w := &waiter{account: from.Account, turn: make(chan bool, 1)}
 	admitted := q.wait(number, key, w)
@@ -91,6 +92,20 @@ func (q *queue) enter(ctx context.Context, from From) error {
 		q.leave(number, w)
 		return ctx.Err()
 	}
+}
+
+// class is the class of a caller, and the key of its lane there.
+func (f From) class() (number int, key string) {
+	if f.Known {
+		return 1, f.Account
+	}
+	return 0, f.Addr
+}
+
+// room reports whether one more of a class may work.
+func (q *queue) room(number int) bool {
+	c := &q.classes[number]
+	return c.working < c.places && q.classes[0].working+q.classes[1].working < q.places
 }
 
 // wait puts a waiter into its lane, if there is room. An address or an account
@@ -126,13 +141,15 @@ func (c *class) lane(key string) *lane {
 }
 
 // expected is how long a caller waits behind that many in its lane: as many
-// turns of all lanes, and half as fast where the other class waits too.
+// turns of all lanes, at the places of its class, and where the other class
+// waits too at no more than half of all places.
 func (q *queue) expected(c *class, ahead int) time.Duration {
 	turns := min(c.waiting, (ahead+1)*(len(c.lanes)+1)-1) + 1
+	halves := 2 * c.places
 	if q.classes[0].waiting+q.classes[1].waiting > c.waiting {
-		turns *= 2
+		halves = min(halves, q.places)
 	}
-	return time.Duration(turns) * q.took / time.Duration(q.places)
+	return 2 * time.Duration(turns) * q.took / time.Duration(halves)
 }
 
 // accounts is how many wait of each account.
@@ -196,43 +213,45 @@ func (q *queue) leave(number int, w *waiter) {
 		return
 	}
 	if placed := <-w.turn; placed { // it was sent before the lock was free
-		q.next()
+		q.free(number)
 	}
 }
 
-// done gives a place back after work that took that long.
-func (q *queue) done(took time.Duration) {
+// done gives the place of a caller back after work that took that long.
+func (q *queue) done(from From, took time.Duration) {
+	number, _ := from.class()
 	q.lock.Lock()
 	defer q.lock.Unlock()
 	q.took = (7*q.took + took) / 8
-	q.next()
+	q.free(number)
 }
 
-// next gives a place to whoever has the next turn.
-func (q *queue) next() {
-	number := 1 - q.last
-	if q.classes[number].waiting == 0 {
-		number = q.last
-	}
-	c := &q.classes[number]
-	if c.waiting == 0 {
-		q.free++
+// free takes the place of one of a class, and gives it to whoever has the next
+// turn.
+func (q *queue) free(number int) {
+	q.classes[number].working--
+	for _, number := range []int{1 - q.last, q.last} {
+		c := &q.classes[number]
+		if c.waiting == 0 || !q.room(number) {
+			continue
+		}
+		q.last = number
+		first := c.lanes[0]
+		c.lanes = c.lanes[1:]
+		w := first.waiters[0]
+		if first.waiters = first.waiters[1:]; len(first.waiters) > 0 {
+			c.lanes = append(c.lanes, first)
+		}
+		c.waiting--
+		c.working++
+		w.turn <- true
 		return
 	}
-	q.last = number
-	first := c.lanes[0]
-	c.lanes = c.lanes[1:]
-	w := first.waiters[0]
-	if first.waiters = first.waiters[1:]; len(first.waiters) > 0 {
-		c.lanes = append(c.lanes, first)
-	}
-	c.waiting--
-	w.turn <- true
 }
 
 // load is how many work and how many wait.
 func (q *queue) load() (working, waiting int) {
 	q.lock.Lock()
 	defer q.lock.Unlock()
-	return q.places - q.free, q.classes[0].waiting + q.classes[1].waiting
+	return q.classes[0].working + q.classes[1].working, q.classes[0].waiting + q.classes[1].waiting
 }

@@ -17,11 +17,13 @@ type line struct {
 	*testing.T
 	*queue
 	names map[string]*waiter
+	from  map[string]From
+	works From // who has the place
 }
 
 func newLine(t *testing.T, most int) *line {
 	t.Helper()
-	l := &line{T: t, queue: newQueue(1, most), names: map[string]*waiter{}}
+	l := &line{T: t, queue: newQueue(1, most), names: map[string]*waiter{}, from: map[string]From{}}
 	if err := l.enter(t.Context(), From{}); err != nil {
 		t.Fatal(err)
 	}
@@ -32,12 +34,9 @@ func newLine(t *testing.T, most int) *line {
 func (l *line) come(name string, from From) bool {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	number, key := 0, from.Addr
-	if from.Known {
-		number, key = 1, from.Account
-	}
+	number, key := from.class()
 	w := &waiter{account: from.Account, turn: make(chan bool, 1)}
-	l.names[name] = w
+	l.names[name], l.from[name] = w, from
 	return l.wait(number, key, w)
 }
 
@@ -46,6 +45,7 @@ func (l *line) state(name string) string {
 	select {
 	case placed := <-l.names[name].turn:
 		if placed {
+			l.works = l.from[name]
 			return "works"
 		}
 		return "away"
@@ -58,7 +58,7 @@ func (l *line) state(name string) string {
 func (l *line) order() (names []string) {
 	for {
 		_, left := l.load()
-		l.done(time.Millisecond)
+		l.done(l.works, time.Millisecond)
 		if left == 0 {
 			return names
 		}
@@ -88,6 +88,45 @@ func TestV3Turns(t *testing.T) {
 	}
 	if working, waiting := l.load(); working != 0 || waiting != 0 {
 		t.Errorf("%d work and %d wait afterwards", working, waiting)
+	}
+}
+
+// TestV3PlaceForKnown: strangers never take the last place, known devices do.
+func TestV3PlaceForKnown(t *testing.T) {
+	t.Parallel()
+	known, stranger := From{Account: "ann", Known: true}, From{Addr: "a"}
+	l := &line{T: t, queue: newQueue(2, 8), names: map[string]*waiter{}, from: map[string]From{}}
+	l.took = longestWait / 4
+	enter := func(from From) {
+		t.Helper()
+		if err := l.enter(t.Context(), from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enter(stranger)
+	for i := range 4 {
+		if !l.come(fmt.Sprint("stranger ", i), stranger) {
+			t.Fatalf("no room for stranger %d", i)
+		}
+	}
+	if l.come("late", stranger) {
+		t.Error("a stranger would wait for longer than it may")
+	}
+	enter(known) // at once, although others wait
+	if !l.come("known", known) {
+		t.Fatal("no room for a known device")
+	}
+	l.done(known, time.Millisecond)
+	if l.state("known") != "works" || l.state("stranger 0") != "waits" {
+		t.Error("a stranger has the place of the known devices")
+	}
+	l.done(stranger, time.Millisecond)
+	if l.state("stranger 0") != "works" || l.state("stranger 1") != "waits" {
+		t.Error("a stranger does not follow on a stranger")
+	}
+	l.done(known, time.Millisecond)
+	if l.state("stranger 1") != "waits" {
+		t.Error("the last place is not kept")
 	}
 }
 
@@ -177,11 +216,11 @@ func TestV3Gone(t *testing.T) {
 		t.Errorf("who left: %v", err)
 	}
 	untilWaiting(1)
-	q.done(time.Millisecond)
+	q.done(From{}, time.Millisecond)
 	if err := <-stays; err != nil {
 		t.Errorf("who stayed: %v", err)
 	}
-	q.done(time.Millisecond)
+	q.done(From{}, time.Millisecond)
 	if err := q.enter(ctx, From{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("who had left before: %v", err)
 	}
@@ -192,7 +231,7 @@ func TestV3Gone(t *testing.T) {
 	l := newLine(t, 8)
 	l.come("gone", From{Addr: "a"})
 	l.come("next", From{Addr: "b"})
-	l.done(time.Millisecond)
+	l.done(l.works, time.Millisecond)
 	l.leave(0, l.names["gone"])
 	if l.state("next") != "works" {
 		t.Error("the place is lost")
@@ -204,7 +243,7 @@ func TestV3Gone(t *testing.T) {
 func TestA171Queue(t *testing.T) {
 	t.Parallel()
 	h := New(1, 1, rand.Reader)
-	l := &line{T: t, queue: h.queue, names: map[string]*waiter{}}
+	l := &line{T: t, queue: h.queue, names: map[string]*waiter{}, from: map[string]From{}}
 	if err := h.queue.enter(t.Context(), From{}); err != nil {
 		t.Fatal(err)
 	}
