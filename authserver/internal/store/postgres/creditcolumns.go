@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
 )
 
@@ -91,16 +93,26 @@ func hash(d ledger.Digest) []byte {
 	return d[:]
 }
 
-// keyHash is what an idempotency key is found by; nil where there is none.
-// Users, apps and keys have no zero byte, so that the second one sets the keys
-// of users apart from those of services.
-func keyHash(userID, appID, key string, source ledger.Source) []byte {
+// keyHash is what an idempotency key is found by, together with the source of
+// the transaction; nil where there is none. Users and apps have no zero byte in
+// their ids.
+func keyHash(userID, appID, key string) []byte {
 	if key == "" {
 		return nil
 	}
-	if source == ledger.FromUser {
-		key = "\x00" + key
-	}
 	sum := sha256.Sum256([]byte(userID + "\x00" + appID + "\x00" + key))
 	return sum[:]
+}
+
+// keyHashes are what the rows with these keys may be found by. Rows of users
+// that a program of commit e6f5d6a wrote have the hash of a zero byte and the
+// key. They stay as they are, because the ledger is append-only.
+func keyHashes(keys []ledger.KeyRef) pgtype.FlatArray[[]byte] {
+	hashes := column(keys, func(k *ledger.KeyRef) []byte { return keyHash(k.UserID, k.AppID, k.Key) })
+	for _, k := range keys {
+		if k.Source == ledger.FromUser {
+			hashes = append(hashes, keyHash(k.UserID, k.AppID, "\x00"+k.Key))
+		}
+	}
+	return hashes
 }

@@ -134,7 +134,7 @@ func (l *loader) newcomers(ctx context.Context, connection *pgxpool.Conn, users 
 // history reads what a batch may repeat or refer to.
 func (l *loader) history(need ledger.Need) {
 	if len(need.Keys) > 0 {
-		args := pgx.NamedArgs{"keys": column(need.Keys, func(k *ledger.KeyRef) []byte { return keyHash(k.UserID, k.AppID, k.Key, k.Source) })}
+		args := pgx.NamedArgs{"keys": keyHashes(need.Keys)}
 		l.transactions(keyedTransactions, args)
 		l.reservations(keyedReservations, args, l.add)
 	}
