@@ -224,7 +224,7 @@ func (f *failover) round(round int, primary, standby *pgtest.Server) {
 	if balance := decode[wire.CreditBalance](f.T, a, http.StatusOK); balance.TotalSpent != spent.Load() {
 		f.Errorf("%d credits are spent, and %d were acknowledged", balance.TotalSpent, spent.Load())
 	}
-	if _, err := ledger.AuditAll(f.Context(), f.servers[2].server.store.Ledger()); err != nil {
+	if _, err := ledger.AuditAll(f.Context(), f.servers[2].server.store.Ledger(), nil); err != nil {
 		f.Error(err)
 	}
 	f.Logf("%d sessions ended, %d credits spent", len(ended), spent.Load())

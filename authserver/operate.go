@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 
@@ -58,11 +59,14 @@ func Migrate(ctx context.Context, config Config) ([]string, error) {
 var ErrBackupElsewhere = errors.New("authserver: a PostgreSQL database is backed up with pg_dump or a base backup")
 
 // Backup writes a consistent copy of the SQLite database to a new file with
-// mode 0600. Servers may be running on the database meanwhile. It never
-// replaces a file: the error is fs.ErrExist then. With Config.Database.URL it is
-// ErrBackupElsewhere. The copy does not hold the key-encryption key, and the
-// signing keys in the copy are of no use without it: keep it somewhere else.
-func Backup(ctx context.Context, config Config, file string) error {
+// mode 0600, and reads it back. Servers may be running on the database meanwhile.
+// It never replaces a file: the error is fs.ErrExist then. With
+// Config.Database.URL it is ErrBackupElsewhere. The copy does not hold the
+// key-encryption key, and the signing keys in the copy are of no use without it:
+// keep it somewhere else. Once a second it tells progress, unless that is nil, of
+// the pages of the copy that are written ("backup"), and then how many are being
+// read back ("copy").
+func Backup(ctx context.Context, config Config, file string, progress func(Progress)) error {
 	cfg, err := config.withDefaults()
 	if err != nil {
 		return err
@@ -70,10 +74,16 @@ func Backup(ctx context.Context, config Config, file string) error {
 	if cfg.Database.URL != "" {
 		return ErrBackupElsewhere
 	}
-	if err := sqlite.Backup(ctx, cfg.Database.SQLitePath, file); err != nil {
+	written := tellPages(progress, "backup")
+	if err := sqlite.Backup(ctx, cfg.Database.SQLitePath, file, written, tellPages(progress, "copy")); err != nil {
 		return fmt.Errorf("authserver: backup: %w", err)
 	}
 	return nil
+}
+
+// tellPages tells progress of pages of a SQLite file.
+func tellPages(progress func(Progress), part string) func(done, total int64) {
+	return func(done, total int64) { tell(progress, Progress{Part: part, Done: done, Total: total, Unit: "pages"}) }
 }
 
 // Finding is what Check found out about one part.
@@ -86,40 +96,53 @@ type Finding struct {
 // Check looks at the configuration, the database, of a SQLite file each page,
 // its schema, whether the key-encryption key opens the signing keys, and whether
 // the books of the credit ledger balance, for which it reads every transaction.
-// It changes nothing, and stops at the first part that is not good.
-func Check(ctx context.Context, config Config) []Finding {
-	cfg, err := config.withDefaults()
-	if err != nil {
-		return []Finding{{"configuration", "", err}}
-	}
-	findings := []Finding{{"configuration", database(cfg), nil}, generationFinding(cfg)}
-	pending, err := pendingMigrations(ctx, cfg)
-	var newer *store.NewerSchema
-	switch {
-	case errors.As(err, &newer):
-		return append(findings, Finding{"database", "answers", nil}, Finding{"schema", "", err})
-	case err != nil:
-		return append(findings, Finding{"database", "", err})
-	}
-	there, err := exists(cfg)
-	if err != nil {
-		return append(findings, Finding{"database", "", err})
-	}
-	if !there {
-		return append(findings, Finding{"database", "not there yet: serve makes it", nil})
-	}
-	if cfg.Database.URL == "" {
-		if err := sqlite.Whole(ctx, cfg.Database.SQLitePath); err != nil {
-			return append(findings, Finding{"database", "", err})
+// It changes nothing, yields each finding as soon as it is known, and stops at the
+// first part that is not good. It tells progress, unless that is nil, of the pages
+// ("database") and the transactions ("credits").
+func Check(ctx context.Context, config Config, progress func(Progress)) iter.Seq[Finding] {
+	return func(yield func(Finding) bool) {
+		cfg, err := config.withDefaults()
+		if err != nil {
+			yield(Finding{"configuration", "", err})
+			return
+		}
+		// found says whether the next part is to be looked at.
+		found := func(f Finding) bool { return yield(f) && f.Err == nil }
+		if found(Finding{"configuration", database(cfg), nil}) && found(generationFinding(cfg)) &&
+			checkSchema(ctx, cfg, progress, found) {
+			checkRows(ctx, cfg, progress, found)
 		}
 	}
-	findings = append(findings, Finding{"database", "answers", nil})
-	if len(pending) > 0 {
-		// Keys are looked at by the statements of the schema that is to come.
-		return append(findings, Finding{"schema", fmt.Sprintf("%d migrations to run: migrate or serve runs them", len(pending)), nil})
+}
+
+// checkSchema looks at the database and its schema, and says whether what is in
+// it can be looked at: keys are read by the statements of the newest schema.
+func checkSchema(ctx context.Context, cfg Config, progress func(Progress), found func(Finding) bool) bool {
+	pending, err := pendingMigrations(ctx, cfg)
+	if _, ok := errors.AsType[*store.NewerSchema](err); ok {
+		_ = found(Finding{"database", "answers", nil}) && found(Finding{"schema", "", err})
+		return false
 	}
-	findings = append(findings, Finding{"schema", "up to date", nil})
-	return append(findings, checkRows(ctx, cfg)...)
+	there := false
+	if err == nil {
+		there, err = exists(cfg)
+	}
+	if err == nil && there && cfg.Database.URL == "" {
+		err = sqlite.Whole(ctx, cfg.Database.SQLitePath, tellPages(progress, "database"))
+	}
+	switch {
+	case err != nil:
+		return found(Finding{"database", "", err})
+	case !there:
+		found(Finding{"database", "not there yet: serve makes it", nil})
+		return false
+	case !found(Finding{"database", "answers", nil}):
+		return false
+	case len(pending) > 0:
+		found(Finding{"schema", fmt.Sprintf("%d migrations to run: migrate or serve runs them", len(pending)), nil})
+		return false
+	}
+	return found(Finding{"schema", "up to date", nil})
 }
 
 // database names the database, without a secret.
@@ -145,22 +168,24 @@ func exists(cfg Config) (bool, error) {
 }
 
 // checkRows looks at what is in a database whose schema is up to date.
-func checkRows(ctx context.Context, cfg Config) []Finding {
+func checkRows(ctx context.Context, cfg Config, progress func(Progress), found func(Finding) bool) {
 	db, err := openStore(ctx, cfg)
 	if err != nil {
-		return []Finding{{"database", "", err}}
+		found(Finding{"database", "", err})
+		return
 	}
 	detail, err := checkKeys(ctx, cfg, db)
-	findings := []Finding{{"keys", detail, err}}
-	if err == nil {
+	more := found(Finding{"keys", detail, err})
+	if more {
 		var books ledger.Audited
-		books, err = ledger.AuditAll(ctx, db.Ledger())
-		findings = append(findings, Finding{"credits", fmt.Sprintf("%d accounts, %d transactions", books.Accounts, books.Transactions), err})
+		books, err = ledger.AuditAll(ctx, db.Ledger(), func(read ledger.Audited) {
+			tell(progress, Progress{Part: "credits", Done: read.Transactions, Unit: "transactions"})
+		})
+		more = found(Finding{"credits", fmt.Sprintf("%d accounts, %d transactions", books.Accounts, books.Transactions), err})
 	}
-	if err := db.Close(); err != nil {
-		findings = append(findings, Finding{"database", "", err})
+	if err := db.Close(); err != nil && more {
+		found(Finding{"database", "", err})
 	}
-	return findings
 }
 
 func checkKeys(ctx context.Context, cfg Config, db keys.Store) (detail string, err error) {

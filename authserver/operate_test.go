@@ -116,7 +116,7 @@ func TestCheck(t *testing.T) {
 			test.change(t, &config)
 			before := contents(t, dir)
 			var good, failed, said []string
-			for _, f := range Check(t.Context(), config) {
+			for f := range Check(t.Context(), config, nil) {
 				if said = append(said, f.Detail); f.Err == nil {
 					good = append(good, f.Part)
 				} else {
@@ -166,10 +166,10 @@ func TestBackup(t *testing.T) {
 	token := h.login("ann").AccessToken
 	config := Config{Database: Database{SQLitePath: h.path}}
 	copied := filepath.Join(t.TempDir(), "copy.db")
-	if err := Backup(t.Context(), config, copied); err != nil {
+	if err := Backup(t.Context(), config, copied, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := Backup(t.Context(), config, copied); !errors.Is(err, fs.ErrExist) {
+	if err := Backup(t.Context(), config, copied, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("over another file: %v", err)
 	}
 	h.register("bob")
@@ -187,7 +187,7 @@ func TestBackup(t *testing.T) {
 	restored.register("bob") // who came after the backup
 
 	onPostgres := Config{Database: Database{URL: "postgres://db/mana"}, Keys: Keys{EncryptionKey: testKEK}}
-	if err := Backup(t.Context(), onPostgres, copied+"2"); !errors.Is(err, ErrBackupElsewhere) {
+	if err := Backup(t.Context(), onPostgres, copied+"2", nil); !errors.Is(err, ErrBackupElsewhere) {
 		t.Errorf("PostgreSQL: %v", err)
 	}
 }

@@ -65,26 +65,24 @@ type finding struct {
 var errNotGood = errors.New("not good: see above")
 
 func (c *checkCommand) Run(p *program) error {
-	var findings []authserver.Finding
-	if s, err := p.settings(); err != nil {
-		findings = []authserver.Finding{{Part: "configuration", Err: err}}
-	} else {
-		findings = authserver.Check(p.ctx, s.server)
+	findings := func(yield func(authserver.Finding) bool) {
+		if s, err := p.settings(); err != nil {
+			yield(authserver.Finding{Part: "configuration", Err: err})
+		} else {
+			authserver.Check(p.ctx, s.server, p.progress())(yield)
+		}
 	}
 	l := newListing(p.out, p.json)
 	good := true
-	for _, f := range findings {
+	for f := range findings {
 		line := finding{Part: f.Part, OK: f.Err == nil, Detail: f.Detail}
 		verdict := "ok"
 		if f.Err != nil {
 			good, verdict, line.Detail = false, "failed", explain(f.Err)
 		}
-		if err := l.add(line, line.Part, verdict, line.Detail); err != nil {
+		if err := errors.Join(l.add(line, line.Part, verdict, line.Detail), l.flush()); err != nil {
 			return err
 		}
-	}
-	if err := l.end(); err != nil {
-		return err
 	}
 	if !good {
 		return errNotGood
@@ -101,7 +99,7 @@ func (c *backupCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	if err := authserver.Backup(p.ctx, s.server, c.File); err != nil {
+	if err := authserver.Backup(p.ctx, s.server, c.File, p.progress()); err != nil {
 		return err
 	}
 	fmt.Fprintf(p.errs, "copied to %s; the signing keys in it are of no use without the key-encryption key, "+

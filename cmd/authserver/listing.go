@@ -1,58 +1,105 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
+	"errors"
 	"io"
+	"math"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 )
 
+const (
+	// tablePage is how many rows of a table are held before they are printed.
+	tablePage = 1000
+	// columnGap is the space between two columns.
+	columnGap = 2
+)
+
 // listing prints lines: a table for people, or a JSON value a line for programs.
+// It holds one page of a table, however long that is. A column of a later page is
+// at least as wide as it was before.
 type listing struct {
-	out   io.Writer
-	table *tabwriter.Writer // nil: JSON
+	out    *bufio.Writer
+	json   bool
+	rows   [][]string // not printed yet
+	widths []int      // of the columns, in characters
 }
 
 func newListing(out io.Writer, asJSON bool, heads ...string) *listing {
-	l := &listing{out: out}
-	if !asJSON {
-		l.table = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		if len(heads) > 0 {
-			_ = l.row(heads) // a tabwriter keeps its errors until Flush
-		}
+	l := &listing{out: bufio.NewWriter(out), json: asJSON}
+	if !asJSON && len(heads) > 0 {
+		l.rows = append(l.rows, heads)
 	}
 	return l
 }
 
-// add prints value, or the cells that show it.
+// add prints value, or the cells that show it, at the latest when the listing
+// ends.
 func (l *listing) add(value any, cells ...string) error {
-	if l.table != nil {
-		return l.row(cells)
+	if l.json {
+		if err := json.MarshalWrite(l.out, value); err != nil {
+			return err
+		}
+		return l.out.WriteByte('\n')
 	}
-	if err := json.MarshalWrite(l.out, value); err != nil {
-		return err
-	}
-	_, err := io.WriteString(l.out, "\n")
-	return err
-}
-
-func (l *listing) row(cells []string) error {
 	for i, cell := range cells {
 		cells[i] = printable(cell)
 	}
-	_, err := io.WriteString(l.table, strings.Join(cells, "\t")+"\n")
-	return err
-}
-
-func (l *listing) end() error {
-	if l.table == nil {
+	l.rows = append(l.rows, cells)
+	if len(l.rows) < tablePage {
 		return nil
 	}
-	return l.table.Flush()
+	return l.flush()
 }
+
+// flush prints what was added. Columns end two spaces behind their widest cell;
+// the last cell of a row ends no column.
+func (l *listing) flush() error {
+	for _, row := range l.rows {
+		for i, cell := range row[:max(len(row)-1, 0)] {
+			if i == len(l.widths) {
+				l.widths = append(l.widths, 0)
+			}
+			l.widths[i] = max(l.widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range l.rows {
+		for i, cell := range row {
+			_, _ = l.out.WriteString(cell) // a bufio.Writer keeps its error until Flush
+			if i < len(row)-1 {
+				_, _ = l.out.WriteString(strings.Repeat(" ", l.widths[i]-utf8.RuneCountInString(cell)+columnGap))
+			}
+		}
+		_ = l.out.WriteByte('\n')
+	}
+	l.rows = l.rows[:0]
+	return l.out.Flush()
+}
+
+// end prints what is left.
+func (l *listing) end() error { return l.flush() }
+
+// limitFlag is how commands that list bound the listing.
+type limitFlag struct {
+	Limit int `help:"At most so many." placeholder:"N"`
+}
+
+// Validate refuses a limit below zero.
+func (f limitFlag) Validate() error {
+	if f.Limit < 0 {
+		return errors.New("--limit is at least 1; without it there is none")
+	}
+	return nil
+}
+
+// count is how many are listed at most.
+func (f limitFlag) count() int { return cmp.Or(f.Limit, math.MaxInt) }
 
 // printable takes the power over the operator's terminal from what strangers
 // wrote, such as a name or a User-Agent.

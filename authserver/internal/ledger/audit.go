@@ -94,10 +94,14 @@ type Audited struct {
 
 // AuditAll checks every account of a store by the rules of Audit. Servers may
 // be writing meanwhile. It reads every transaction once, in pages, so that it
-// takes time in proportion to their number, and little memory. The error lists
+// takes time in proportion to their number, and little memory. After each page it
+// calls progress, unless that is nil, with what was read so far. The error lists
 // at most 20 faults and the number of further ones, or says that the database
 // could not be read.
-func AuditAll(ctx context.Context, s Store) (read Audited, err error) {
+func AuditAll(ctx context.Context, s Store, progress func(Audited)) (read Audited, err error) {
+	if progress == nil {
+		progress = func(Audited) {}
+	}
 	var faults []error
 	untold := 0
 	for after := ""; ; {
@@ -106,7 +110,9 @@ func AuditAll(ctx context.Context, s Store) (read Audited, err error) {
 			return read, err
 		}
 		for _, userID := range users {
-			u, err := auditOne(ctx, s, userID)
+			u, err := auditOne(ctx, s, userID, func(entries int64) {
+				progress(Audited{Accounts: read.Accounts, Transactions: read.Transactions + entries})
+			})
 			if err != nil {
 				return read, err
 			}
@@ -129,8 +135,9 @@ func AuditAll(ctx context.Context, s Store) (read Audited, err error) {
 
 // auditOne checks the account of a user. Transactions never change, and an
 // account counts its own. So the transactions up to that count make the account
-// as it was when it was read, whatever is written meanwhile.
-func auditOne(ctx context.Context, s Store, userID string) (*auditor, error) {
+// as it was when it was read, whatever is written meanwhile. After each page it
+// calls progress with how many there were so far.
+func auditOne(ctx context.Context, s Store, userID string, progress func(entries int64)) (*auditor, error) {
 	u := &auditor{userID: userID}
 	// This is read before the account, which therefore has to count it.
 	newest, err := s.Transactions(ctx, HistoryQuery{UserID: userID, Last: math.MaxInt64}, 1)
@@ -158,6 +165,7 @@ func auditOne(ctx context.Context, s Store, userID string) (*auditor, error) {
 				u.add(t)
 			}
 		}
+		progress(u.entries)
 	}
 	u.end(a)
 	return u, nil

@@ -103,9 +103,13 @@ func TestAuditAll(t *testing.T) {
 			t.Parallel()
 			s := filled()
 			test.spoil(s)
-			read, err := AuditAll(t.Context(), s)
+			var told []int64
+			read, err := AuditAll(t.Context(), s, func(so Audited) { told = append(told, so.Transactions) })
 			if read != test.read {
 				t.Errorf("read %+v, want %+v", read, test.read)
+			}
+			if last := len(told) - 1; !slices.IsSorted(told) || last < auditPage || told[last] != read.Transactions {
+				t.Errorf("O23: told of %d pages, last of %d transactions", len(told), told[last])
 			}
 			var lines []string
 			if err != nil {
@@ -130,7 +134,7 @@ func TestAuditAllOfAGap(t *testing.T) {
 	s := &shelf{transactions: map[string][]Transaction{}}
 	s.keep("u", 2*auditPage)
 	s.transactions["u"] = slices.Delete(s.transactions["u"], 600, 601)
-	read, err := AuditAll(t.Context(), s)
+	read, err := AuditAll(t.Context(), s, nil)
 	if want := (Audited{Accounts: 1, Transactions: 2*auditPage - 1}); read != want {
 		t.Errorf("read %+v, want %+v", read, want)
 	}
@@ -147,7 +151,7 @@ func TestAuditAllOfAGap(t *testing.T) {
 func TestAuditAllUnread(t *testing.T) {
 	t.Parallel()
 	down := errors.New("database is down")
-	if _, err := AuditAll(t.Context(), &shelf{err: down}); !errors.Is(err, down) {
+	if _, err := AuditAll(t.Context(), &shelf{err: down}, nil); !errors.Is(err, down) {
 		t.Errorf("%v", err)
 	}
 }

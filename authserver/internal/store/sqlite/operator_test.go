@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -88,7 +89,7 @@ func TestBackup(t *testing.T) {
 			}
 		}()
 		to := filepath.Join(dir, "copy "+strconv.Itoa(copied))
-		err := Backup(t.Context(), path, to)
+		err := Backup(t.Context(), path, to, nothing, nothing)
 		close(stop)
 		<-written
 		if err != nil {
@@ -101,6 +102,46 @@ func TestBackup(t *testing.T) {
 		if err := open(t, to).read.QueryRow(`SELECT count(*) FROM users WHERE id IN (?, '-1')`, -copied-1).Scan(&there); err != nil || there == 0 {
 			t.Errorf("copy %d: %d of the earlier users, %v", copied, there, err)
 		}
+	}
+}
+
+func nothing(int64, int64) {}
+
+// TestO23Progress: a backup and a check say how many pages there are and, while a
+// statement runs, again and again how many of a copy are written.
+func TestO23Progress(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "test.db")
+	create(t, path)
+	type step struct{ done, total int64 }
+	var written, checked, whole []step
+	note := func(list *[]step) func(done, total int64) {
+		return func(done, total int64) { *list = append(*list, step{done, total}) }
+	}
+	if err := Backup(t.Context(), path, filepath.Join(dir, "copy"), note(&written), note(&checked)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Whole(t.Context(), path, note(&whole)); err != nil {
+		t.Fatal(err)
+	}
+	last := written[len(written)-1]
+	if written[0].done != 0 || last.total < 10 || last.done < last.total/2 || last.done > last.total {
+		t.Errorf("written: %v", written)
+	}
+	if len(checked) == 0 || checked[0].total != last.done || len(whole) == 0 || whole[0] != (step{0, last.total}) {
+		t.Errorf("checked: %v and %v", checked, whole)
+	}
+
+	ticks, told := make(chan time.Time), 0
+	err := ticking(ticks, func() { told++ }, func() error {
+		for range 3 {
+			ticks <- time.Time{}
+		}
+		return fs.ErrExist
+	})
+	if told != 4 || !errors.Is(err, fs.ErrExist) {
+		t.Errorf("told %d times, %v", told, err)
 	}
 }
 
@@ -121,7 +162,7 @@ func TestBackupRefuses(t *testing.T) {
 		{"no database", filepath.Join(dir, "none"), "copy", "nothing in", nil},
 		{"a damaged database", bad, "copy", "damaged", nil},
 	} {
-		err := Backup(t.Context(), test.from, filepath.Join(dir, test.to))
+		err := Backup(t.Context(), test.from, filepath.Join(dir, test.to), nothing, nothing)
 		if err == nil || !strings.Contains(err.Error(), test.want) || test.is != nil && !errors.Is(err, test.is) {
 			t.Errorf("%s: %v, want %q and %v", test.name, err, test.want, test.is)
 		}

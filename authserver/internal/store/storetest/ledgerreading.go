@@ -168,7 +168,7 @@ func auditAll(t *testing.T, s store.Store) {
 		after = users[0]
 		delete(want, after)
 	}
-	read, err := ledger.AuditAll(t.Context(), s.Ledger())
+	read, err := ledger.AuditAll(t.Context(), s.Ledger(), nil)
 	if err != nil {
 		t.Error(err)
 	}
