@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/identity"
@@ -34,6 +35,27 @@ type User struct {
 	DisabledAt time.Time // zero: not disabled
 }
 
+// State is "deleted", "disabled" or "active".
+func (u User) State() string { return store.User(u).State() }
+
+// UserFilter names users. Each field that is not empty leaves some out.
+type UserFilter struct {
+	// Email is a part of the e-mail address, in either case. An address has its
+	// domain in ASCII.
+	Email string
+	Role  string // "user", "admin" or "service"
+	State string // "active", "disabled" or "deleted"
+}
+
+// SecurityEvent is a row of a user's security log.
+type SecurityEvent struct {
+	Type      string // such as "login_success"
+	IPAddress string // empty where unknown
+	UserAgent string // empty where unknown
+	Metadata  string // a JSON object; empty where there is none
+	CreatedAt time.Time
+}
+
 // Session is a live session as an operator sees it.
 type Session struct {
 	ID             string
@@ -57,18 +79,22 @@ type NewUser struct {
 	Role     string // empty: "user"
 }
 
-// Users lists users by id, the deleted among them: at most limit, which is
-// held to 1 to 1000, of those behind the id after; empty: from the first.
-func (a *Admin) Users(ctx context.Context, after string, limit int) ([]User, error) {
-	list, err := a.people.Users(ctx, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("authserver: users: %w", err)
+// Users goes through the users by id, the deleted among them, and yields those
+// that the filter names. An error is the last that it yields. It reads all users,
+// a page of 1000 at a time, and tells progress, unless that is nil, of each page.
+func (a *Admin) Users(ctx context.Context, filter UserFilter, progress func(Progress)) iter.Seq2[User, error] {
+	return func(yield func(User, error) bool) {
+		read := func(users int) { tell(progress, Progress{Part: "users", Done: int64(users), Unit: "users"}) }
+		for user, err := range a.people.Users(ctx, identity.UserFilter(filter), read) {
+			if err != nil {
+				yield(User{}, fmt.Errorf("authserver: users: %w", err))
+				return
+			}
+			if !yield(User(user), nil) {
+				return
+			}
+		}
 	}
-	users := make([]User, 0, len(list))
-	for _, u := range list {
-		users = append(users, User(u))
-	}
-	return users, nil
 }
 
 // User finds a user, deleted or not, by id or e-mail address. Where there is none
@@ -108,10 +134,26 @@ func (a *Admin) Delete(ctx context.Context, idOrEmail string) (User, error) {
 	return shownUser(a.people.Delete(ctx, a.origin(), idOrEmail))
 }
 
+// SecurityEvents lists the newest events in the security log of a user, found by
+// id or e-mail address, newest first, at most 50.
+func (a *Admin) SecurityEvents(ctx context.Context, idOrEmail string) ([]SecurityEvent, error) {
+	list, err := a.people.EventsOf(ctx, idOrEmail)
+	if err != nil {
+		return nil, fmt.Errorf("authserver: %w", err)
+	}
+	events := make([]SecurityEvent, 0, len(list))
+	for _, e := range list {
+		events = append(events, SecurityEvent{
+			Type: e.Type, IPAddress: e.IPAddress, UserAgent: e.UserAgent, Metadata: string(e.Metadata), CreatedAt: e.CreatedAt,
+		})
+	}
+	return events, nil
+}
+
 // Sessions lists the live sessions of a user, found by id or e-mail address,
-// the one with the latest activity first, at most 1000.
-func (a *Admin) Sessions(ctx context.Context, idOrEmail string) ([]Session, error) {
-	list, err := a.people.SessionsOf(ctx, idOrEmail)
+// the one with the latest activity first, at most limit, which is at least 1.
+func (a *Admin) Sessions(ctx context.Context, idOrEmail string, limit int) ([]Session, error) {
+	list, err := a.people.SessionsOf(ctx, idOrEmail, limit)
 	if err != nil {
 		return nil, fmt.Errorf("authserver: %w", err)
 	}

@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -53,13 +54,12 @@ func TestAdminUsers(t *testing.T) {
 			if diff := cmp.Diff(want, made); diff != "" || !isID(made.ID) {
 				t.Errorf("user made (-want +got):\n%s", diff)
 			}
-			list, err := admin.Users(t.Context(), "", 0)
-			if diff := cmp.Diff([]User{want}, list); diff != "" || err != nil {
-				t.Errorf("%v, users (-want +got):\n%s", err, diff)
+			if diff := cmp.Diff([]User{want}, usersOf(t, admin, UserFilter{}, nil)); diff != "" {
+				t.Errorf("users (-want +got):\n%s", diff)
 			}
 
 			tokens := h.login("ann")
-			sessions, err := admin.Sessions(t.Context(), "Ann@Example.com")
+			sessions, err := admin.Sessions(t.Context(), "Ann@Example.com", 10)
 			if err != nil || len(sessions) != 1 || sessions[0].ID != h.verdict(tokens.AccessToken).Payload.Sid || sessions[0].IPAddress != "127.0.0.1" {
 				t.Fatalf("sessions %+v, %v", sessions, err)
 			}
@@ -108,6 +108,94 @@ func TestAdminUsers(t *testing.T) {
 			byName := cmpopts.SortSlices(func(a, b string) bool { return a < b })
 			if diff := cmp.Diff(types, h.events(made.ID), byName); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// usersOf collects the users that a filter names.
+func usersOf(t *testing.T, admin *Admin, filter UserFilter, progress func(Progress)) (list []User) {
+	t.Helper()
+	for user, err := range admin.Users(t.Context(), filter, progress) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, user)
+	}
+	return list
+}
+
+// TestO23Users: users come one page after the other, those that a filter names,
+// and no page is read that nobody asks for.
+func TestO23Users(t *testing.T) {
+	t.Parallel()
+	for name, config := range stores {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			admin, err := OpenAdmin(t.Context(), config(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer admin.Close()
+			const users = 2500
+			roles, states := []string{"user", "admin", "service"}, []string{"active", "disabled", "deleted"}
+			if err := admin.store.Tx(t.Context(), func(tx store.Tx) error {
+				for i := range users {
+					u := store.User{ID: fmt.Sprintf("u%04d", i), Email: fmt.Sprintf("%d@example.com", i), Name: "n", Role: roles[i%3], CreatedAt: begin, UpdatedAt: begin}
+					if i%5 == 1 || i%5 == 3 {
+						u.DisabledAt = begin
+					}
+					if i%5 == 2 || i%5 == 3 {
+						u.DeletedAt = begin
+					}
+					if err := tx.AddUser(u); err != nil {
+						return err
+					}
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			var told []Progress
+			note := func(p Progress) { told = append(told, p) }
+			all := usersOf(t, admin, UserFilter{}, note)
+			if len(all) != users || all[users-1].ID != "u2499" {
+				t.Errorf("%d users", len(all))
+			}
+			pages := []Progress{{Part: "users", Done: 1000, Unit: "users"}, {Part: "users", Done: 2000, Unit: "users"}, {Part: "users", Done: users, Unit: "users"}}
+			if diff := cmp.Diff(pages, told); diff != "" {
+				t.Errorf("progress (-want +got):\n%s", diff)
+			}
+			for _, state := range states {
+				for _, role := range roles {
+					var want []User
+					for _, u := range all {
+						if u.Role == role && u.State() == state && strings.Contains(u.Email, "42") {
+							want = append(want, u)
+						}
+					}
+					got := usersOf(t, admin, UserFilter{Email: "42", Role: role, State: state}, nil)
+					if diff := cmp.Diff(want, got); diff != "" || len(got) == 0 {
+						t.Errorf("%s, %s (-want +got):\n%s", role, state, diff)
+					}
+				}
+			}
+			if got := usersOf(t, admin, UserFilter{Email: "1234@EXAMPLE"}, nil); len(got) != 1 || got[0].ID != "u1234" {
+				t.Errorf("in another case: %v", got)
+			}
+			told = nil
+			for range admin.Users(t.Context(), UserFilter{}, note) {
+				break
+			}
+			if len(told) != 0 {
+				t.Errorf("after the first user it was read on: %v", told)
+			}
+			for _, filter := range []UserFilter{{Role: "root"}, {State: "gone"}} {
+				for _, err := range admin.Users(t.Context(), filter, nil) {
+					if err == nil || !strings.Contains(err.Error(), "has to be one of") {
+						t.Errorf("%+v: %v", filter, err)
+					}
+				}
 			}
 		})
 	}

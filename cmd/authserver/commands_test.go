@@ -85,7 +85,7 @@ func names(t *testing.T, dir string) (list []string) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, arguments := range []string{
-		"", "serve", "migrate", "check", "backup", "keys", "keys list", "keys rotate", "keys retire", "users", "users list", "users create", "users set-role", "users disable",
+		"", "serve", "migrate", "check", "backup", "keys", "keys list", "keys rotate", "keys retire", "users", "users list", "users show", "users create", "users set-role", "users disable",
 		"users enable", "users delete", "users revoke-sessions", "sessions", "sessions list", "sessions revoke",
 	} {
 		dir := t.TempDir()

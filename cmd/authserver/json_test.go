@@ -47,6 +47,7 @@ func TestO27JSON(t *testing.T) {
 	tried = append(tried, "keys reseal") // which has a test of its own
 	user, _ := run("users", "create", "ann@example.com", "--name=Ann")[0]["id"].(string)
 	run("users", "list")
+	run("users", "show", user)
 	run("users", "set-role", user, "admin")
 	run("users", "disable", user)
 	run("users", "enable", user)

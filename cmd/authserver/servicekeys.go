@@ -58,6 +58,8 @@ func (c *serviceKeysCreateCommand) Run(p *program) error {
 }
 
 type serviceKeysListCommand struct {
+	App string `help:"Only those of this app." placeholder:"ID"`
+	limitFlag
 }
 
 func (c *serviceKeysListCommand) Run(p *program) error {
@@ -67,7 +69,14 @@ func (c *serviceKeysListCommand) Run(p *program) error {
 			return err
 		}
 		l := newListing(p.out, p.json, "ID", "APP", "CREATED (UTC)", "EXPIRES", "REVOKED", "OPERATIONS")
+		left := c.count()
 		for _, k := range keys {
+			if c.App != "" && k.AppID != c.App {
+				continue
+			}
+			if left--; left < 0 {
+				break
+			}
 			if err := l.add(serviceKeyLine(k), k.ID, k.AppID, instant(k.CreatedAt), instant(k.ExpiresAt), instant(k.RevokedAt),
 				strings.Join(k.Operations, ",")); err != nil {
 				return err

@@ -30,13 +30,25 @@ type sessionLine struct {
 
 type sessionsListCommand struct {
 	userArgument
+	Limit int `default:"1000" help:"At most so many, those with the latest activity (default ${default})." placeholder:"N"`
+}
+
+// Validate refuses a limit that lists nothing.
+func (c *sessionsListCommand) Validate() error {
+	if c.Limit < 1 {
+		return errors.New("--limit is at least 1")
+	}
+	return nil
 }
 
 func (c *sessionsListCommand) Run(p *program) error {
 	return p.administer(func(admin *authserver.Admin) error {
-		sessions, err := admin.Sessions(p.ctx, c.User)
+		sessions, err := admin.Sessions(p.ctx, c.User, c.Limit)
 		if err != nil {
 			return err
+		}
+		if len(sessions) == c.Limit {
+			fmt.Fprintf(p.errs, "those %d with the latest activity; a greater --limit shows more, if there are\n", c.Limit)
 		}
 		l := newListing(p.out, p.json, "ID", "CREATED (UTC)", "LAST ACTIVITY", "EXPIRES", "IP ADDRESS", "DEVICE", "USER AGENT")
 		for _, s := range sessions {

@@ -13,7 +13,8 @@ import (
 )
 
 type usersCommands struct {
-	List           usersListCommand           `cmd:"" help:"List all users, the deleted among them."`
+	List           usersListCommand           `cmd:"" help:"List users, the deleted among them."`
+	Show           usersShowCommand           `cmd:"" help:"Show a user, how many sessions the user has, and the latest events of the security log."`
 	Create         usersCreateCommand         `cmd:"" help:"Make an account."`
 	SetRole        usersSetRoleCommand        `cmd:"" help:"Give a user a role. If it is another one, the user's sessions end."`
 	Disable        usersDisableCommand        `cmd:"" help:"Shut a user out: no login, and the sessions end."`
@@ -34,42 +35,33 @@ type userLine struct {
 	DisabledAt time.Time `json:"disabledAt,omitzero"`
 }
 
-func userState(u authserver.User) string {
-	switch {
-	case !u.DeletedAt.IsZero():
-		return "deleted"
-	case !u.DisabledAt.IsZero():
-		return "disabled"
-	}
-	return "active"
-}
-
 func addUser(l *listing, u authserver.User) error {
-	return l.add(userLine(u), u.ID, u.Email, u.Role, userState(u), instant(u.CreatedAt), u.Name)
+	return l.add(userLine(u), u.ID, u.Email, u.Role, u.State(), instant(u.CreatedAt), u.Name)
 }
 
 type usersListCommand struct {
+	Email string `help:"Only those with this in their e-mail address." placeholder:"PART"`
+	Role  string `help:"Only those with this role: user, admin or service."`
+	State string `help:"Only those in this state: active, disabled or deleted."`
+	limitFlag
 }
 
 func (c *usersListCommand) Run(p *program) error {
 	return p.administer(func(admin *authserver.Admin) error {
-		const page = 1000
 		l := newListing(p.out, p.json, "ID", "E-MAIL", "ROLE", "STATE", "CREATED (UTC)", "NAME")
-		for after := ""; ; {
-			users, err := admin.Users(p.ctx, after, page)
+		left := c.count()
+		for u, err := range admin.Users(p.ctx, authserver.UserFilter{Email: c.Email, Role: c.Role, State: c.State}, p.progress()) {
 			if err != nil {
+				return errors.Join(l.end(), err)
+			}
+			if err := addUser(l, u); err != nil {
 				return err
 			}
-			for _, u := range users {
-				if err := addUser(l, u); err != nil {
-					return err
-				}
-				after = u.ID
-			}
-			if len(users) < page {
-				return l.end()
+			if left--; left == 0 {
+				break
 			}
 		}
+		return l.end()
 	})
 }
 

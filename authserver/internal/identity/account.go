@@ -13,7 +13,7 @@ import (
 const (
 	// MaxEvents is the most events of the security log that a user sees.
 	MaxEvents = 50
-	// MaxListed is the most users or sessions that are listed at once.
+	// MaxListed is the most users or sessions that are read at once.
 	MaxListed = 1000
 )
 

@@ -23,13 +23,6 @@ func checkRole(role string) error {
 	return nil
 }
 
-// Users lists users by id, including deleted ones. It lists at most limit
-// users, which is held to 1 to MaxListed, and begins behind the id after. An
-// empty after means from the first user.
-func (s *Service) Users(ctx context.Context, after string, limit int) ([]store.User, error) {
-	return s.config.Store.ListUsers(ctx, after, min(max(limit, 1), MaxListed))
-}
-
 // User finds a user, deleted or not, by id or e-mail address. The error is
 // ErrUserNotFound where there is none.
 func (s *Service) User(ctx context.Context, idOrEmail string) (store.User, error) {
@@ -124,13 +117,24 @@ func (s *Service) Delete(ctx context.Context, o Origin, idOrEmail string) (store
 	return s.operate(ctx, o, idOrEmail, event{kind: store.EventUserDeleted}, deleted)
 }
 
-// SessionsOf lists the live sessions of a user, found by id or e-mail address.
-func (s *Service) SessionsOf(ctx context.Context, idOrEmail string) ([]store.Session, error) {
+// SessionsOf lists the live sessions of a user, found by id or e-mail address,
+// the one with the latest activity first, at most limit.
+func (s *Service) SessionsOf(ctx context.Context, idOrEmail string, limit int) ([]store.Session, error) {
 	user, err := s.User(ctx, idOrEmail)
 	if err != nil {
 		return nil, err
 	}
-	return s.Sessions(ctx, user.ID)
+	return s.config.Store.LiveSessions(ctx, user.ID, s.config.Clock.Now(), max(limit, 1))
+}
+
+// EventsOf lists the events of a user, found by id or e-mail address, newest
+// first, at most MaxEvents.
+func (s *Service) EventsOf(ctx context.Context, idOrEmail string) ([]store.Event, error) {
+	user, err := s.User(ctx, idOrEmail)
+	if err != nil {
+		return nil, err
+	}
+	return s.SecurityEvents(ctx, user.ID)
 }
 
 // RevokeSessions ends all sessions of a user, who is found by id or e-mail
@@ -152,33 +156,24 @@ func (s *Service) RevokeSessions(ctx context.Context, o Origin, idOrEmail string
 // were so far. What it has done stays done if it is broken off, and it may be
 // called again.
 func (s *Service) RevokeAllSessions(ctx context.Context, o Origin, progress func(users, ended int)) (ended int, err error) {
-	users := 0
-	for after := ""; ; {
-		list, err := s.Users(ctx, after, MaxListed)
+	for user, err := range s.Users(ctx, UserFilter{}, func(users int) { progress(users, ended) }) {
 		if err != nil {
 			return ended, err
 		}
-		for _, user := range list {
-			live, err := s.config.Store.LiveSessions(ctx, user.ID, o.At.Add(-Overtime), 1)
-			if err != nil {
-				return ended, err
-			}
-			users++
-			if len(live) == 0 {
-				continue
-			}
-			n, err := s.RevokeSessions(ctx, o, user.ID)
-			ended += n
-			if err != nil {
-				return ended, err
-			}
+		live, err := s.config.Store.LiveSessions(ctx, user.ID, o.At.Add(-Overtime), 1)
+		if err != nil {
+			return ended, err
 		}
-		progress(users, ended)
-		if len(list) < MaxListed {
-			return ended, nil
+		if len(live) == 0 {
+			continue
 		}
-		after = list[len(list)-1].ID
+		n, err := s.RevokeSessions(ctx, o, user.ID)
+		ended += n
+		if err != nil {
+			return ended, err
+		}
 	}
+	return ended, nil
 }
 
 // RevokeSession ends a session. The error is ErrSessionNotFound where no

@@ -34,6 +34,24 @@ func (u User) Deleted() bool { return !u.DeletedAt.IsZero() }
 // users may log in, and only their tokens are good.
 func (u User) Active() bool { return !u.Deleted() && u.DisabledAt.IsZero() }
 
+// The states of a user.
+const (
+	StateActive   = "active"
+	StateDisabled = "disabled"
+	StateDeleted  = "deleted" // whether or not it was disabled before
+)
+
+// State is one of the states of a user.
+func (u User) State() string {
+	switch {
+	case u.Deleted():
+		return StateDeleted
+	case u.Active():
+		return StateActive
+	}
+	return StateDisabled
+}
+
 // Credential is the hashed password of a user.
 type Credential struct {
 	ID           string
