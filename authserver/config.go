@@ -168,8 +168,9 @@ type RateLimits struct {
 	Login    Limit
 	Register Limit // zero: 10 an hour
 	Default  Limit // the other routes together. Zero: 100 a minute
-	// Heavy is for validations whose body is larger than 16 KiB or no good.
-	// Beyond it they are answered with 503. Zero: 60 a minute.
+	// Heavy is for validations whose body is larger than 16 KiB or no good, and
+	// for callers without a service key who begin the revocation feed from
+	// nothing. Beyond it they are answered with 503. Zero: 60 a minute.
 	Heavy Limit
 	// Service is for the requests of an app's services. Zero: no limit.
 	Service Limit

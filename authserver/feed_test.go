@@ -224,7 +224,8 @@ func TestFeedTellsOfKeys(t *testing.T) {
 }
 
 // TestFeedIsSilentWithoutTheDatabase: no heartbeat says that everything is known
-// while the revocations cannot be read.
+// while the revocations cannot be read, and nobody begins with what was known
+// before.
 func TestFeedIsSilentWithoutTheDatabase(t *testing.T) {
 	t.Parallel()
 	h, db := watch(t)
@@ -232,10 +233,45 @@ func TestFeedIsSilentWithoutTheDatabase(t *testing.T) {
 	_, begun := f.whole()
 	db.noLooks.Store(true)
 	h.clock.Advance(10 * time.Second)
+	for _, accept := range []string{"*/*", wire.EventStream} {
+		a := h.do("GET", wire.RevocationsPath, "", "Accept", accept)
+		h.refused(a, wire.ServiceUnavailable, wire.RevocationsPath, "Not every session that ended is known, retry later")
+		if after := a.header.Get("Retry-After"); after != "1" {
+			t.Errorf("Retry-After %q", after)
+		}
+	}
 	db.noLooks.Store(false)
 	h.clock.Advance(revocation.PollInterval)
 	if _, next := f.whole(); next.KnownUpTo-begun.KnownUpTo < 10_000 {
 		t.Errorf("a heartbeat %d ms after the beginning", next.KnownUpTo-begun.KnownUpTo)
+	}
+}
+
+// TestFeedBegunAgainAndAgain: a stranger begins the feed from nothing only so
+// often. Resuming costs nothing, and neither do those who are known.
+func TestFeedBegunAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	const single = "a service key of more than 32 characters"
+	h := serverFor(t, func(c *Config) {
+		c.Credits.ServiceKey = single
+		c.HTTP.RateLimitsDisabled = false
+		c.HTTP.RateLimits.Heavy = Limit{Requests: 3, Per: time.Minute}
+	})
+	begin := func(headers ...string) answer { return h.do("GET", wire.RevocationsPath, "", headers...) }
+	cursor := decode[wire.Revocations](t, begin(), http.StatusOK).Cursor
+	for range 5 {
+		for name, a := range map[string]answer{"resumed": begin(wire.LastEventID, cursor), "with a key": begin(wire.ServiceKeyHeader, single)} {
+			if a.status != http.StatusOK {
+				t.Errorf("%s: %d", name, a.status)
+			}
+		}
+	}
+	begin()
+	begin()
+	a := begin()
+	h.refused(a, wire.ServiceUnavailable, wire.RevocationsPath, "The feed was begun too often from this address, retry later")
+	if a.header.Get("Retry-After") != "20" {
+		t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
 	}
 }
 

@@ -68,8 +68,9 @@ func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
 	credits := creditsapi.New(creditsapi.Config{
 		Out: p.out, Ledger: p.books, DailyFree: cfg.Credits.DailyFree, Users: auth.Users(), Keys: services,
 	})
+	limits := limiters(cfg)
 	revocations := feedapi.New(feedapi.Config{
-		Out: p.out, Hub: p.hub, Places: feed.NewPlaces(cfg.Feed.Streams), Clock: cfg.Clock, Keys: services,
+		Out: p.out, Hub: p.hub, Places: feed.NewPlaces(cfg.Feed.Streams), Clock: cfg.Clock, Keys: services, Heavy: limits[web.LimitHeavy],
 		KeyRequired: cfg.Feed.ServiceKeyRequired, Trusted: cfg.Feed.Trusted,
 	})
 	database := pinger(cfg.Clock, cfg.Logger, p.counted, p.db.Ready)
@@ -80,7 +81,7 @@ func newHandler(cfg Config, p handlerParts) (http.Handler, error) {
 		Revocations: p.revoked.Knows,
 	})
 	return web.Handler(web.Config{
-		Responder: p.out, Limits: limiters(cfg), CORSOrigins: cfg.HTTP.CORSOrigins,
+		Responder: p.out, Limits: limits, CORSOrigins: cfg.HTTP.CORSOrigins,
 		Routes: slices.Concat(auth.Routes(), credits.Routes(), revocations.Routes(), health.Routes()),
 	})
 }

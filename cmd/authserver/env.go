@@ -171,7 +171,7 @@ var variables = []variable{
 		s.server.HTTP.RateLimits.Register, err = rateLimit(v)
 		return err
 	}},
-	{"RATE_LIMIT_HEAVY", "validations from one address whose body is over 16 KiB or no good, as 60/1m; they get 503 beyond it", "60/1m", func(s *settings, v string) (err error) {
+	{"RATE_LIMIT_HEAVY", "validations from one address whose body is over 16 KiB or invalid, and revocation feeds begun from it without a service key, as 60/1m; they get 503 beyond it", "60/1m", func(s *settings, v string) (err error) {
 		s.server.HTTP.RateLimits.Heavy, err = rateLimit(v)
 		return err
 	}},

@@ -38,11 +38,17 @@ type reader struct {
 
 func (h *Hub) reader(t *testing.T, from string) (*reader, []wire.Revocations) {
 	t.Helper()
-	first, at, ok := h.Begin(from)
+	b, ok := h.Begin(h.known, from)
 	if !ok {
 		t.Fatal("nothing is known")
 	}
-	return &reader{t, at}, first
+	first, texts := b.Events(), b.Texts()
+	for i, event := range first {
+		if i >= len(texts) || !bytes.Equal(text(event), texts[i]) {
+			t.Errorf("event %d of the beginning is not sent as it is", i)
+		}
+	}
+	return &reader{t, b.Then}, first
 }
 
 // all are the events that are there.
@@ -94,7 +100,7 @@ func same(t *testing.T, events []wire.Revocations, ids ...string) {
 func TestHub(t *testing.T) {
 	t.Parallel()
 	h := New(Config{KeepFor: 20 * time.Minute})
-	if _, _, ok := h.Begin(""); ok {
+	if _, ok := h.Begin(begin, ""); ok {
 		t.Error("something is known before the first poll")
 	}
 	h.Polled(begin, ended(begin.Add(-time.Second), "a", "b"))
@@ -162,7 +168,8 @@ func TestResume(t *testing.T) {
 		"negative":          h.era + ".-1",
 	} {
 		_, whole := h.reader(t, cursor)
-		same(t, whole, "old", "behind")
+		same(t, whole[:1], "old") // as others were told before
+		same(t, whole[1:], "behind")
 		if !whole[0].Snapshot {
 			t.Errorf("%s: does not begin anew", name)
 		}
@@ -172,6 +179,73 @@ func TestResume(t *testing.T) {
 	h.Polled(begin.Add(9*time.Minute+30*time.Second), nil)
 	_, whole := h.reader(t, "")
 	same(t, whole, "old")
+}
+
+// TestBeginsWithWhatIsKnownNow: while the database does not answer nobody
+// begins, since a caller takes the first event for what is known as it asks.
+func TestBeginsWithWhatIsKnownNow(t *testing.T) {
+	t.Parallel()
+	h := New(Config{KeepFor: 20 * time.Minute})
+	h.Polled(begin, nil)
+	cursor := h.cursor()
+	for _, from := range []string{"", cursor} {
+		if _, ok := h.Begin(begin.Add(lateBy), from); !ok {
+			t.Errorf("cursor %q: refused", from)
+		}
+		if _, ok := h.Begin(begin.Add(lateBy+time.Nanosecond), from); ok {
+			t.Errorf("cursor %q: begins with what was known a while ago", from)
+		}
+	}
+}
+
+// TestOneSnapshotForAll: what many callers are told is made once, as long as an
+// event holds what came after it.
+func TestOneSnapshotForAll(t *testing.T) {
+	t.Parallel()
+	h := New(Config{KeepFor: 20 * time.Minute})
+	var ids []string
+	end := func(now time.Time, n int) {
+		var all []Ended
+		for range n {
+			ids = append(ids, "s"+strconv.Itoa(len(ids)))
+			all = append(all, ended(now, ids[len(ids)-1])...)
+		}
+		h.Polled(now, all)
+	}
+	whole := func(from string) []wire.Revocations {
+		t.Helper()
+		_, events := h.reader(t, from)
+		got := sessions(events)
+		slices.SortFunc(got, func(a, b wire.SessionDigest) int { return slices.Compare(a[:], b[:]) })
+		if !slices.Equal(got, digests(ids...)) {
+			t.Errorf("%d sessions, want %d", len(got), len(ids))
+		}
+		return events
+	}
+	end(begin, 2500)
+	none := h.era + ".0"
+	for _, from := range []string{"", none} { // a cursor behind which too much came is none
+		if events := whole(from); !events[0].Snapshot || len(events) != 4 {
+			t.Errorf("cursor %q: %d events", from, len(events))
+		}
+	}
+	first := h.most
+	end(begin.Add(time.Second), eventSize)
+	whole("")
+	if h.most != first {
+		t.Error("another snapshot for as much as an event holds")
+	}
+	end(begin.Add(2*time.Second), 1)
+	whole("")
+	second := h.most
+	if second == first {
+		t.Error("no other snapshot for more than an event holds")
+	}
+	end(begin.Add(2*time.Second+tidyEvery), 1)
+	whole("")
+	if h.most == second {
+		t.Error("what was dropped is still told")
+	}
 }
 
 // TestOrderTellsNothing: sessions of one user that end together are not

@@ -6,6 +6,7 @@
 package feed
 
 import (
+	"cmp"
 	"crypto/rand"
 	"slices"
 	"strconv"
@@ -29,6 +30,9 @@ const (
 	eventSize = 1000
 	// tidyEvery is how often sessions that no longer matter are dropped.
 	tidyEvery = time.Minute
+	// lateBy is how old knowledge may be with which a stream begins. A caller
+	// takes its first event for what was known when it asked.
+	lateBy = time.Second
 )
 
 // Ended is a session that ended.
@@ -37,8 +41,9 @@ type Ended struct {
 	At        time.Time // by the clock of the server that ended it
 }
 
-// known is an ended session as a Hub holds it.
-type known struct {
+// session is an ended session as a Hub holds it.
+type session struct {
+	digest wire.SessionDigest
 	at     time.Time
 	number int64 // in the order in which this Hub learned of them, from 1
 }
@@ -57,7 +62,9 @@ type Hub struct {
 	mu      sync.Mutex
 	era     string // of the numbers; those of another Hub mean nothing here
 	number  int64  // the last one
-	ended   map[wire.SessionDigest]known
+	ended   map[wire.SessionDigest]struct{}
+	log     []session // by number; what is in it is never changed
+	most    *snapshot // nil: none was asked for since the log was tidied
 	news    []wire.EndedSession // not told yet
 	keys    []wire.KeyChange    // not told yet
 	known   time.Time           // up to when everything is known, by this server's clock; zero before the first poll
@@ -78,10 +85,10 @@ type Event struct {
 
 // New makes a Hub that knows nothing yet.
 func New(config Config) *Hub {
-	return &Hub{config: config, era: rand.Text(), ended: map[wire.SessionDigest]known{}, last: newEvent(nil), closing: make(chan struct{})}
+	return &Hub{config: config, era: rand.Text(), ended: map[wire.SessionDigest]struct{}{}, last: newEvent(nil), closing: make(chan struct{})}
 }
 
-func newEvent(text []byte) *Event { return &Event{Text: text, more: make(chan struct{})} }
+func newEvent(content []byte) *Event { return &Event{Text: content, more: make(chan struct{})} }
 
 // Closing is closed when the streams have to end.
 func (h *Hub) Closing() <-chan struct{} { return h.closing }
@@ -136,18 +143,23 @@ func (h *Hub) add(sessions []Ended, now time.Time) {
 			continue
 		}
 		h.number++
-		h.ended[digest] = known{at: s.At, number: h.number}
+		h.ended[digest] = struct{}{}
+		h.log = append(h.log, session{digest: digest, at: s.At, number: h.number})
 		h.news = append(h.news, h.entry(digest, s.At))
 	}
 	if now.Sub(h.tidied) < tidyEvery && !now.Before(h.tidied) {
 		return
 	}
-	h.tidied = now
-	for digest, session := range h.ended {
-		if now.Sub(session.at) > h.config.KeepFor {
-			delete(h.ended, digest)
+	h.tidied, h.most = now, nil
+	var left []session // a log of its own: the other one is being read
+	for _, s := range h.log {
+		if now.Sub(s.at) > h.config.KeepFor {
+			delete(h.ended, s.digest)
+		} else {
+			left = append(left, s)
 		}
 	}
+	h.log = left
 }
 
 func (h *Hub) entry(digest wire.SessionDigest, at time.Time) wire.EndedSession {
@@ -165,7 +177,7 @@ func (h *Hub) tell(now time.Time) {
 }
 
 func (h *Hub) append(event wire.Revocations) {
-	next := newEvent(Text(event))
+	next := newEvent(text(event))
 	h.last.next = next
 	close(h.last.more)
 	h.last = next
@@ -177,29 +189,121 @@ func shuffle(sessions []wire.EndedSession) {
 	slices.SortFunc(sessions, func(a, b wire.EndedSession) int { return slices.Compare(a.ID[:], b.ID[:]) })
 }
 
-// Begin is what a caller with this cursor is told first, and the event behind
-// which the others follow. ok is false while nothing is known.
-func (h *Hub) Begin(from string) (first []wire.Revocations, then *Event, ok bool) {
+// snapshot is most of what a Hub holds, as callers are told who have nothing
+// yet. They share one, and are told apart from it what came after it.
+type snapshot struct {
+	upTo   int64 // the number of the last session
+	events func() []wire.Revocations
+	texts  func() [][]byte
+}
+
+// Beginning is what a caller is told first.
+type Beginning struct {
+	// Then is the event behind which the others follow.
+	Then *Event
+	// Resumed is whether the caller is told only what came after its cursor.
+	Resumed bool
+
+	shared *snapshot // nil where Resumed, and where no session is held
+	rest   []wire.Revocations
+}
+
+// Events are the events of the beginning.
+func (b Beginning) Events() []wire.Revocations {
+	if b.shared == nil {
+		return b.rest
+	}
+	return slices.Concat(b.shared.events(), b.rest)
+}
+
+// Texts are the events as they are sent.
+func (b Beginning) Texts() [][]byte {
+	var all [][]byte
+	if b.shared != nil {
+		all = slices.Clone(b.shared.texts())
+	}
+	for _, event := range b.rest {
+		all = append(all, text(event))
+	}
+	return all
+}
+
+// Begin is what a caller with this cursor is told first, at now by this server's
+// clock. ok is false where the database has not answered for lateBy: who begins
+// then would take old knowledge for new.
+//
+// What is many is made once for all callers and without the lock, so that those
+// who begin again and again keep nobody waiting.
+func (h *Hub) Begin(now time.Time, from string) (b Beginning, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.known.IsZero() {
-		return nil, nil, false
+	if h.known.IsZero() || now.Sub(h.known) > lateBy {
+		return Beginning{}, false
 	}
 	since, resumed := h.resume(from)
-	sessions := make([]wire.EndedSession, 0, len(h.ended))
-	for digest, session := range h.ended {
-		if session.number > since {
-			sessions = append(sessions, h.entry(digest, session.at))
-		}
+	if !resumed || len(h.after(since)) > eventSize {
+		resumed, since = false, h.share()
 	}
-	shuffle(sessions)
-	known := h.known.UnixMilli()
-	for chunk := range slices.Chunk(sessions, eventSize) {
-		first = append(first, wire.Revocations{KnownUpTo: known, Sessions: chunk, More: true})
+	knownUpTo := h.known.UnixMilli()
+	if news := h.after(since); len(news) > 0 {
+		b.rest = append(b.rest, wire.Revocations{KnownUpTo: knownUpTo, Sessions: h.entries(news), More: true})
 	}
-	first = append(first, wire.Revocations{KnownUpTo: known, Cursor: h.cursor()})
-	first[0].Snapshot = !resumed
-	return first, h.last, true
+	b.rest = append(b.rest, wire.Revocations{KnownUpTo: knownUpTo, Cursor: h.cursor()})
+	switch {
+	case resumed:
+		b.Resumed = true
+	case since > 0:
+		b.shared = h.most
+	default:
+		b.rest[0].Snapshot = true
+	}
+	b.Then = h.last
+	return b, true
+}
+
+// after is what came after a number.
+func (h *Hub) after(since int64) []session {
+	at, _ := slices.BinarySearchFunc(h.log, since+1, func(s session, number int64) int { return cmp.Compare(s.number, number) })
+	return h.log[at:]
+}
+
+// share makes a snapshot where there is none, or where an event would no longer
+// hold what came after it, and returns its last number: 0 where no session is
+// held.
+func (h *Hub) share() int64 {
+	if len(h.log) == 0 {
+		return 0
+	}
+	if h.most == nil || len(h.after(h.most.upTo)) > eventSize {
+		log, knownUpTo := h.log, h.known.UnixMilli()
+		s := &snapshot{upTo: h.number}
+		s.events = sync.OnceValue(func() []wire.Revocations {
+			var events []wire.Revocations
+			for chunk := range slices.Chunk(h.entries(log), eventSize) {
+				events = append(events, wire.Revocations{KnownUpTo: knownUpTo, Sessions: chunk, More: true})
+			}
+			events[0].Snapshot = true
+			return events
+		})
+		s.texts = sync.OnceValue(func() (all [][]byte) {
+			for _, event := range s.events() {
+				all = append(all, text(event))
+			}
+			return all
+		})
+		h.most = s
+	}
+	return h.most.upTo
+}
+
+// entries are sessions as they are told.
+func (h *Hub) entries(sessions []session) []wire.EndedSession {
+	entries := make([]wire.EndedSession, 0, len(sessions))
+	for _, s := range sessions {
+		entries = append(entries, h.entry(s.digest, s.at))
+	}
+	shuffle(entries)
+	return entries
 }
 
 // cursor is what was told last. Numbers are given as this server learns of
@@ -218,8 +322,8 @@ func (h *Hub) resume(from string) (since int64, ok bool) {
 	return since, true
 }
 
-// Text is an event as it is sent.
-func Text(event wire.Revocations) []byte {
+// text is an event as it is sent.
+func text(event wire.Revocations) []byte {
 	doc, err := json.Marshal(event)
 	if err != nil {
 		panic(err) // a struct of numbers and texts can always be encoded

@@ -34,7 +34,7 @@ const (
 	full = 5 * time.Second
 )
 
-// Config configures an API. All of it is required, but Trusted.
+// Config configures an API. All of it is required, but Heavy and Trusted.
 type Config struct {
 	Out    *web.Responder
 	Hub    *feed.Hub
@@ -42,6 +42,9 @@ type Config struct {
 	Clock  clock.Clock
 	// Keys checks service keys.
 	Keys *servicekey.Checker
+	// Heavy counts how often strangers begin the feed without a cursor of this
+	// server, because each of them is told of every session. Nil means no limit.
+	Heavy web.Limiter
 	// KeyRequired refuses callers without a service key that are not in one of
 	// the Trusted networks.
 	KeyRequired bool
@@ -64,6 +67,7 @@ func (a *API) Routes() []web.Route {
 			Errors: []wire.Code{wire.Unauthorized},
 		},
 		Limit:    web.Unlimited, // Places bounds the streams
+		Heavy:    web.LimitHeavy,
 		Endpoint: web.Plain(a.revocations),
 		Answers:  []web.Answer{{Status: http.StatusOK, Body: wire.Revocations{}}},
 		Errors:   []wire.Code{wire.ServiceUnavailable},
@@ -96,36 +100,44 @@ func (a *API) trusted(address netip.Addr) bool {
 }
 
 // retryLater is the answer where the feed cannot be had now.
-func retryLater(why string) error {
-	return &web.Failure{Code: wire.ServiceUnavailable, Message: why + ", retry later", RetryAfter: full}
+func retryLater(why string, after time.Duration) error {
+	return &web.Failure{Code: wire.ServiceUnavailable, Message: why + ", retry later", RetryAfter: after}
 }
 
 func (a *API) revocations(w http.ResponseWriter, r *http.Request) error {
 	select {
 	case <-a.Hub.Closing():
-		return retryLater("This server is about to end")
+		return retryLater("This server is about to end", full)
 	default:
 	}
 	known, _ := r.Context().Value(knownKey{}).(bool)
 	place, err := a.Places.Take(a.Out.Addr(r), known)
 	if err != nil {
-		return retryLater("Every place of the feed is taken")
+		return retryLater("Every place of the feed is taken", full)
 	}
 	defer a.Places.Leave(place)
-	first, at, ok := a.Hub.Begin(r.Header.Get(wire.LastEventID))
-	switch {
-	case !ok:
-		return retryLater("The feed has not begun")
-	case !wantsStream(r):
-		a.Out.Respond(w, r, http.StatusOK, whole(first))
+	now := a.Out.Now()
+	first, ok := a.Hub.Begin(now, r.Header.Get(wire.LastEventID))
+	if !ok {
+		return retryLater("Not every session that ended is known", time.Second)
+	}
+	// A caller that resumes is told little.
+	if !known && !first.Resumed && a.Heavy != nil {
+		if wait := a.Heavy.Take(a.Out.Addr(r), now); wait > 0 {
+			a.Out.Meter.RateLimited(string(web.LimitHeavy))
+			return retryLater("The feed was begun too often from this address", wait)
+		}
+	}
+	if !wantsStream(r) {
+		a.Out.Respond(w, r, http.StatusOK, whole(first.Events()))
 		return nil
 	}
 	header := w.Header()
 	header.Set("Content-Type", wire.EventStream)
 	header.Set("X-Accel-Buffering", "no") // nginx holds answers back otherwise
 	s := &stream{api: a, out: http.NewResponseController(w), w: w}
-	if s.open() && s.send(first) {
-		s.follow(r.Context(), place, at)
+	if s.open() && s.send(first.Texts()) {
+		s.follow(r.Context(), place, first.Then)
 	}
 	_ = s.out.SetWriteDeadline(time.Time{}) // the connection may serve other requests
 	return nil
@@ -141,7 +153,7 @@ func wantsStream(r *http.Request) bool {
 	return false
 }
 
-// whole is what Begin says, as one document.
+// whole is a beginning as one document.
 func whole(events []wire.Revocations) wire.Revocations {
 	document := events[len(events)-1]
 	document.Snapshot = events[0].Snapshot
@@ -170,9 +182,9 @@ func (s *stream) open() bool {
 	return true
 }
 
-func (s *stream) send(events []wire.Revocations) bool {
-	for _, event := range events {
-		if !s.write(feed.Text(event)) {
+func (s *stream) send(texts [][]byte) bool {
+	for _, text := range texts {
+		if !s.write(text) {
 			return false
 		}
 	}

@@ -32,7 +32,8 @@ type Route struct {
 	// Heavy names a rate limit against which a request of an Unlimited route
 	// counts where its body is larger than SmallBody or is no good, so that a
 	// caller who behaves is never limited and a flood is. Such a request is
-	// answered with 503. Empty means that there is none.
+	// answered with 503. A route without a body counts by itself what is heavy.
+	// Empty means that there is none.
 	Heavy Limit
 	// Endpoint takes the request and answers it.
 	Endpoint Endpoint
