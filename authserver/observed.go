@@ -3,12 +3,10 @@ package authserver
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/clock"
-	"github.com/manacore/manacore-go/authserver/internal/identity"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
@@ -45,46 +43,4 @@ func (s observed) Revocations(ctx context.Context, since store.Mark, from time.T
 		s.log.InfoContext(ctx, "the clocks of this server and of the database agree")
 	}
 	return page, nil
-}
-
-// outages is a source of revocations that keeps in mind when the database was
-// away. It is polled often enough to know.
-type outages struct {
-	source store.Revocations
-	clock  Clock
-
-	lock    sync.Mutex
-	reached time.Time // when the database last answered; zero before the first answer
-	last    identity.Outage
-}
-
-// Revocations implements store.Revocations.
-func (o *outages) Revocations(ctx context.Context, since store.Mark, from time.Time) (store.RevocationPage, error) {
-	page, err := o.source.Revocations(ctx, since, from)
-	o.lock.Lock()
-	defer o.lock.Unlock()
-	now := o.clock.Now()
-	away := !o.last.Lost.IsZero() && o.last.Back.IsZero()
-	switch {
-	case err == nil:
-		if away {
-			o.last.Back = now
-		}
-		o.reached = now
-	case ctx.Err() == nil && !away && !o.reached.IsZero():
-		o.last = identity.Outage{Lost: o.reached}
-	}
-	return page, err
-}
-
-// ForgetRevocations implements store.Revocations.
-func (o *outages) ForgetRevocations(ctx context.Context, before time.Time) error {
-	return o.source.ForgetRevocations(ctx, before)
-}
-
-// Last is the last outage.
-func (o *outages) Last() identity.Outage {
-	o.lock.Lock()
-	defer o.lock.Unlock()
-	return o.last
 }

@@ -80,7 +80,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	watchKeys(counted, cfg.Clock, access.Ring)
 	watchHashing(counted, hasher)
 	watchSessions(counted, cfg.Clock, cfg.Logger, db)
-	away := &outages{source: db, clock: cfg.Clock}
+	away := &outages{Store: db, clock: cfg.Clock, grace: cfg.Sessions.RefreshGrace}
 	revoked := revocation.New(revocation.Config{
 		Source: away, Clock: cfg.Clock, Logger: cfg.Logger, Meter: counted,
 		KeepFor: cfg.Tokens.AccessTTL + revocation.Margin, Feed: hub,
@@ -92,7 +92,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	}
 	work := background.New(background.Config{Clock: cfg.Clock, Logger: cfg.Logger})
 	people := identity.New(identity.Config{
-		Store: db, Access: access, Hasher: hasher, Guesses: guesses, Clock: cfg.Clock, Random: cfg.Random, Log: cfg.Logger,
+		Store: away, Access: access, Hasher: hasher, Guesses: guesses, Clock: cfg.Clock, Random: cfg.Random, Log: cfg.Logger,
 		Revocations: revoked, Meter: counted, Outage: away.Last,
 		Lifetimes: lifetimes(cfg), AccessTTL: cfg.Tokens.AccessTTL, RefreshGrace: cfg.Sessions.RefreshGrace,
 		PasswordMinLength: cfg.Passwords.MinLength, ServiceNames: serviceNames(cfg), MaxSessions: cfg.Sessions.MaxPerUser, Lanes: lanes(cfg),
@@ -116,6 +116,7 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		return nil, errors.Join(fmt.Errorf("revocations: %w", err), work.Close())
 	}
 	work.Every("poll revocations", revocation.PollInterval, revoked.Poll)
+	work.Every("look for the database's return", returnInterval, away.lookForReturn)
 	work.Every("forget revocations", revocation.ForgetInterval, revoked.Forget)
 	work.Every("poll signing keys", keys.PollInterval, keeper.Poll)
 	work.Every("sweep reservations", sweepEvery, sweeper{ledger: books, log: cfg.Logger}.run)
