@@ -61,9 +61,14 @@ type Log struct {
 
 	lock  sync.RWMutex         // guards what follows
 	at    time.Time            // when the last successful poll began
-	since time.Time            // verdicts that were asked for before do not count
+	life  Life                 // of the database
 	ended map[string]time.Time // ids of sessions, and until when they are kept
 }
+
+// Life is a life of the database: another one begins where it was restarted,
+// restored or replaced. It is a number and not an instant, because the clock of
+// another database may be behind. The zero Life is before the first poll.
+type Life uint64
 
 // New makes a log that holds no session yet.
 func New(config Config) *Log {
@@ -71,14 +76,14 @@ func New(config Config) *Log {
 }
 
 // State reports whether a session is known to have ended. known says whether
-// the log, and what the database said at the instant asked, can be relied on at
-// now. It is false where the last successful poll is too long ago, and where the
-// database is not the one that was asked.
-func (l *Log) State(session string, asked, now time.Time) (ended, known bool) {
+// the log, and what the database said in that life, can be relied on at now. It
+// is false where the last successful poll is too long ago, and where the database
+// is not the one that was asked.
+func (l *Log) State(session string, asked Life, now time.Time) (ended, known bool) {
 	l.lock.RLock()
 	defer l.lock.RUnlock()
 	_, ended = l.ended[session]
-	return ended, now.Sub(l.at) <= KnownFor && !asked.Before(l.since)
+	return ended, now.Sub(l.at) <= KnownFor && asked == l.life
 }
 
 // Knows reports whether the log can be relied on for readiness: the last
@@ -89,12 +94,12 @@ func (l *Log) Knows(now time.Time) bool {
 	return now.Sub(l.at) <= readyFor
 }
 
-// Since is when the log began, or began anew. What the database said before does
-// not count.
-func (l *Log) Since() time.Time {
+// Life is the life of the database that the last poll saw. What the database said
+// in another one does not count.
+func (l *Log) Life() Life {
 	l.lock.RLock()
 	defer l.lock.RUnlock()
-	return l.since
+	return l.life
 }
 
 // Note adds sessions that this server ended.
@@ -138,7 +143,7 @@ func (l *Log) Poll(ctx context.Context) error {
 	defer l.lock.Unlock()
 	l.at = now
 	if read.Anew {
-		l.since = l.config.Clock.Now()
+		l.life++
 		if !first {
 			l.config.Logger.WarnContext(ctx, "the database was restarted, restored or replaced: verdicts are asked for anew")
 		}

@@ -53,6 +53,7 @@ type verdict struct {
 	sid    string
 	exp    int64
 	asked  time.Time // when the database was asked
+	life   Life      // in which it was asked
 	// final means that the session has ended and that nothing can undo it but
 	// a database that goes back.
 	final bool
@@ -77,12 +78,13 @@ func (v *Verdicts) Of(ctx context.Context, text string) (answer []byte, kind str
 		answer, err := refusal(reason)
 		return answer, kind, err
 	}
+	life := v.config.Log.Life()
 	session, user, live, err := v.config.Live(ctx, claims, now)
 	if err != nil {
 		return nil, "", err
 	}
 	header, _, _ := strings.Cut(text, ".")
-	fresh := verdict{header: strings.Clone(header), sid: claims.Sid, exp: claims.Exp, asked: now}
+	fresh := verdict{header: strings.Clone(header), sid: claims.Sid, exp: claims.Exp, asked: now, life: life}
 	if live {
 		fresh.kind = meter.VerdictValid
 		fresh.answer, err = json.Marshal(wire.ValidateResponse{Valid: true, Payload: payload(claims, user)})
@@ -106,9 +108,9 @@ func (v *Verdicts) holds(remembered *verdict, now time.Time) bool {
 	if _, published := v.config.Access.Ring().ByHeader(remembered.header); !published || now.Unix() >= remembered.exp {
 		return false
 	}
-	ended, known := v.config.Log.State(remembered.sid, remembered.asked, now)
+	ended, known := v.config.Log.State(remembered.sid, remembered.life, now)
 	if remembered.final {
-		return !remembered.asked.Before(v.config.Log.Since())
+		return remembered.life == v.config.Log.Life()
 	}
 	return known && !ended && now.Sub(remembered.asked) <= VerdictAge
 }
