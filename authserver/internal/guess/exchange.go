@@ -18,7 +18,17 @@ const (
 	// lateCommit is the time within which a transaction that took a number has
 	// ended: twice the time limit of a call of the stores.
 	lateCommit = 10 * time.Second
+	// tellWithin is how old a failure may be that others are told of. They take it
+	// for one of that moment, so that after an hour without the database they
+	// would lock accounts for what is long over.
+	tellWithin = 10 * time.Minute
 )
+
+// untold is failures of a subject that other servers have not heard of.
+type untold struct {
+	count int
+	since time.Time
+}
 
 // mark is the highest number that was read up to an instant.
 type mark struct {
@@ -55,15 +65,20 @@ func (g *Guard) Tell(ctx context.Context) error {
 
 // tell stores what failed here since the last time.
 func (g *Guard) tell(ctx context.Context) error {
+	now := g.config.Clock.Now()
 	for {
 		var failures []store.Failure
 		g.lock.Lock()
-		for subject, count := range g.untold {
-			if len(failures) == page {
+		piece := map[store.Digest]untold{}
+		for subject, u := range g.untold {
+			if len(piece) == page {
 				break
 			}
-			failures = append(failures, store.Failure{Subject: subject, Source: g.source, Count: count})
 			delete(g.untold, subject)
+			if now.Sub(u.since) <= tellWithin {
+				piece[subject] = u
+				failures = append(failures, store.Failure{Subject: subject, Source: g.source, Count: u.count})
+			}
 		}
 		g.lock.Unlock()
 		if len(failures) == 0 {
@@ -72,12 +87,26 @@ func (g *Guard) tell(ctx context.Context) error {
 		if err := g.config.Store.AddFailures(ctx, failures); err != nil {
 			g.lock.Lock()
 			defer g.lock.Unlock()
-			for _, f := range failures {
-				g.untold[f.Subject] += f.Count
+			for subject, u := range piece {
+				g.addUntold(subject, u)
 			}
 			return err
 		}
 	}
+}
+
+// addUntold keeps failures to tell, with g.lock held. Where there are as many
+// subjects as counters, other servers hear of no more.
+func (g *Guard) addUntold(subject store.Digest, u untold) {
+	there, known := g.untold[subject]
+	if !known && len(g.untold) >= maxCounters {
+		return
+	}
+	if known && there.since.Before(u.since) {
+		u.since = there.since
+	}
+	u.count += there.count
+	g.untold[subject] = u
 }
 
 // hear adds what failed elsewhere. A row may become visible after one with a

@@ -41,7 +41,7 @@ type Guard struct {
 
 	lock     sync.Mutex // guards what follows
 	counters *lru.Cache[store.Digest, *counter]
-	untold   map[store.Digest]int // failures that other servers have not heard of
+	untold   map[store.Digest]untold
 
 	exchanging sync.Mutex // guards what follows
 	marks      []mark     // the next poll reads the numbers above the first mark
@@ -59,7 +59,7 @@ func New(c Config) (*Guard, error) {
 	if _, err := io.ReadFull(c.Random, source); err != nil {
 		return nil, fmt.Errorf("random source: %w", err)
 	}
-	g := &Guard{config: c, counters: counters, untold: map[store.Digest]int{}, marks: []mark{{}}, seen: map[int64]bool{}}
+	g := &Guard{config: c, counters: counters, untold: map[store.Digest]untold{}, marks: []mark{{}}, seen: map[int64]bool{}}
 	for _, b := range source {
 		g.source = g.source<<8 | int64(b)
 	}
@@ -174,7 +174,7 @@ func (t *Ticket) End(failed bool) {
 		c.pending--
 		if failed {
 			c.add(now, 1)
-			g.untold[t.subjects[i]]++
+			g.addUntold(t.subjects[i], untold{count: 1, since: now})
 		} else if c.count(now) == 0 {
 			g.counters.Remove(t.subjects[i])
 		}

@@ -334,6 +334,36 @@ func TestV2Exchange(t *testing.T) {
 	}
 }
 
+// TestV2NotToldAsNew: what could not be told for long is not told as something of
+// this moment, and what waits is bounded, whatever strangers come up with.
+func TestV2NotToldAsNew(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	a := newGuard(t, m)
+	m.fault = errors.New("down")
+	a.addUntold(a.subject("account", "old@example.com"), untold{count: 1, since: m.clock.Now()})
+	m.clock.Advance(tellWithin)
+	a.addUntold(a.subject("account", "old@example.com"), untold{count: 1, since: m.clock.Now()})
+	a.addUntold(a.subject("account", "new@example.com"), untold{count: 2, since: m.clock.Now()})
+	if err := a.Tell(t.Context()); !errors.Is(err, m.fault) {
+		t.Fatal(err)
+	}
+	m.clock.Advance(1)
+	m.fault = nil
+	if err := a.Tell(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.rows) != 1 || m.rows[0].Count != 2 || len(a.untold) != 0 {
+		t.Errorf("%d rows, %d wait", len(m.rows), len(a.untold))
+	}
+	for i := range maxCounters + 10 {
+		a.addUntold(store.Digest{byte(i), byte(i >> 8), byte(i >> 16)}, untold{count: 1, since: m.clock.Now()})
+	}
+	if len(a.untold) != maxCounters {
+		t.Errorf("%d wait, want %d", len(a.untold), maxCounters)
+	}
+}
+
 // A failure that could not be told is told later.
 func TestV2ToldLater(t *testing.T) {
 	t.Parallel()

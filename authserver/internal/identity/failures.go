@@ -42,7 +42,7 @@ func (s *Service) failed(ctx context.Context, a attempt, user string) {
 	}
 	s.failures.lock.Lock()
 	defer s.failures.lock.Unlock()
-	if len(s.failures.waiting) == maxFailures {
+	if len(s.failures.waiting) >= maxFailures { // a piece that was given back may be over it
 		s.failures.lost++
 		return
 	}
