@@ -167,6 +167,8 @@ func (s *Service) RevokeAllSessions(ctx context.Context, o Origin, progress func
 		if len(live) == 0 {
 			continue
 		}
+		// What ends hours after the beginning matters from then on.
+		o.At = s.config.Clock.Now()
 		n, err := s.RevokeSessions(ctx, o, user.ID)
 		ended += n
 		if err != nil {

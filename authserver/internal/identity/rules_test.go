@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
@@ -466,6 +468,42 @@ func TestO26DeletedAddress(t *testing.T) {
 	})
 }
 
+// slowly is a store with which it takes an hour to come to the next user.
+type slowly struct {
+	store.Store
+	clock *clocktest.Clock
+}
+
+func (s slowly) LiveSessions(ctx context.Context, userID string, after time.Time, limit int) ([]store.Session, error) {
+	s.clock.Advance(time.Hour)
+	return s.Store.LiveSessions(ctx, userID, after, limit)
+}
+
+// TestRevokeAllSessionsTakesLong: a session that ends hours after the beginning
+// ended then, or else verifying clients would forget it before its last access
+// token has expired.
+func TestRevokeAllSessionsTakesLong(t *testing.T) {
+	eachStore(t, nil, func(h *house) {
+		h.register("ann")
+		h.login("ann")
+		h.config.Store = slowly{h.config.Store, h.clock}
+		began := h.clock.Now()
+		ended, err := h.RevokeAllSessions(h.Context(), h.operator(), func(int, int) {})
+		if err != nil || ended == 0 {
+			h.Fatalf("%d ended, %v", ended, err)
+		}
+		page, err := h.config.Store.Revocations(h.Context(), store.Mark{}, began)
+		if err != nil || len(page.List) != ended {
+			h.Fatalf("%d revocations, %v", len(page.List), err)
+		}
+		for _, revocation := range page.List {
+			if revocation.At.Before(began.Add(time.Hour)) {
+				h.Errorf("ended at %v, want an hour after %v", revocation.At, began)
+			}
+		}
+	})
+}
+
 // TestO25RevokeAllSessions ends what a restore brought back, once.
 func TestO25RevokeAllSessions(t *testing.T) {
 	eachStore(t, nil, func(h *house) {
@@ -489,4 +527,27 @@ func TestO25RevokeAllSessions(t *testing.T) {
 		}
 		h.caller(h.login("ann").Access)
 	})
+}
+
+// TestV2FailuresAreBounded: however long the security log cannot be written, no
+// more failures wait than a server keeps, also after a piece was given back.
+func TestV2FailuresAreBounded(t *testing.T) {
+	t.Parallel()
+	s := &Service{config: Config{Log: slog.New(slog.DiscardHandler)}}
+	fail := func(n int) {
+		for range n {
+			s.failed(t.Context(), attempt{kind: store.EventLoginFailed}, "ann")
+		}
+	}
+	fail(maxFailures)
+	piece, _ := s.failures.take()
+	fail(1)
+	s.failures.giveBack(piece)
+	fail(2)
+	if n := len(s.failures.waiting); n != maxFailures+1 {
+		t.Errorf("%d wait", n)
+	}
+	if _, lost := s.failures.take(); lost != 2 {
+		t.Errorf("%d are missing, want 2", lost)
+	}
 }
