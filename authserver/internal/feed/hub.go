@@ -63,8 +63,8 @@ type Hub struct {
 	era     string // of the numbers; those of another Hub mean nothing here
 	number  int64  // the last one
 	ended   map[wire.SessionDigest]struct{}
-	log     []session // by number; what is in it is never changed
-	most    *snapshot // nil: none was asked for since the log was tidied
+	log     []session           // by number; what is in it is never changed
+	most    *snapshot           // nil: none was asked for since the log was tidied
 	news    []wire.EndedSession // not told yet
 	keys    []wire.KeyChange    // not told yet
 	known   time.Time           // up to when everything is known, by this server's clock; zero before the first poll
