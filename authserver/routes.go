@@ -25,12 +25,12 @@ import (
 
 // limiters are the rate limits by the names that routes give them.
 func limiters(cfg Config) map[web.Limit]web.Limiter {
-	all := map[web.Limit]web.Limiter{web.LimitLogin: nil, web.LimitSignup: nil, web.LimitDefault: nil, web.LimitHeavy: nil, web.LimitService: nil}
+	all := map[web.Limit]web.Limiter{web.LimitLogin: nil, web.LimitRegister: nil, web.LimitDefault: nil, web.LimitHeavy: nil, web.LimitService: nil}
 	if cfg.HTTP.RateLimitsDisabled {
 		return all
 	}
 	for name, l := range map[web.Limit]Limit{
-		web.LimitLogin: cfg.HTTP.RateLimits.Login, web.LimitSignup: cfg.HTTP.RateLimits.Register, web.LimitDefault: cfg.HTTP.RateLimits.Default,
+		web.LimitLogin: cfg.HTTP.RateLimits.Login, web.LimitRegister: cfg.HTTP.RateLimits.Register, web.LimitDefault: cfg.HTTP.RateLimits.Default,
 		web.LimitHeavy: cfg.HTTP.RateLimits.Heavy, web.LimitService: cfg.HTTP.RateLimits.Service,
 	} {
 		if l != (Limit{}) {

@@ -30,7 +30,7 @@ func (f *registerForm) Fields() []form.Field {
 
 func (a *API) registerRoute() web.Route {
 	return web.Route{
-		Pattern: "POST " + wire.RegisterPath, Access: web.Anyone, Limit: web.LimitSignup,
+		Pattern: "POST " + wire.RegisterPath, Access: web.Anyone, Limit: web.LimitRegister,
 		Endpoint: web.BodyOf(func() registerForm { return registerForm{shortestPassword: a.PasswordMinLength} }, a.register),
 		Answers:  []web.Answer{{Status: http.StatusCreated, Body: wire.RegisterResponse{}}},
 		Errors:   []wire.Code{wire.EmailAlreadyExists},

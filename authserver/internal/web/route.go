@@ -63,12 +63,12 @@ type Limit string
 
 // The limits. Their numbers are configured.
 const (
-	Unlimited    Limit = "none"
-	LimitLogin   Limit = "login"
-	LimitSignup  Limit = "register"
-	LimitDefault Limit = "default"
-	LimitHeavy   Limit = "heavy"
-	LimitService Limit = "service"
+	Unlimited     Limit = "none"
+	LimitLogin    Limit = "login"
+	LimitRegister Limit = "register"
+	LimitDefault  Limit = "default"
+	LimitHeavy    Limit = "heavy"
+	LimitService  Limit = "service"
 )
 
 // Access says who may call a route.
