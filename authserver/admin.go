@@ -21,8 +21,8 @@ type Admin struct {
 }
 
 // OpenAdmin opens the database that the configuration names, as Open does, and
-// serves nothing. Signing keys and the key-encryption key are looked at by the
-// operations that need them alone.
+// serves nothing. Only operations that need the signing keys or the key-encryption
+// key read them.
 func OpenAdmin(ctx context.Context, config Config) (*Admin, error) {
 	cfg, db, err := openConfigured(ctx, config)
 	if err != nil {
@@ -46,8 +46,8 @@ func (a *Admin) Close() error {
 
 var _ io.Closer = (*Admin)(nil)
 
-// openConfigured checks a configuration, fills it in and opens its database, by
-// whose clock everything goes from then on.
+// openConfigured checks a configuration, fills in the defaults and opens the
+// database. The clock that it returns follows the database's.
 func openConfigured(ctx context.Context, config Config) (Config, store.Store, error) {
 	cfg, err := config.withDefaults()
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 )
 
 // Config says how a server is to run. The zero value is a working one: an
-// embedded database in the current directory and the limits of the contract.
+// embedded database in the current directory and the default limits.
 type Config struct {
 	Database  Database
 	Tokens    Tokens
@@ -31,17 +31,17 @@ type Config struct {
 	Credits   Credits
 	Feed      Feed
 
-	// WireGeneration is whose way the server takes where the clients of two
-	// generations want different things: "2025" or "2026". What can serve both is
-	// always served, and the tokens of both are read. Empty means "2025".
+	// WireGeneration is the generation of clients, "2025" or "2026", that decides
+	// where the two need different answers. What can serve both is always served,
+	// and the tokens of both are read. Empty means "2025".
 	WireGeneration string
 
-	// Clock tells the time. Nil: the system's.
+	// Clock tells the time. Nil means the system's.
 	Clock Clock
 	// Random is the source of keys, tokens and ids; it must be safe for
-	// concurrent use. Nil: crypto/rand.
+	// concurrent use. Nil means crypto/rand.
 	Random io.Reader
-	// Logger gets the server's log. Nil: slog.Default(). It never gets a
+	// Logger gets the server's log. Nil means slog.Default(). It never gets a
 	// token, a password or a request's body or query.
 	Logger *slog.Logger
 }
@@ -109,9 +109,9 @@ type Passwords struct {
 	// MinLength is the least number of characters of a new password, from 8 to
 	// 128. Zero means 8.
 	MinLength int
-	// ServiceNames are what users call the service. A new password must not
-	// contain one of them, and neither "manacore", the e-mail address before
-	// its @, nor be one of the most common passwords. Names of fewer than four
+	// ServiceNames are what users call the service. A new password must contain
+	// none of them, neither "manacore" nor the part of the e-mail address before
+	// the @, and must not be a very common one. Names of fewer than four
 	// characters do not count. Empty means none.
 	ServiceNames []string
 	// Concurrency is how many passwords are hashed at once. One place is kept for
@@ -157,41 +157,43 @@ type HTTP struct {
 	RateLimitsDisabled bool
 }
 
-// RateLimits are limits for one client each: the user where a request has a good
-// access token, the app where it has a good service key, and else the address;
-// IPv6 addresses count by their /64. The JWKS and health are never limited, and neither is a validation
-// whose body is good and has at most 16 KiB.
+// RateLimits limit each client by itself: the user where a request has a valid
+// access token, the app where it has a valid service key, and else the address,
+// of IPv6 the /64. The JWKS, health and valid requests for a validation of at most
+// 16 KiB are never limited.
 type RateLimits struct {
 	// Login is for logins, good and bad. It is generous, because the users of an
 	// office share an address; wrong passwords have limits of their own, which
-	// are not configured. Zero: 300 a minute.
+	// are not configured. Zero means 300 a minute.
 	Login    Limit
-	Register Limit // zero: 10 an hour
-	Default  Limit // the other routes together. Zero: 100 a minute
-	// Heavy is for validations whose body is larger than 16 KiB or no good, and
+	Register Limit // zero means 10 an hour
+	Default  Limit // the other routes together; zero means 100 a minute
+	// Heavy is for validations whose body is larger than 16 KiB or invalid, and
 	// for callers without a service key who begin the revocation feed from
-	// nothing. Beyond it they are answered with 503. Zero: 60 a minute.
+	// nothing. Beyond it they are answered with 503. Zero means 60 a minute.
 	Heavy Limit
-	// Service is for the requests of an app's services. Zero: no limit.
+	// Service is for the requests of an app's services. Zero means no limit.
 	Service Limit
 }
 
-// Limit allows Requests at once, and as many again evenly over Per.
+// Limit is a token bucket: it holds Requests tokens and is refilled evenly with as
+// many in each Per.
 type Limit struct {
 	Requests int
 	Per      time.Duration
 }
 
-// Credits says what users are given, in free credits, which are spent before
-// paid ones, and who may call for every app.
+// Credits says which free credits users are given, which are spent before paid
+// ones, and which service key is for every app.
 type Credits struct {
-	// SignupBonus is what an account begins with. Zero: 150. Negative: none.
+	// SignupBonus is what an account begins with. Zero means 150, a negative
+	// number none.
 	SignupBonus int64
-	// DailyFree is what an account gets at its first touch on a day (UTC)
-	// after that on which it was made. Zero: 5. Negative: none.
+	// DailyFree is what an account gets with its first operation on a day (UTC)
+	// after that on which it was made. Zero means 5, a negative number none.
 	DailyFree int64
 	// DailyCap is how many free credits an account may reach by daily ones.
-	// Zero: SignupBonus and 30 days of DailyFree.
+	// Zero means SignupBonus and 30 days of DailyFree.
 	DailyCap int64
 	// ServiceKey is a key that opens the credit routes for every app, in addition
 	// to the keys that an Admin makes for single apps. It has at least 32
@@ -211,15 +213,14 @@ type Feed struct {
 	ServiceKeyRequired bool
 	// Trusted are networks whose callers need no service key.
 	Trusted []netip.Prefix
-	// Streams is how many streams there are at most. Zero: 4096. Callers without
+	// Streams is how many streams there are at most. Zero means 4096. Callers without
 	// a service key, of other networks than Trusted, have at most half of them.
 	Streams int
 }
 
-// Clock tells the time. AfterFunc calls f on its own goroutine or from
-// whatever moves the clock once d has passed; stop says whether it prevented
-// the call, as [time.Timer.Stop] does. A clock that jumps over several d calls
-// once.
+// Clock tells the time. AfterFunc calls f once when d has passed, on a goroutine
+// of its own or on the one that moves the clock; stop reports whether it
+// prevented the call, as [time.Timer.Stop] does.
 type Clock interface {
 	Now() time.Time
 	AfterFunc(d time.Duration, f func()) (stop func() bool)
@@ -295,7 +296,8 @@ func (c Credits) withDefaults() Credits {
 	return c
 }
 
-// maxGift is the largest of the numbers in Credits.
+// maxGift is the largest sign-up bonus and the largest daily gift. By them the
+// largest DailyCap is 31 times that.
 const maxGift = 1_000_000_000_000
 
 func (c Config) check() error {
@@ -308,28 +310,41 @@ func (c Config) check() error {
 	require(c.Database.URL == "" || len(c.Keys.EncryptionKey) > 0,
 		"Keys.EncryptionKey (KEY_ENCRYPTION_KEY) is required with Database.URL: all servers on a database need the same one, and there is no file to keep it in; make one with: openssl rand -base64 32")
 	require(len(c.Keys.EncryptionKey) == 0 || len(c.Keys.EncryptionKey) == keys.KEKBytes,
-		"Keys.EncryptionKey has %d bytes, not %d", len(c.Keys.EncryptionKey), keys.KEKBytes)
-	require(c.Feed.Streams >= 2 && c.Feed.Streams <= 1_000_000, "Feed.Streams %d is not within 2 and 1000000", c.Feed.Streams)
-	require(c.Tokens.AccessTTL >= time.Second && c.Tokens.AccessTTL <= day, "Tokens.AccessTTL %v is not within 1 s and 24 h", c.Tokens.AccessTTL)
+		"Keys.EncryptionKey (KEY_ENCRYPTION_KEY) has %d bytes, not %d", len(c.Keys.EncryptionKey), keys.KEKBytes)
+	require(c.Feed.Streams >= 2 && c.Feed.Streams <= 1_000_000, "Feed.Streams (REVOCATIONS_STREAMS) %d is not within 2 and 1000000", c.Feed.Streams)
+	require(c.Tokens.AccessTTL >= time.Second && c.Tokens.AccessTTL <= day, "Tokens.AccessTTL (JWT_ACCESS_TOKEN_EXPIRY) %v is not within 1 s and 24 h", c.Tokens.AccessTTL)
 	require(c.Keys.Rotation < 0 || c.Keys.Rotation >= max(time.Hour, c.Tokens.AccessTTL) && c.Keys.Rotation <= 366*day,
-		"Keys.Rotation %v is not within 1 h (or Tokens.AccessTTL, if that is longer) and 366 days", c.Keys.Rotation)
+		"Keys.Rotation (KEY_ROTATION) %v is not within %v and 366 days", c.Keys.Rotation, max(time.Hour, c.Tokens.AccessTTL))
 	require(c.Sessions.RefreshTTL >= c.Tokens.AccessTTL && c.Sessions.RefreshTTL <= 366*day,
-		"Sessions.RefreshTTL %v is not within Tokens.AccessTTL and 366 days", c.Sessions.RefreshTTL)
+		"Sessions.RefreshTTL (JWT_REFRESH_TOKEN_EXPIRY) %v is not within the life of an access token, %v, and 366 days", c.Sessions.RefreshTTL, c.Tokens.AccessTTL)
 	require(c.Sessions.RememberMeTTL >= c.Sessions.RefreshTTL && c.Sessions.RememberMeTTL <= 366*day,
-		"Sessions.RememberMeTTL %v is not within Sessions.RefreshTTL and 366 days", c.Sessions.RememberMeTTL)
+		"Sessions.RememberMeTTL %v is not within Sessions.RefreshTTL (JWT_REFRESH_TOKEN_EXPIRY), %v, and 366 days", c.Sessions.RememberMeTTL, c.Sessions.RefreshTTL)
 	require(c.Sessions.TTL >= c.Sessions.RememberMeTTL && c.Sessions.TTL <= 3660*day,
-		"Sessions.TTL %v is not within Sessions.RememberMeTTL and 3660 days", c.Sessions.TTL)
+		"Sessions.TTL (SESSION_TTL) %v is not within the life of a remembered session that is not refreshed, %v, and 3660 days", c.Sessions.TTL, c.Sessions.RememberMeTTL)
 	require(c.Sessions.Retention < 0 || c.Sessions.Retention >= day && c.Sessions.Retention <= 3660*day,
-		"Sessions.Retention %v is not within 24 h and 3660 days", c.Sessions.Retention)
-	require(c.Sessions.RefreshGrace <= 10*time.Minute, "Sessions.RefreshGrace %v is over 10 minutes", c.Sessions.RefreshGrace)
+		"Sessions.Retention (SESSION_RETENTION) %v is not within 24 h and 3660 days", c.Sessions.Retention)
+	require(c.Sessions.RefreshGrace <= 10*time.Minute, "Sessions.RefreshGrace (REFRESH_GRACE) %v is over 10 minutes", c.Sessions.RefreshGrace)
 	require(c.Passwords.MinLength >= 8 && c.Passwords.MinLength <= form.MaxPassword,
 		"Passwords.MinLength %d is not within 8 and %d", c.Passwords.MinLength, form.MaxPassword)
 	require(c.Passwords.Concurrency > 0, "Passwords.Concurrency %d is negative", c.Passwords.Concurrency)
-	for _, l := range []Limit{c.HTTP.RateLimits.Login, c.HTTP.RateLimits.Register, c.HTTP.RateLimits.Default, c.HTTP.RateLimits.Heavy, cmp.Or(c.HTTP.RateLimits.Service, Limit{1, 1})} {
-		require(l.Requests > 0 && l.Per > 0, "rate limit of %d requests per %v: both must be above zero", l.Requests, l.Per)
+	for _, l := range []struct {
+		name string
+		Limit
+	}{
+		{"Login (RATE_LIMIT_LOGIN)", c.HTTP.RateLimits.Login}, {"Register (RATE_LIMIT_REGISTER)", c.HTTP.RateLimits.Register},
+		{"Default (RATE_LIMIT_MAX, RATE_LIMIT_TTL)", c.HTTP.RateLimits.Default}, {"Heavy (RATE_LIMIT_HEAVY)", c.HTTP.RateLimits.Heavy},
+		{"Service (RATE_LIMIT_SERVICE)", cmp.Or(c.HTTP.RateLimits.Service, Limit{1, 1})},
+	} {
+		require(l.Requests > 0 && l.Per > 0, "HTTP.RateLimits.%s allows %d requests per %v: both must be above zero", l.name, l.Requests, l.Per)
 	}
-	for _, n := range []int64{c.Credits.SignupBonus, c.Credits.DailyFree, c.Credits.DailyCap} {
-		require(n >= 0 && n <= 31*maxGift, "Credits: %d is not within 0 and %d", n, int64(maxGift))
+	for _, n := range []struct {
+		name       string
+		gift, most int64
+	}{
+		{"SignupBonus (CREDITS_SIGNUP_BONUS)", c.Credits.SignupBonus, maxGift}, {"DailyFree (CREDITS_DAILY_FREE)", c.Credits.DailyFree, maxGift},
+		{"DailyCap", c.Credits.DailyCap, 31 * maxGift},
+	} {
+		require(n.gift >= 0 && n.gift <= n.most, "Credits.%s %d is not within 0 and %d", n.name, n.gift, n.most)
 	}
 	if n := utf8.RuneCountInString(c.Credits.ServiceKey); n > 0 {
 		require(n >= servicekey.MinSingle, "Credits.ServiceKey (MANA_CORE_SERVICE_KEY) has %d characters, fewer than %d: whoever guesses it spends everybody's credits; make one with: openssl rand -base64 32", n, servicekey.MinSingle)
@@ -341,7 +356,7 @@ func (c Config) check() error {
 		"Credits.ServiceKeyOperations (MANA_CORE_SERVICE_KEY_OPERATIONS) is set and Credits.ServiceKey (MANA_CORE_SERVICE_KEY) is not")
 	require(wire.Generation(c.WireGeneration).Known(), "WireGeneration (WIRE_GENERATION) %q is neither 2025 nor 2026", c.WireGeneration)
 	for _, proxies := range c.HTTP.TrustedProxies {
-		require(proxies.IsValid() && !proxies.Addr().Is4In6(), "HTTP.TrustedProxies: %v never fits: write an IPv4 network as such", proxies)
+		require(proxies.IsValid() && !proxies.Addr().Is4In6(), "HTTP.TrustedProxies (TRUSTED_PROXIES): %v never fits: write an IPv4 network as such", proxies)
 	}
 	return errors.Join(errs...)
 }

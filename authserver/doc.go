@@ -15,8 +15,8 @@
 // in PostgreSQL, and several servers may share it. Command authserver is this
 // package with a configuration from the environment.
 //
-// What is kept of secrets: of a password its argon2id hash, of a refresh
-// token its SHA-256, of a signing key its ciphertext. What could not be
-// decided, because the database does not answer or too many passwords wait to
-// be hashed, is answered with 503 and Retry-After and never with a verdict.
+// Of secrets the database holds only the argon2id hash of a password, the SHA-256
+// of a refresh token and the ciphertext of a signing key. A request that cannot be
+// decided, because the database does not answer or too many passwords wait to be
+// hashed, is answered with 503 and Retry-After and never with a verdict.
 package authserver

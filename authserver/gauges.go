@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// countFresh is for how long a count of the sessions serves: however often
-	// and by however many the metrics are read, the table is read that seldom.
+	// countFresh is how long a count of the sessions is cached, however often the
+	// metrics are read.
 	countFresh = time.Minute
 	// countTime bounds one count.
 	countTime = 2 * time.Second
 )
 
-// watchKeys shows for how long the key that signs has done so.
+// watchKeys adds the gauge of the signing key's age.
 func watchKeys(m *meter.Meter, clock Clock, ring func() *keys.Ring) {
-	m.Gauge("signing_key_age_seconds", "Time for which the key that signs has done so; NaN: none may.", func() float64 {
+	m.Gauge("signing_key_age_seconds", "Seconds since the current key began to sign; NaN where none may sign.", func() float64 {
 		now := clock.Now()
 		key, err := ring().Signing(now)
 		if err != nil {
@@ -38,7 +38,7 @@ func watchHashing(m *meter.Meter, h *password.Hasher) {
 	m.Gauge("hashing_working", "Passwords being hashed.", func() float64 { return float64(h.Load().Working) })
 	m.Gauge("hashing_waiting", "Requests that wait for their turn to hash a password.", func() float64 { return float64(h.Load().Waiting) })
 	m.Counter("hashing_hashed_total", "Passwords that were hashed.", func() float64 { return float64(h.Load().Hashed) })
-	m.Counter("hashing_refused_total", "Requests refused with 503 because the queue was full.", func() float64 { return float64(h.Load().Refused) })
+	m.Counter("hashing_refused_total", "Requests refused with 503 because the queue was full or the wait too long.", func() float64 { return float64(h.Load().Refused) })
 }
 
 // watchSessions shows how many sessions are live.

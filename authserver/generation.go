@@ -11,9 +11,8 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// accessTokens signs with the names of the configuration, and reads those of
-// both generations: while servers of one follow those of the other on the same
-// keys, each meets the tokens of both.
+// accessTokens signs with the configured issuer and audience and accepts those of
+// both generations, because servers of both share keys during an upgrade.
 func accessTokens(cfg Config, ring func() *keys.Ring) token.Access {
 	issuers := []string{wire.Issuer2025}
 	if cfg.HTTP.BaseURL != "" {

@@ -11,8 +11,8 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
-// lastWords is how long a server that closes may take to store what failed.
-const lastWords = 5 * time.Second
+// finalRunTime is how long a server that closes may take to store what failed.
+const finalRunTime = 5 * time.Second
 
 // openGuesses makes the limiter of guesses and reads what failed in the last
 // hour. It is nil where rate limits are off.
@@ -31,8 +31,8 @@ func openGuesses(ctx context.Context, cfg Config, db store.Store) (*guess.Guard,
 	return guesses, guesses.Exchange(ctx)
 }
 
-// watchGuesses has servers tell each other of failed passwords, and the security
-// log hear of them, also at the end.
+// watchGuesses starts the workers that share failed passwords between servers and
+// record them in the security log. They run once more when the server closes.
 func watchGuesses(work *background.Group, guesses *guess.Guard, people *identity.Service) {
 	work.Every("record failed passwords", identity.FailuresInterval, people.RecordFailures)
 	work.OnClose("record failed passwords", finally(people.RecordFailures))
@@ -47,7 +47,7 @@ func watchGuesses(work *background.Group, guesses *guess.Guard, people *identity
 // finally runs a worker once more when the server closes.
 func finally(f func(context.Context) error) func() error {
 	return func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+		ctx, cancel := context.WithTimeout(context.Background(), finalRunTime)
 		defer cancel()
 		return f(ctx)
 	}

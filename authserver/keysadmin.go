@@ -11,7 +11,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/meter"
 )
 
-// These errors say what an operator asked of the signing keys in vain.
+// These are the errors of the operations on keys that callers tell apart.
 var (
 	// ErrUnknownKey means that there is no key with that kid.
 	ErrUnknownKey = keys.ErrUnknownKey
@@ -61,7 +61,7 @@ func (a *Admin) Keys(ctx context.Context) ([]SigningKey, error) {
 
 // RotateKey makes the next signing key: it is published at once, and signs
 // after 15 minutes, when every verifier has it. Tokens of the key before stay
-// good. ErrKeyPending where the next one is published already.
+// valid. The error is ErrKeyPending where the next one is published already.
 func (a *Admin) RotateKey(ctx context.Context) error {
 	if err := a.keys().Rotate(ctx); err != nil {
 		return fmt.Errorf("authserver: %w", err)
@@ -70,10 +70,10 @@ func (a *Admin) RotateKey(ctx context.Context) error {
 }
 
 // RetireKey takes a signing key out of use in an emergency. Within seconds the
-// servers sign by another one and refuse its tokens; verifiers with a key set
-// of their own do so within 5 minutes. Its users have to refresh their tokens,
-// nothing more. ErrUnknownKey where there is no such key; one that is retired
-// already stays so.
+// servers sign with another key and refuse the tokens of the retired one;
+// verifiers that cache the key set follow within 5 minutes. Users have to refresh
+// their tokens, nothing more. The error is ErrUnknownKey where there is no such
+// key; one that is retired already stays so.
 func (a *Admin) RetireKey(ctx context.Context, kid string) error {
 	if err := a.keys().Retire(ctx, kid); err != nil {
 		return fmt.Errorf("authserver: %w", err)
@@ -118,7 +118,7 @@ func (a *Admin) ExportKeys(ctx context.Context) ([]byte, error) {
 // ExportPrivateKeys writes the signing keys, but for retired ones, to a new file
 // with mode 0600, and says how many. The file is a JWK set, encrypted with the
 // key-encryption key (RFC 7517 section 7): without that it is of no use. It
-// never replaces a file: fs.ErrExist.
+// never replaces a file: the error is fs.ErrExist then.
 func (a *Admin) ExportPrivateKeys(ctx context.Context, file string) (count int, err error) {
 	document, count, err := a.keys().Export(ctx)
 	if err != nil {

@@ -9,9 +9,10 @@ import (
 // configuration has none.
 func keyFile(cfg Config) string { return cfg.Database.SQLitePath + ".key" }
 
-// checkMissing refuses a SQLite file that is gone or empty while its key file is
-// there: the first start makes the key after the database. A new database in its
-// place would refuse every session with 401, and clients would forget theirs.
+// checkMissing refuses a SQLite file that is missing or empty beside an existing
+// key file. The first start makes the key after the database, so the data was lost
+// or is not mounted. A new database in its place would answer 401 for every
+// session, and clients would forget theirs.
 func checkMissing(cfg Config) error {
 	if cfg.Database.URL != "" || len(cfg.Keys.EncryptionKey) > 0 {
 		return nil

@@ -13,8 +13,7 @@ import (
 // because an index by their end would have to change with each refresh.
 const purgeEvery = time.Hour
 
-// markEvery is how often rows are looked for of sessions that ended with all
-// others of their user.
+// markEvery is how often the rows of sessions that ended all at once are marked.
 const markEvery = 15 * time.Second
 
 // purge is the worker that deletes the sessions that ended longer than keep ago.
@@ -35,8 +34,7 @@ func (p purge) run(ctx context.Context) error {
 	return err
 }
 
-// marker is the worker that marks the sessions that ended with all others of
-// their user.
+// marker is the worker that marks the rows of sessions that ended all at once.
 type marker struct {
 	people *identity.Service
 	log    *slog.Logger

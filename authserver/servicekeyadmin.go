@@ -35,8 +35,8 @@ type NewServiceKey struct {
 	Lifetime time.Duration
 }
 
-// CreateServiceKey makes a key. What it returns as secret is the key, 256
-// random bits, and kept nowhere: the database has its SHA-256. An app may have
+// CreateServiceKey makes a key. secret is the key itself, of 256 random bits; the
+// database stores only its SHA-256. An app may have
 // any number of keys, so that a new one can be in use before the old one is
 // revoked.
 func (a *Admin) CreateServiceKey(ctx context.Context, n NewServiceKey) (key ServiceKey, secret string, err error) {

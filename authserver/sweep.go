@@ -11,12 +11,12 @@ import (
 // sweepEvery is how often expired reservations are looked for.
 const sweepEvery = time.Second
 
-// ledgerPolicy is what users are given, as the ledger calls it.
+// ledgerPolicy makes a ledger.Policy of the configured gifts.
 func ledgerPolicy(c Credits) ledger.Policy {
 	return ledger.Policy{SignupBonus: c.SignupBonus, Daily: c.DailyFree, DailyCap: c.DailyCap}
 }
 
-// sweeper returns what expired reservations hold.
+// sweeper is the worker that returns what expired reservations hold.
 type sweeper struct {
 	ledger *ledger.Ledger
 	log    *slog.Logger
@@ -25,7 +25,7 @@ type sweeper struct {
 func (s sweeper) run(ctx context.Context) error {
 	_, err := s.ledger.Sweep(ctx)
 	if err != nil && ctx.Err() == nil {
-		s.log.ErrorContext(ctx, "expired reservations could not be returned", "error", err)
+		s.log.ErrorContext(ctx, "the credits of expired reservations could not be released", "error", err)
 	}
 	return err
 }

@@ -19,7 +19,7 @@ var (
 	ErrUserNotFound = identity.ErrUserNotFound
 	// ErrSessionNotFound means that no session has that id, or that it has ended.
 	ErrSessionNotFound = identity.ErrSessionNotFound
-	// ErrEmailTaken: another user, who was not deleted, has the address.
+	// ErrEmailTaken means that another user, who was not deleted, has the address.
 	ErrEmailTaken = identity.ErrEmailTaken
 )
 
@@ -70,8 +70,8 @@ type Session struct {
 	DeviceName     string
 }
 
-// NewUser is an account to be made. E-mail address, name and password have to
-// be as at a registration.
+// NewUser is an account to be made. The rules of a registration apply to e-mail
+// address, name and password.
 type NewUser struct {
 	Email    string
 	Name     string

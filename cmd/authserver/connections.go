@@ -18,12 +18,12 @@ const (
 	// otherFiles is how many files and connections the server keeps for itself:
 	// database, log and what a library opens for a moment.
 	otherFiles = 256
-	// maxPerAddress is how many of them one address has at most.
+	// maxPerAddress is how many open connections one address may have.
 	maxPerAddress = 256
 )
 
-// bounds are the bounds of the connections of a server, where the settings say
-// nothing else. Without rate limits an address has no bound of its own.
+// bounds returns the configured limits on open connections, or the defaults.
+// Without rate limits an address has no limit of its own.
 func (s settings) bounds() (most, perAddress int) {
 	most, perAddress = s.connections, s.perAddress
 	if most == 0 {
@@ -41,12 +41,11 @@ func (s settings) bounds() (most, perAddress int) {
 	return most, min(perAddress, most)
 }
 
-// connections bounds the open connections of a listener, in all and of each
-// address; an IPv6 address counts by its /64. Those of trusted proxies do not
-// count, and programs of this machine have no bound as an address. Where there
-// are too many, the one that has waited longest for a request is closed, and the
-// new one only where none waits. So nobody keeps others out by connections that
-// do nothing.
+// connections limits the open connections of a listener, in all and of each
+// address; an IPv6 address counts by its /64. Connections of trusted proxies do
+// not count, and loopback addresses have no limit of their own. At a limit the
+// connection that has been idle longest is closed, and the new one only if none is
+// idle. So nobody keeps others out by connections that do nothing.
 type connections struct {
 	net.Listener
 	most, perAddress int
@@ -58,7 +57,7 @@ type connections struct {
 	of      map[netip.Prefix]int
 }
 
-// connection is one that counts.
+// connection is an open connection that counts against the limits.
 type connection struct {
 	conn    net.Conn
 	from    netip.Prefix
@@ -87,7 +86,8 @@ func (c *connections) Accept() (net.Conn, error) {
 	}
 }
 
-// origin is what the connection counts for, if it counts.
+// origin is the address or network that a connection counts against. The bool is
+// false for a trusted proxy.
 func (c *connections) origin(conn net.Conn) (netip.Prefix, bool) {
 	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
 	if err != nil {
@@ -100,7 +100,8 @@ func (c *connections) origin(conn net.Conn) (netip.Prefix, bool) {
 	return subnet.Client(addr), true
 }
 
-// admit counts a connection, if there is room or some can be made.
+// admit counts a connection. It reports false where there is no room and no idle
+// connection to close.
 func (c *connections) admit(conn net.Conn, from netip.Prefix) bool {
 	c.lock.Lock()
 	defer c.lock.Unlock()
@@ -129,7 +130,7 @@ func (c *connections) makeRoom(fits func(*connection) bool) bool {
 	return false
 }
 
-// forget counts a connection no longer.
+// forget stops counting a connection.
 func (c *connections) forget(o *connection) {
 	delete(c.open, o.conn)
 	if c.of[o.from]--; c.of[o.from] == 0 {
@@ -141,7 +142,8 @@ func (c *connections) forget(o *connection) {
 	}
 }
 
-// changed is the ConnState of the server.
+// changed is the ConnState hook of the server. It keeps track of which connections
+// are idle.
 func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	c.lock.Lock()
 	defer c.lock.Unlock()

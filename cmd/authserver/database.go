@@ -44,9 +44,9 @@ func (c *migrateCommand) Run(p *program) error {
 	case len(names) == 0:
 		fmt.Fprintln(p.errs, "the schema is up to date")
 	case c.DryRun:
-		fmt.Fprintf(p.errs, "%d to run, nothing was changed\n", len(names))
+		fmt.Fprintf(p.errs, "%d migrations to run, nothing was changed\n", len(names))
 	default:
-		fmt.Fprintf(p.errs, "%d run\n", len(names))
+		fmt.Fprintf(p.errs, "%d migrations run\n", len(names))
 	}
 	return nil
 }
@@ -61,8 +61,8 @@ type finding struct {
 	Detail string `json:"detail"`
 }
 
-// errNotGood ends check, which has said what is wrong.
-var errNotGood = errors.New("not good: see above")
+// errNotGood is the error of check, whose findings were printed.
+var errNotGood = errors.New("check failed: see its findings")
 
 func (c *checkCommand) Run(p *program) error {
 	findings := func(yield func(authserver.Finding) bool) {

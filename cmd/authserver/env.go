@@ -28,15 +28,16 @@ type settings struct {
 	server                  authserver.Config
 	// The key-encryption keys of single commands.
 	importKEK, newKEK []byte
-	// production is whether NODE_ENV says so: what is for tests and for a
-	// developer's machine is refused there.
+	// production is whether NODE_ENV is production. Settings for tests are refused
+	// there.
 	production bool
 }
 
 // metricsOff is the value of METRICS_ADDR for no metrics.
 const metricsOff = "off"
 
-// variable is one that the server reads. set gets its value, never empty.
+// variable is an environment variable. set is called only with a value that is not
+// empty.
 type variable struct {
 	name, usage, preset string
 	set                 func(s *settings, value string) error
@@ -67,11 +68,11 @@ var variables = []variable{
 		s.server.Keys.EncryptionKey, err = encryptionKey(v)
 		return err
 	}},
-	{"NEW_KEY_ENCRYPTION_KEY", "the same for keys reseal: what takes its place", "", func(s *settings, v string) (err error) {
+	{"NEW_KEY_ENCRYPTION_KEY", "the new key-encryption key for keys reseal, 32 bytes in base64", "", func(s *settings, v string) (err error) {
 		s.newKEK, err = encryptionKey(v)
 		return err
 	}},
-	{"IMPORT_KEY_ENCRYPTION_KEY", "the same for keys import: what seals the file, where that is another one", "", func(s *settings, v string) (err error) {
+	{"IMPORT_KEY_ENCRYPTION_KEY", "the key-encryption key that sealed the file, for keys import, 32 bytes in base64; unset: KEY_ENCRYPTION_KEY", "", func(s *settings, v string) (err error) {
 		s.importKEK, err = encryptionKey(v)
 		return err
 	}},
@@ -135,7 +136,7 @@ var variables = []variable{
 		s.connections, err = integer(v, 1, 1_000_000)
 		return err
 	}},
-	{"MAX_CONNECTIONS_PER_ADDRESS", "open connections from one address, likewise", "256", func(s *settings, v string) (err error) {
+	{"MAX_CONNECTIONS_PER_ADDRESS", "open connections from one address, beside those of TRUSTED_PROXIES", "256", func(s *settings, v string) (err error) {
 		s.perAddress, err = integer(v, 1, 1_000_000)
 		return err
 	}},
@@ -150,7 +151,7 @@ var variables = []variable{
 		s.server.Feed.Trusted, err = networks(v)
 		return err
 	}},
-	{"REVOCATIONS_STREAMS", "streams of the feed of revocations at once, at most half of them of strangers", "4096", func(s *settings, v string) (err error) {
+	{"REVOCATIONS_STREAMS", "streams of the feed of revocations at once, at most half of them of callers without a service key and of other networks than REVOCATIONS_TRUSTED", "4096", func(s *settings, v string) (err error) {
 		s.server.Feed.Streams, err = integer(v, 2, 1_000_000)
 		return err
 	}},
@@ -221,7 +222,8 @@ var variables = []variable{
 // secrets are the variables whose values stay out of errors.
 var secrets = map[string]bool{"DATABASE_URL": true, "KEY_ENCRYPTION_KEY": true, "NEW_KEY_ENCRYPTION_KEY": true, "IMPORT_KEY_ENCRYPTION_KEY": true, "MANA_CORE_SERVICE_KEY": true}
 
-// newerNames are names that a variable has had since 2026, the newest first.
+// newerNames are further names of a variable, the newest first. Names that hold
+// different values are an error.
 var newerNames = map[string][]string{"MANA_CORE_SERVICE_KEY": {"MANA_SERVICE_KEY", "SERVICE_KEY"}}
 
 // fromEnv reads the environment through getenv, by the rules of package env: an
@@ -250,9 +252,9 @@ func fromEnv(getenv func(string) string) (settings, error) {
 	return s, errors.Join(reader.Err(), errors.Join(errs...))
 }
 
-// withDefaults fills in what depends on NODE_ENV: a server on a developer's
-// machine is not for other machines to reach, and nothing sends it requests that
-// has to learn that it ends.
+// withDefaults fills in what depends on NODE_ENV. Outside production the server
+// listens on loopback only, and has no load balancer that has to see that it is
+// about to end.
 func (s settings) withDefaults() settings {
 	switch {
 	case s.listen != "":
@@ -274,7 +276,7 @@ func (s settings) withDefaults() settings {
 func listenHost(v string) (string, error) {
 	addr, err := netip.ParseAddr(strings.Trim(v, "[]"))
 	if err != nil {
-		return "", fmt.Errorf("%q is not an IP address such as 127.0.0.1, 0.0.0.0 or ::, without a port: that is PORT's", v)
+		return "", fmt.Errorf("%q is not an IP address such as 127.0.0.1, 0.0.0.0 or ::, and without a port, which PORT sets", v)
 	}
 	return addr.String(), nil
 }
@@ -292,12 +294,13 @@ func (s settings) metricsOnPort() bool {
 func encryptionKey(v string) ([]byte, error) {
 	kek, err := base64.StdEncoding.DecodeString(v)
 	if err != nil || len(kek) != 32 {
-		return nil, errors.New("not the base64 of 32 bytes")
+		return nil, errors.New("not 32 bytes in base64; make one with: openssl rand -base64 32")
 	}
 	return kek, nil
 }
 
-// name reads one name. Backends, which share the variable, may accept several.
+// name reads an issuer or an audience. Backends share the variable and accept a
+// list, but a server signs with one name.
 func name(v string) (string, error) {
 	if strings.Contains(v, ",") {
 		return "", fmt.Errorf("%q is a list: the server signs with one name", v)
@@ -326,8 +329,8 @@ func rateLimit(v string) (authserver.Limit, error) {
 	return authserver.Limit{}, fmt.Errorf("%q is not a number of requests and a duration such as 300/1m", v)
 }
 
-// gift reads a number of credits. None is said by a negative number, as zero
-// stands for the default.
+// gift reads a number of credits. It returns -1 for 0, because 0 in Config means
+// the default.
 func gift(v string) (int64, error) {
 	n, err := integer(v, 0, 1_000_000_000)
 	if n == 0 {

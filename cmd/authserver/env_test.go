@@ -93,8 +93,8 @@ func TestFromEnvRefuses(t *testing.T) {
 		{"NODE_ENV", "Production", "none of production, development and test"},
 		{"NODE_ENV", "prod", "none of production, development and test"},
 		{"METRICS_ADDR", "9464", "is neither host:port nor off"},
-		{"KEY_ENCRYPTION_KEY", "c2VjcmV0", "not the base64 of 32 bytes"},
-		{"KEY_ENCRYPTION_KEY", "secret%", "not the base64 of 32 bytes"},
+		{"KEY_ENCRYPTION_KEY", "c2VjcmV0", "not 32 bytes in base64"},
+		{"KEY_ENCRYPTION_KEY", "secret%", "not 32 bytes in base64"},
 	} {
 		_, err := fromEnv(func(name string) string { return map[string]string{test.name: test.value}[name] })
 		if err == nil || !strings.HasPrefix(err.Error(), test.name+": ") || !strings.Contains(err.Error(), test.want) {

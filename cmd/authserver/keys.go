@@ -11,8 +11,8 @@ import (
 
 type keysCommands struct {
 	List   keysListCommand   `cmd:"" help:"List the signing keys, in the order in which they sign."`
-	Rotate keysRotateCommand `cmd:"" help:"Make the next signing key ahead of its time. It signs when every verifier has it; no token goes bad."`
-	Retire keysRetireCommand `cmd:"" help:"Take a signing key out of use at once, in an emergency. Its tokens go bad; users refresh theirs."`
+	Rotate keysRotateCommand `cmd:"" help:"Make the next signing key ahead of its time. It signs when every verifier has it; existing tokens stay valid."`
+	Retire keysRetireCommand `cmd:"" help:"Take a signing key out of use at once, in an emergency. Its tokens are refused; clients refresh theirs."`
 
 	Export     keysExportCommand     `cmd:"" help:"Print the published keys as a JWK set; with --private, write all keys to a file, sealed with the key-encryption key."`
 	Import     keysImportCommand     `cmd:"" help:"Store the private keys of a JWK set, sealed as export does it or plain."`

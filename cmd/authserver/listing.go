@@ -101,8 +101,8 @@ func (f limitFlag) Validate() error {
 // count is how many are listed at most.
 func (f limitFlag) count() int { return cmp.Or(f.Limit, math.MaxInt) }
 
-// printable takes the power over the operator's terminal from what strangers
-// wrote, such as a name or a User-Agent.
+// printable replaces unprintable characters, so that text from users, such as a
+// name or a User-Agent, cannot send escape sequences to the operator's terminal.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

@@ -1,4 +1,4 @@
-// Command authserver serves the auth server and gives its operator a hand:
+// Command authserver runs the auth server and has its operator's commands:
 // migrations, backups, a check of the configuration, users, sessions and keys.
 // The environment configures it. Without any configuration and without
 // arguments it listens on port 3001 and keeps its data in ./manacore.db. Run it
@@ -32,7 +32,7 @@ const (
 
 // commands is the command line.
 type commands struct {
-	JSON    bool             `name:"json" help:"Print a JSON value a line; of serve, the log in JSON."`
+	JSON    bool             `name:"json" help:"Print one JSON value per line; with serve, log as JSON."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
 	Serve   serveCommand   `cmd:"" default:"1" help:"Serve until SIGINT or SIGTERM. What is done without a command."`
@@ -74,8 +74,7 @@ func (p *program) done(text string, value any) error {
 	return l.end()
 }
 
-// version tells the program apart from others: its release, the commit that it
-// was built from and the release of Go.
+// version identifies the build: the release, the commit and the release of Go.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -143,8 +142,7 @@ func parse(p *program, args []string) (*kong.Context, error) {
 	return parsed, err
 }
 
-// explain is the text of an error, and what to do where that depends on the
-// command line.
+// explain is the text of an error, with a hint at the command line that helps.
 func explain(err error) string {
 	text := strings.TrimPrefix(err.Error(), "authserver: ")
 	switch {
@@ -161,7 +159,7 @@ func explain(err error) string {
 	case errors.Is(err, authserver.ErrBackupElsewhere):
 		return text + `, such as: pg_dump --format=custom --file=FILE --host=HOST --username=USER DATABASE, which asks for the password; keep KEY_ENCRYPTION_KEY somewhere else, the keys in the dump are of no use without`
 	case errors.Is(err, fs.ErrExist):
-		return text + "; name another file, a backup replaces none"
+		return text + "; name another file: existing files are never replaced"
 	}
 	return text
 }

@@ -8,9 +8,9 @@ import (
 
 const metricsPath = "/metrics"
 
-// besides answers with metrics to programs on this machine, and with server
-// everything else.
-func besides(server, metrics http.Handler) http.Handler {
+// withMetrics serves the metrics to programs on this machine, and passes every
+// other request on.
+func withMetrics(server, metrics http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		read := r.Method == http.MethodGet || r.Method == http.MethodHead
 		if read && r.URL.Path == metricsPath && fromHere(r) {
@@ -29,10 +29,10 @@ func alone(metrics http.Handler) http.Handler {
 	return mux
 }
 
-// fromHere says whether a program on this machine has sent the request, for
-// itself: not a proxy for a stranger, which says for whom it asks or keeps the
-// name that it was asked for, and not a browser that a stranger's page has sent
-// to a name of the stranger's.
+// fromHere reports whether a program on this machine sent the request for itself.
+// The headers of proxies rule out that it was forwarded for a stranger, and a Host
+// that is not this machine's rules out that a browser was led here by a name of a
+// stranger's (DNS rebinding).
 func fromHere(r *http.Request) bool {
 	for _, name := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} {
 		if len(r.Header.Values(name)) > 0 {

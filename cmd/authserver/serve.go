@@ -26,7 +26,8 @@ func (*serveCommand) Run(p *program) (err error) {
 		return err
 	}
 	log := p.log()
-	// First the ports: where one is taken, the database is not touched.
+	// The ports are opened first, so that the database is not touched where one is
+	// in use.
 	listener, err := listenOn(p.ctx, s)
 	if err != nil {
 		return err
@@ -53,9 +54,9 @@ func (*serveCommand) Run(p *program) (err error) {
 	handler := server.Handler()
 	switch {
 	case s.metricsOnPort():
-		handler = besides(handler, server.Metrics())
+		handler = withMetrics(handler, server.Metrics())
 	case s.metrics == "":
-		log.Info("no metrics: others reach PORT; METRICS_ADDR says where to serve them")
+		log.Info("metrics are off, because other machines or proxies may reach PORT; METRICS_ADDR says where to serve them")
 	}
 	ending := make(chan struct{})
 	handler = closing(ending, handler)
@@ -90,7 +91,8 @@ func listenOn(ctx context.Context, s settings) (net.Listener, error) {
 	return listen(ctx, "tcp", net.JoinHostPort(s.listen, port))
 }
 
-// wait lets d pass, in which balancers find out that the server is not ready.
+// wait waits for d, so that load balancers see that the server is not ready. It
+// returns early with the error of a server that failed.
 func wait(d time.Duration, failed <-chan error) error {
 	over := time.NewTimer(d)
 	defer over.Stop()
@@ -127,7 +129,8 @@ func closeAll(l net.Listener) error {
 	return l.Close()
 }
 
-// start serves; what ends it goes to failed.
+// start serves on a goroutine of its own, and sends the error that ends it to
+// failed.
 func start(listener *connections, handler http.Handler, log *slog.Logger, failed chan<- error) *http.Server {
 	server := &http.Server{
 		Handler:           handler,

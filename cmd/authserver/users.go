@@ -104,7 +104,7 @@ func (c *usersCreateCommand) Run(p *program) error {
 	})
 }
 
-// firstLine reads a password that another program wrote.
+// firstLine reads a password, which is the first line of what a program wrote.
 func firstLine(in io.Reader) (string, error) {
 	const most = 4096
 	line, err := bufio.NewReader(io.LimitReader(in, most)).ReadString('\n')
@@ -113,7 +113,7 @@ func firstLine(in io.Reader) (string, error) {
 	}
 	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	if line == "" || len(line) >= most-2 {
-		return "", errors.New("--password-stdin: standard input has no password in its first line; pipe one in")
+		return "", errors.New("--password-stdin: standard input has no password in its first line, or it is too long; pipe one in")
 	}
 	return line, nil
 }
