@@ -89,8 +89,10 @@ func Parse(body []byte, fields []Field) error {
 		problems = append(problems, f.take(f.Name, sent[f.Name])...)
 		delete(sent, f.Name)
 	}
-	for _, name := range slices.Sorted(maps.Keys(sent)) {
-		problems = append(problems, fmt.Sprintf("property %s should not exist", shorten(name)))
+	if len(sent) > 0 {
+		for _, name := range slices.Sorted(maps.Keys(sent)) {
+			problems = append(problems, fmt.Sprintf("property %s should not exist", shorten(name)))
+		}
 	}
 	return Invalid(problems)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -22,13 +24,25 @@ const (
 // work on a body would otherwise grow with a number that a stranger chooses.
 var ErrTooMany = errors.New("too many members")
 
+// decoders are for use again. Each takes some 500 bytes, for every body.
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+
+// nothing is what a decoder reads that waits for its next use. It is never read.
+var nothing = strings.NewReader("")
+
 // readMembers reads the members of a JSON object. What is inside their values
 // counts too, and fields say which of them may have more inside. The error is
 // ErrMalformed or ErrTooMany.
 func readMembers(body []byte, fields []Field) (map[string]jsontext.Value, error) {
 	// Invalid UTF-8 is an error of the decoder. Duplicate names are found here,
 	// because the decoder would keep a copy of each name, however long it is.
-	reader := memberReader{body: body, decoder: jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true)), left: MaxMembers}
+	decoder := decoders.Get().(*jsontext.Decoder)
+	defer func() {
+		decoder.Reset(nothing) // or it would keep the body
+		decoders.Put(decoder)
+	}()
+	decoder.Reset(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
+	reader := memberReader{body: body, decoder: decoder, left: MaxMembers}
 	if open, err := reader.decoder.ReadToken(); err != nil || open.Kind() != '{' {
 		return nil, ErrMalformed
 	}

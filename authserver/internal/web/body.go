@@ -44,11 +44,12 @@ func readForm(w http.ResponseWriter, r *http.Request, most int64, fields []form.
 // larger than SmallBody.
 type countedBody struct {
 	io.ReadCloser
-	large    chan struct{}
-	enlarged func() error // counts the request; an error refuses it
-	read     int64
-	took     bool // whether it has a place in large
-	failed   error
+	heavy   heavy
+	large   chan struct{}
+	read    int64
+	counted bool // whether the request was counted as a heavy one
+	took    bool // whether it has a place in large
+	failed  error
 }
 
 func (b *countedBody) Read(p []byte) (int, error) {
@@ -66,7 +67,8 @@ func (b *countedBody) Read(p []byte) (int, error) {
 }
 
 func (b *countedBody) admit() error {
-	if err := b.enlarged(); err != nil {
+	b.counted = true
+	if err := b.heavy.count(); err != nil {
 		return err
 	}
 	select {
@@ -87,6 +89,9 @@ func (b *countedBody) release() {
 
 // invalid turns an error of package form into the answer to it.
 func invalid(err error, malformed string) error {
+	if err == nil {
+		return nil
+	}
 	var problems *form.InvalidError
 	switch {
 	case errors.As(err, &problems):

@@ -263,18 +263,12 @@ func (route Route) serve(w http.ResponseWriter, r *http.Request, o *Responder, c
 	if route.Endpoint.Fields == nil {
 		return route.Endpoint.serve(w, r)
 	}
-	var counted bool
-	body := &countedBody{ReadCloser: r.Body, large: c.large, enlarged: func() error {
-		counted = true
-		return route.countHeavy(r, o, c.heavy)
-	}}
+	body := &countedBody{ReadCloser: r.Body, large: c.large, heavy: heavy{request: r, out: o, name: route.Heavy, limiter: c.heavy}}
 	defer body.release()
 	r.Body = body
 	err := route.Endpoint.serve(w, r)
-	if bad, ok := errors.AsType[*Failure](err); ok && !counted && bad.Code.Status() == http.StatusBadRequest {
-		if limited := route.countHeavy(r, o, c.heavy); limited != nil {
-			return limited
-		}
+	if bad, ok := errors.AsType[*Failure](err); ok && !body.counted && bad.Code.Status() == http.StatusBadRequest {
+		return cmp.Or(body.heavy.count(), err)
 	}
 	return err
 }
@@ -287,11 +281,18 @@ func (route Route) count(r *http.Request, o *Responder, limiter Limiter) error {
 	return nil
 }
 
-// countHeavy counts a request against the route's Heavy limit. The answer is
-// 503, because the guards of existing backends take every other one for a
-// verdict.
-func (route Route) countHeavy(r *http.Request, o *Responder, limiter Limiter) error {
-	if wait := take(r, o, route.Heavy, limiter); wait > 0 {
+// heavy is a request that may turn out to be a heavy one.
+type heavy struct {
+	request *http.Request
+	out     *Responder
+	name    Limit
+	limiter Limiter
+}
+
+// count counts a request against the route's Heavy limit. The answer is 503,
+// because the guards of existing backends take every other one for a verdict.
+func (h heavy) count() error {
+	if wait := take(h.request, h.out, h.name, h.limiter); wait > 0 {
 		return &Failure{Code: wire.ServiceUnavailable, Message: TextUnavailable, RetryAfter: wait}
 	}
 	return nil
