@@ -30,8 +30,10 @@ const (
 	// each connection, so that a clock that is a little slow never looks like a
 	// lag.
 	streamFor = 15 * time.Minute
-	// full is when a caller who was turned away may ask again.
+	// full is when a caller may ask again who found no place, and soon when one
+	// may who came at the wrong moment, or to the wrong server.
 	full = 5 * time.Second
+	soon = time.Second
 )
 
 // Config configures an API. All of it is required, but Heavy and Trusted.
@@ -107,7 +109,7 @@ func retryLater(why string, after time.Duration) error {
 func (a *API) revocations(w http.ResponseWriter, r *http.Request) error {
 	select {
 	case <-a.Hub.Closing():
-		return retryLater("This server is about to end", full)
+		return retryLater("This server is about to end", soon)
 	default:
 	}
 	known, _ := r.Context().Value(knownKey{}).(bool)
@@ -119,7 +121,7 @@ func (a *API) revocations(w http.ResponseWriter, r *http.Request) error {
 	now := a.Out.Now()
 	first, ok := a.Hub.Begin(now, r.Header.Get(wire.LastEventID))
 	if !ok {
-		return retryLater("Not every session that ended is known", time.Second)
+		return retryLater("Not every session that ended is known", soon)
 	}
 	// A caller that resumes is told little.
 	if !known && !first.Resumed && a.Heavy != nil {

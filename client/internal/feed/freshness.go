@@ -16,12 +16,12 @@ const maxLag = 3 * time.Second
 
 // freshness says until when what was read of the feed is all there is to know.
 //
-// A connection's first event answers its request, so the server knew what that
-// event says when the request had been sent, at the earliest. By as much as the
-// later events say that its knowledge has advanced, by so much is it known here:
-// begun + (KnownUpTo − the first KnownUpTo). A relay that holds everything back
-// can only make that less. Neither the two clocks nor the time on the way come
-// into it.
+// A connection's first event answers its request, so what it says counts for the
+// time at which the request was sent. A server whose knowledge is older than a
+// second then answers 503 instead. By as much as the later events say that its
+// knowledge has advanced, by so much is it known here: begun + (KnownUpTo − the
+// first KnownUpTo). A relay that holds everything back can only make that less.
+// Neither the two clocks nor the time on the way come into it.
 //
 // It is kept by the monotonic clock, which stands still while a machine is
 // suspended, and by the wall clock, which may be set back: both must agree.
