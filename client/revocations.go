@@ -130,12 +130,14 @@ const (
 // called for each request, also for those of remembered tokens.
 func (v *verdict) standing(now time.Time) standing {
 	w := v.watch
-	switch {
-	case w == nil || !w.feed.Started():
+	if w == nil || !w.feed.Started() {
 		return stands
-	case w.feed.Ended(v.session, now):
+	}
+	named, fresh := w.feed.Look(v.session, now)
+	switch {
+	case named:
 		return ended
-	case v.user.SessionID != "" && w.feed.Fresh(now):
+	case v.user.SessionID != "" && fresh:
 		return stands
 	case w.required:
 		return unknown

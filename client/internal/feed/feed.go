@@ -104,14 +104,17 @@ func (f *Feed) Close() {
 	f.wg.Wait()
 }
 
-// Ended reports whether the feed named a session. It is a yes also where the
-// feed is not fresh.
-func (f *Feed) Ended(session wire.SessionDigest, now time.Time) bool {
-	return f.ended.has(session, now)
+// Look reports whether the feed named a session, and whether it is fresh: a
+// session that ended more than three seconds ago would have been named. A session
+// has ended also where the feed is not fresh.
+func (f *Feed) Look(session wire.SessionDigest, now time.Time) (ended, fresh bool) {
+	// In this order, since an event is taken in meanwhile: it adds the sessions
+	// that it names before it makes the feed fresh.
+	fresh = f.Fresh(now)
+	return f.ended.has(session, now), fresh
 }
 
-// Fresh reports whether a session that ended more than two seconds ago would be
-// known.
+// Fresh reports whether the feed is fresh, as Look does.
 func (f *Feed) Fresh(now time.Time) bool { return f.freshness.holds(now) }
 
 // Stats is what a Feed has done and holds.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,7 +112,7 @@ func (r *rig) fresh(want bool) {
 
 func (r *rig) ended(want bool) {
 	r.Helper()
-	if got := r.feed.Ended(ada, time.Now()); got != want {
+	if got, _ := r.feed.Look(ada, time.Now()); got != want {
 		r.Errorf("ended: %v, want %v", got, want)
 	}
 }
@@ -138,6 +139,37 @@ func TestRevocationIsSeen(t *testing.T) {
 		}
 		r.logged("WARN", 0)
 	})
+}
+
+// TestLookWhileAnEventIsTakenIn: whoever sees that the feed has become fresh
+// sees the session too that the event named, as a process does that was stopped
+// and reads what came meanwhile.
+func TestLookWhileAnEventIsTakenIn(t *testing.T) {
+	t.Parallel()
+	f := New(Config{Clock: systemClock{}, Log: slog.New(slog.DiscardHandler), Latest: time.Hour, KeysChanged: func() {}})
+	for n := range 2000 {
+		now := time.Now()
+		session := wire.DigestSession(strconv.Itoa(n))
+		var all sync.WaitGroup
+		var stop atomic.Bool
+		for range 2 {
+			all.Go(func() {
+				for !stop.Load() {
+					if ended, fresh := f.Look(session, now); fresh && !ended {
+						t.Error("fresh, and the session is not known")
+						return
+					}
+				}
+			})
+		}
+		event := wire.Revocations{KnownUpTo: now.UnixMilli(), Sessions: []wire.EndedSession{{ID: session, Until: now.Add(time.Hour).Unix()}}}
+		if err := f.take(&connection{begun: now}, event); err != nil {
+			t.Error(err)
+		}
+		stop.Store(true)
+		all.Wait()
+		f.freshness.lost()
+	}
 }
 
 func TestSilence(t *testing.T) {
@@ -228,7 +260,7 @@ func TestBegunAnew(t *testing.T) {
 		r.issuer.Revoke("another")
 		r.pass(time.Second)
 		r.ended(true)
-		if !r.feed.Ended(wire.DigestSession("another"), time.Now()) {
+		if ended, _ := r.feed.Look(wire.DigestSession("another"), time.Now()); !ended {
 			r.Error("what ended afterwards is not known")
 		}
 		r.fresh(true)
