@@ -27,10 +27,13 @@ const (
 	// long as the feed may lag, so that nothing is lost by it.
 	patience = slack
 	// The pause before the next connection grows from the first to the second,
-	// and is drawn from its upper half so that backends do not move in step.
+	// and is drawn from its upper half so that backends do not move in step. With
+	// the connection before it, which may wait in vain for patience, it is less
+	// than three seconds: then the feed is fresh again after an outage.
 	firstPause = 100 * time.Millisecond
-	maxPause   = time.Second
-	// A server that answers and refuses is asked at most this often.
+	maxPause   = 750 * time.Millisecond
+	// A server that has no feed for this client, or more than is held here, is
+	// asked at most this often. One that fails is asked as one that is away.
 	refusedPause = 10 * time.Second
 )
 
@@ -140,6 +143,7 @@ func (f *Feed) Stats() Stats {
 var (
 	errLate     = errors.New("no event of the feed in time")
 	errBehind   = errors.New("the feed lags behind")
+	errUnending = errors.New("the feed's answer has not come to its end")
 	errTooMany  = fmt.Errorf("more than %d ended sessions", maxEnded)
 	errNoStream = errors.New("the feed was answered with a content type that is not text/event-stream")
 )
@@ -174,17 +178,22 @@ func (f *Feed) attempt() time.Duration {
 	if err != nil {
 		f.faults.Add(1)
 	}
-	if !f.Fresh(f.cfg.Clock.Now()) && !f.silent {
+	f.tellSilence(f.cfg.Clock.Now(), err)
+	return f.nextPause(err)
+}
+
+// tellSilence logs that the feed is silent, if it is and that was not logged.
+func (f *Feed) tellSilence(now time.Time, err error) {
+	if !f.Fresh(now) && !f.silent {
 		f.silent = true
 		f.cfg.Log.Warn("the revocation feed is silent: a session that ends may not be known here", "url", f.cfg.URL, "err", err)
 	}
-	return f.nextPause(err)
 }
 
 func (f *Feed) nextPause(err error) time.Duration {
 	var refused *statusError
 	longest := maxPause
-	if errors.As(err, &refused) || errors.Is(err, errTooMany) {
+	if errors.As(err, &refused) && refused.status < http.StatusInternalServerError || errors.Is(err, errTooMany) {
 		longest = refusedPause
 	}
 	f.pause = min(max(2*f.pause, firstPause), longest)
@@ -304,6 +313,9 @@ func (f *Feed) take(c *connection, event wire.Revocations) error {
 		f.cfg.KeysChanged()
 	}
 	if event.More {
+		if now.Sub(c.begun) >= maxLag {
+			f.tellSilence(now, errUnending)
+		}
 		return nil
 	}
 	f.freshness.read(c, event.KnownUpTo, now)

@@ -225,6 +225,31 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestServerErrors: a server, or a proxy before it, that fails for a while is
+// found again within a second of its return.
+func TestServerErrors(t *testing.T) {
+	for _, status := range []int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			bubble(t, nil, func(r *rig) {
+				r.issuer.Down() // ends the stream
+				synctest.Wait()
+				r.issuer.Up()
+				r.issuer.FaultRevocations(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+				r.pass(time.Minute)
+				r.fresh(false)
+				if n := r.feed.Stats().Connects; n > 120 {
+					r.Errorf("%d connections in a minute", n)
+				}
+				r.issuer.Revoke("ada's session")
+				r.issuer.Up()
+				r.pass(time.Second)
+				r.fresh(true)
+				r.ended(true)
+			})
+		})
+	}
+}
+
 // TestResumed: what ends while the connection is broken is not missed, and what
 // was read is not read again.
 func TestResumed(t *testing.T) {
@@ -373,6 +398,9 @@ func TestLies(t *testing.T) {
 		"far future": {func() string {
 			return fmt.Sprintf("data: {\"knownUpTo\":1}\n\ndata: {\"knownUpTo\":%d}\n\n", int64(1)<<62)
 		}, true},
+		"back in time": {func() string {
+			return fmt.Sprintf("data: {\"knownUpTo\":%d}\n\n", now()) + strings.Repeat("data: {\"knownUpTo\":1}\n\n", 100)
+		}, true},
 		"comments": {func() string { return ": hello\n\nevent: x\nretry: 5\n\n" }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -432,6 +460,31 @@ func TestClocksThatStandStillOrGoBack(t *testing.T) {
 	if f.holds(begun.Add(time.Minute)) {
 		t.Error("fresh after a minute, as the wall clock was set back")
 	}
+}
+
+// TestAnswerThatDoesNotEnd: events that always leave something open are no word
+// on what is known, however many come.
+func TestAnswerThatDoesNotEnd(t *testing.T) {
+	bubble(t, nil, func(r *rig) {
+		r.issuer.Refuse()
+		r.issuer.Up()
+		r.issuer.FaultRevocations(func(w http.ResponseWriter, req *http.Request) {
+			w.Header().Set("Content-Type", wire.EventStream)
+			for req.Context().Err() == nil {
+				fmt.Fprintf(w, "data: {\"knownUpTo\":%d,\"more\":true}\n\n", time.Now().UnixMilli())
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(authtest.Heartbeat)
+			}
+		})
+		r.pass(time.Minute)
+		r.fresh(false)
+		r.logged("the revocation feed is silent", 1)
+		r.issuer.Refuse()
+		r.issuer.Up()
+		r.pass(3 * time.Second)
+		r.fresh(true)
+		r.logged("fresh again", 1)
+	})
 }
 
 func TestTooMany(t *testing.T) {
