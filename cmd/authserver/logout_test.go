@@ -58,7 +58,9 @@ func logoutEverywhere(t *testing.T, servers int, env []string) {
 	var validations atomic.Int64
 	var backends []*client.Client
 	for n := range 5 {
-		backends = append(backends, backend(t, replicas[n%servers].url, &validations))
+		backends = append(backends, backend(t, replicas[n%servers].url, func(c *client.Config) {
+			c.HTTPClient.Transport = counting{c.HTTPClient.Transport, &validations}
+		}))
 	}
 	var user wire.RegisterResponse
 	replicas[0].call(wire.RegisterPath, `{"email":"ann@example.com","password":"correct horse","name":"Ann"}`, http.StatusCreated, &user)
@@ -84,14 +86,13 @@ func logoutEverywhere(t *testing.T, servers int, env []string) {
 		len(late), late[len(late)/2], late[len(late)*99/100], late[len(late)-1])
 }
 
-// backend verifies in local mode, and is up to date.
-func backend(t *testing.T, url string, validations *atomic.Int64) *client.Client {
+// backend verifies in local mode, as change says, and is up to date.
+func backend(t *testing.T, url string, change func(*client.Config)) *client.Client {
 	t.Helper()
 	transport := &http.Transport{}
-	b, err := client.New(client.Config{
-		Issuers:    []client.Issuer{{URL: url}},
-		HTTPClient: &http.Client{Transport: counting{transport, validations}},
-	})
+	config := client.Config{Issuers: []client.Issuer{{URL: url}}, HTTPClient: &http.Client{Transport: transport}}
+	change(&config)
+	b, err := client.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,12 +102,27 @@ func backend(t *testing.T, url string, validations *atomic.Int64) *client.Client
 		}
 		transport.CloseIdleConnections()
 	})
-	for b.Stats().Issuers[0].Revocations.State != "fresh" {
-		if err := b.Ready(t.Context()); err != nil {
-			t.Fatal(err)
+	if err := b.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	awaitFeed(t, "fresh", b)
+	return b
+}
+
+// awaitFeed waits until the feed of every backend is in a state.
+func awaitFeed(t *testing.T, state string, backends ...*client.Client) {
+	t.Helper()
+	breath := time.NewTicker(5 * time.Millisecond)
+	defer breath.Stop()
+	for _, b := range backends {
+		for b.Stats().Issuers[0].Revocations.State != state {
+			select {
+			case <-breath.C:
+			case <-t.Context().Done():
+				t.Fatalf("the feed is not %s: %v", state, t.Context().Err())
+			}
 		}
 	}
-	return b
 }
 
 // refusedByAll is how long it takes until every backend refuses a token.

@@ -74,7 +74,14 @@ func run(t *testing.T, dir string, env ...string) *process {
 // runWith is run with arguments.
 func runWith(t *testing.T, dir string, args []string, env ...string) *process {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), binary, args...)
+	return runProgram(t, binary, dir, args, env...)
+}
+
+// runProgram is runWith for any program whose first line in the log names its
+// address.
+func runProgram(t *testing.T, path, dir string, args []string, env ...string) *process {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), path, args...)
 	command.Dir, command.Env = dir, env
 	stderr, err := command.StderrPipe()
 	if err != nil {
@@ -117,11 +124,11 @@ func runWith(t *testing.T, dir string, args []string, env ...string) *process {
 // address is the URL of a listener that a line of the log names.
 func address(t *testing.T, line string) string {
 	t.Helper()
-	addr := regexp.MustCompile(`\baddr"?[=:]"?(127\.0\.0\.1:\d+)"?}?$`).FindStringSubmatch(line)
-	if addr == nil {
+	port := regexp.MustCompile(`\baddr(?:ess)?"?[=:]"?(?:127\.0\.0\.1|\[::\]):(\d+)"?}?$`).FindStringSubmatch(line)
+	if port == nil {
 		t.Fatalf("no address in the log: %s", line)
 	}
-	return "http://" + addr[1]
+	return "http://127.0.0.1:" + port[1]
 }
 
 // started waits until the server answers: the port is open before that.
@@ -184,9 +191,21 @@ func (p *process) call(path, body string, status int, v any) {
 	if body != "" {
 		method = "POST"
 	}
+	if err := json.Unmarshal(p.send(method, path, "", body, status), v); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// send sends a request, with an access token where bearer is not empty, and
+// returns the body of the answer.
+func (p *process) send(method, path, bearer, body string, status int) []byte {
+	p.Helper()
 	request, err := http.NewRequestWithContext(p.Context(), method, p.url+path, strings.NewReader(body))
 	if err != nil {
 		p.Fatal(err)
+	}
+	if bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+bearer)
 	}
 	response, err := p.client.Do(request)
 	if err != nil {
@@ -197,9 +216,7 @@ func (p *process) call(path, body string, status int, v any) {
 	if err != nil || response.StatusCode != status {
 		p.Fatalf("%s: %v, status %d, want %d: %s", path, err, response.StatusCode, status, content)
 	}
-	if err := json.Unmarshal(content, v); err != nil {
-		p.Fatal(err)
-	}
+	return content
 }
 
 // TestCrash: what was acknowledged is there after kill -9.
