@@ -1,12 +1,16 @@
 // Command zitare is a backend on Path A: net/http, guarded by one line,
 // configured by the environment.
 //
-//	PORT                the port to listen on, default 3007; 0 takes a free one
-//	MANA_AUTH_URL       the auth server, default http://localhost:3001
-//	MANA_AUTH_MODE      local (default) or remote
-//	MANA_AUTH_FALLBACK  local: remote mode verifies locally during an outage
-//	JWT_ISSUER          accepted issuers, default manacore and MANA_AUTH_URL
-//	JWT_AUDIENCE        accepted audiences, default manacore and mana
+//	PORT                   the port to listen on, default 3007; 0 takes a free one
+//	MANA_AUTH_URL          the auth server, default http://localhost:3001
+//	MANA_AUTH_MODE         local (default) or remote
+//	MANA_AUTH_REVOCATIONS  how local mode learns of logouts: auto (default) from
+//	                       the auth server's feed, within a second; required: no
+//	                       token passes while the feed is silent, unless the auth
+//	                       server vouches for it; off: when the token expires
+//	MANA_AUTH_FALLBACK     local: remote mode verifies locally during an outage
+//	JWT_ISSUER             accepted issuers, default manacore and MANA_AUTH_URL
+//	JWT_AUDIENCE           accepted audiences, default manacore and mana
 //
 // On a developer's machine NODE_ENV=development and DEV_BYPASS_AUTH=true let
 // requests without a token pass: see package devbypass.
