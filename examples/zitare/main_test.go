@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/manacore/manacore-go/authtest"
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/examples/internal/serve"
 )
@@ -250,5 +251,34 @@ func TestAuthServerGone(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestLogout: in local mode, without a call for each request, a session that
+// ended is refused as soon as the auth server has told of it.
+func TestLogout(t *testing.T) {
+	t.Parallel()
+	issuer := authtest.NewIssuer(t, authtest.WithRevocations())
+	auth := real(t)
+	for name, c := range map[string]struct {
+		url, token string
+		logout     func()
+	}{
+		"authtest":   {issuer.URL(), issuer.Token(), func() { issuer.Revoke(authtest.DefaultSessionID) }},
+		"authserver": {auth.url, auth.valid, func() { post(t, auth.url, "logout", map[string]any{"refreshToken": auth.refresh}) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := start(t, source{url: c.url}, local)
+			answer := func() int { return call(t, server, "GET", mePath, "", "Bearer "+c.token).Status }
+			if status := answer(); status != http.StatusOK {
+				t.Fatalf("before the logout: status %d", status)
+			}
+			c.logout()
+			for status := answer(); status != http.StatusUnauthorized; status = answer() {
+				if status != http.StatusOK || t.Context().Err() != nil {
+					t.Fatalf("after the logout: status %d, %v", status, t.Context().Err())
+				}
+			}
+		})
 	}
 }

@@ -26,12 +26,13 @@ const realPassword = "correct horse battery staple"
 
 // source is an auth server and a good token of it.
 type source struct {
-	url   string
-	key   ed25519.PublicKey
-	user  client.User // whom the tokens speak for
-	valid string
-	odd   func() odd
-	stop  func() // the server is gone afterwards
+	url     string
+	key     ed25519.PublicKey
+	user    client.User // whom the tokens speak for
+	valid   string
+	refresh string // of valid's session, where there is one
+	odd     func() odd
+	stop    func() // the server is gone afterwards
 }
 
 // odd are tokens that carry the server's own signature, where it can be made
@@ -78,10 +79,11 @@ func real(t *testing.T) source {
 	now := login(t, server.URL)
 	sid, _ := decode(t, part(now.AccessToken, 1))["sid"].(string)
 	s := source{
-		url:   server.URL,
-		key:   publicKey(t, server.URL),
-		user:  client.User{ID: now.User.ID, Email: now.User.Email, Role: now.User.Role, SessionID: sid},
-		valid: now.AccessToken,
+		url:     server.URL,
+		key:     publicKey(t, server.URL),
+		user:    client.User{ID: now.User.ID, Email: now.User.Email, Role: now.User.Role, SessionID: sid},
+		valid:   now.AccessToken,
+		refresh: now.RefreshToken,
 		stop: func() {
 			server.CloseClientConnections() // a feed of revocations ends by itself only when its server does
 			server.Close()
@@ -118,8 +120,9 @@ func openServer(t *testing.T, config authserver.Config) *httptest.Server {
 }
 
 type session struct {
-	AccessToken string `json:"accessToken"`
-	User        struct {
+	AccessToken  string `json:"accessToken"`
+	RefreshToken string `json:"refreshToken"`
+	User         struct {
 		ID    string `json:"id"`
 		Email string `json:"email"`
 		Role  string `json:"role"`
