@@ -1,11 +1,11 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
@@ -62,33 +62,32 @@ func (s credits) Account(ctx context.Context, userID string, now time.Time) (acc
 	return row.get(), true, due, nil
 }
 
-// Transactions implements ledger.Store.
+// Transactions implements ledger.Store. One statement reads all parts, and so
+// they are those of one moment: a part that was read later would show a
+// transaction whose predecessor an earlier part had not seen.
 func (s credits) Transactions(ctx context.Context, q ledger.HistoryQuery, limit int) (list []ledger.Transaction, err error) {
-	read := func(where string, args ...any) {
-		if err != nil {
-			return
+	from, args := `credit_transactions t WHERE t.user_id = ?1 AND t.entry <= ?2`, []any{q.UserID, q.Last, limit}
+	if q.AppID != "" {
+		// Each part is in the order of the index, and no longer than the whole.
+		var parts []string
+		args = append(args, q.AppID)
+		for _, source := range q.OfSources() {
+			for _, kind := range ledger.Types {
+				args = append(args, string(source), string(kind))
+				parts = append(parts, fmt.Sprintf(`SELECT * FROM (SELECT * FROM credit_transactions v
+					WHERE v.user_id = ?1 AND v.app_id = ?4 AND v.source = ?%d AND v.type = ?%d AND v.entry <= ?2
+					ORDER BY v.entry DESC LIMIT ?3)`, len(args)-1, len(args)))
+			}
 		}
-		err = each(ctx, s.read, `SELECT `+transactionColumns+` FROM credit_transactions t
-			WHERE t.user_id = ? AND t.entry <= ?`+where+` ORDER BY t.entry DESC LIMIT ?`,
-			append(append([]any{q.UserID, q.Last}, args...), limit), func(rows *sql.Rows) error {
-				var row transactionRow
-				err := rows.Scan(row.into()...)
-				list = append(list, row.get())
-				return err
-			})
+		from = `(` + strings.Join(parts, ` UNION ALL `) + `) t`
 	}
-	if q.AppID == "" {
-		read("")
-		return list, err
-	}
-	// Each part is in the order of the index, and no longer than the whole.
-	for _, source := range q.OfSources() {
-		for _, kind := range ledger.Types {
-			read(` AND t.app_id = ? AND t.source = ? AND t.type = ?`, q.AppID, string(source), string(kind))
-		}
-	}
-	slices.SortFunc(list, func(a, b ledger.Transaction) int { return cmp.Compare(b.Entry, a.Entry) })
-	return list[:min(limit, len(list))], err
+	err = each(ctx, s.read, `SELECT `+transactionColumns+` FROM `+from+` ORDER BY t.entry DESC LIMIT ?3`, args, func(rows *sql.Rows) error {
+		var row transactionRow
+		err := rows.Scan(row.into()...)
+		list = append(list, row.get())
+		return err
+	})
+	return list, err
 }
 
 // DayUsages implements ledger.Store.
