@@ -51,12 +51,13 @@ func (s *Store) Failures(ctx context.Context, after int64, limit int) (list []st
 	return list, err
 }
 
+const forgetFailures = `DELETE FROM auth.password_failures WHERE seq = ANY (ARRAY (
+	SELECT seq FROM auth.password_failures WHERE at <= clock_timestamp() - @age::bigint * interval '1 millisecond'
+	LIMIT @limit FOR UPDATE SKIP LOCKED)) RETURNING seq`
+
 // ForgetFailures implements store.Guesses.
 func (s *Store) ForgetFailures(ctx context.Context, age time.Duration) error {
-	return call(ctx, func(ctx context.Context) error {
-		_, err := s.pool.Exec(ctx, `DELETE FROM auth.password_failures WHERE at <= clock_timestamp() - $1::bigint * interval '1 millisecond'`, age.Milliseconds())
-		return err
-	})
+	return s.forget(ctx, forgetFailures, pgx.NamedArgs{"age": age.Milliseconds()})
 }
 
 // KnownDevice implements store.Guesses.

@@ -76,6 +76,21 @@ func (s *Store) DropSessions(ctx context.Context, ids []string, limit int) (drop
 	return dropped, nil
 }
 
+// forgetAtOnce is how many rows a statement deletes that are not needed any
+// more. However many there are, none of its statements comes to its time limit.
+const forgetAtOnce = 1000
+
+// forget runs a statement until it deletes fewer than @limit rows. What it has
+// deleted stays so, whatever becomes of the rest.
+func (s *Store) forget(ctx context.Context, statement string, args pgx.NamedArgs) error {
+	args["limit"] = forgetAtOnce
+	for {
+		if n, err := s.purge(ctx, statement, args); err != nil || n < forgetAtOnce {
+			return err
+		}
+	}
+}
+
 // purge runs a statement and says how many rows it deleted.
 func (s *Store) purge(ctx context.Context, statement string, args pgx.NamedArgs) (deleted int, err error) {
 	err = call(ctx, func(ctx context.Context) error {

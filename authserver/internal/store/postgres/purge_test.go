@@ -1,9 +1,13 @@
 package postgres
 
 import (
+	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/manacore/manacore-go/internal/pgtest"
 )
@@ -77,12 +81,8 @@ func purged(t *testing.T, s *Store, limit, sessions, tokens int) {
 func TestPurgeInSteps(t *testing.T) {
 	t.Parallel()
 	s := endedSessions(t)
-	pgtest.Exec(t, s.pool.Config().ConnString(), `CREATE FUNCTION few() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-			IF (SELECT count(*) FROM gone) > 3 THEN RAISE EXCEPTION '% rows at once', (SELECT count(*) FROM gone); END IF;
-			RETURN NULL;
-		END $$;
-		CREATE TRIGGER few AFTER DELETE ON auth.refresh_tokens REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION few();
-		CREATE TRIGGER few AFTER DELETE ON auth.sessions REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION few()`)
+	few(t, s, "auth.refresh_tokens", 3)
+	few(t, s, "auth.sessions", 3)
 	purged(t, s, 3, 3, 0)
 }
 
@@ -104,4 +104,59 @@ func TestPurgeByTwo(t *testing.T) {
 		t.Fatal(err)
 	}
 	purged(t, s, 100, 1, 0)
+}
+
+// few has every statement fail that deletes more than most rows of a table.
+func few(t *testing.T, s *Store, table string, most int) {
+	t.Helper()
+	pgtest.Exec(t, s.pool.Config().ConnString(), fmt.Sprintf(`CREATE OR REPLACE FUNCTION auth.few() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF (SELECT count(*) FROM gone) > %d THEN RAISE EXCEPTION '%% rows at once', (SELECT count(*) FROM gone); END IF;
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER few AFTER DELETE ON %s REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION auth.few()`, most, table))
+}
+
+// TestForgetInSteps: what is not needed any more goes however much there is, by
+// statements that each delete so many rows at most, and what another replica is
+// deleting is not waited for.
+func TestForgetInSteps(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		table, columns string
+		forget         func(*Store) error
+	}{
+		{"auth.session_revocations", `INSERT INTO auth.session_revocations (session_id, at) SELECT n, %s FROM generate_series(1, %d) n`,
+			func(s *Store) error { return s.ForgetRevocations(t.Context(), time.Now().Add(-time.Minute)) }},
+		{"auth.password_failures", `INSERT INTO auth.password_failures (subject, source, count, at) SELECT '', n, 1, %s FROM generate_series(1, %d) n`,
+			func(s *Store) error { return s.ForgetFailures(t.Context(), time.Minute) }},
+	} {
+		t.Run(test.table, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, pgtest.New(t))
+			url := s.pool.Config().ConnString()
+			pgtest.Exec(t, url, fmt.Sprintf(test.columns, `now() - interval '1 hour'`, 2*forgetAtOnce+1))
+			pgtest.Exec(t, url, fmt.Sprintf(test.columns, `now()`, 2))
+			few(t, s, test.table, forgetAtOnce)
+			holder, err := s.pool.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = holder.Rollback(t.Context()) }() // after the end it does nothing
+			if _, err := holder.Exec(t.Context(), `SELECT 1 FROM `+test.table+` ORDER BY seq LIMIT 1 FOR UPDATE`); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range []int{3, 2} {
+				if err := test.forget(s); err != nil {
+					t.Fatal(err)
+				}
+				var left int
+				if err := s.pool.QueryRow(t.Context(), `SELECT count(*) FROM `+test.table).Scan(&left); err != nil || left != want {
+					t.Errorf("%d rows are left, %v, want %d", left, err, want)
+				}
+				if err := holder.Rollback(t.Context()); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -122,10 +122,10 @@ func (s *Store) Revocations(ctx context.Context, since store.Mark, from time.Tim
 	return out, err
 }
 
+const forgetRevocations = `DELETE FROM auth.session_revocations WHERE seq = ANY (ARRAY (
+	SELECT seq FROM auth.session_revocations WHERE at < @before LIMIT @limit FOR UPDATE SKIP LOCKED)) RETURNING seq`
+
 // ForgetRevocations implements store.Revocations.
 func (s *Store) ForgetRevocations(ctx context.Context, before time.Time) error {
-	return call(ctx, func(ctx context.Context) error {
-		_, err := s.pool.Exec(ctx, `DELETE FROM auth.session_revocations WHERE at < $1`, at(before))
-		return err
-	})
+	return s.forget(ctx, forgetRevocations, pgx.NamedArgs{"before": at(before)})
 }

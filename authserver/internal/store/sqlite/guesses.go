@@ -45,8 +45,8 @@ func (s *Store) Failures(ctx context.Context, after int64, limit int) ([]store.F
 
 // ForgetFailures implements store.Guesses.
 func (s *Store) ForgetFailures(ctx context.Context, age time.Duration) error {
-	_, err := s.write.ExecContext(ctx, `DELETE FROM password_failures WHERE at <= `+databaseNow+` - ?`, age.Milliseconds())
-	return err
+	return s.forget(ctx, `DELETE FROM password_failures WHERE seq IN (
+		SELECT seq FROM password_failures WHERE at <= `+databaseNow+` - ? LIMIT ?)`, age.Milliseconds())
 }
 
 // KnownDevice implements store.Guesses.

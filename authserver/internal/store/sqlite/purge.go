@@ -107,6 +107,29 @@ func purge(ctx context.Context, tx *sql.Tx, list []dying, limit int) (left []dyi
 	return list, deleted, nil
 }
 
+// forgetAtOnce is how many rows a statement deletes that are not needed any more.
+const forgetAtOnce = 1000
+
+// forget runs a statement whose parameters are args and a limit, until it deletes
+// fewer rows than that. What it has deleted stays so, whatever becomes of the
+// rest, and after each statement the other writers get as long as it took.
+func (s *Store) forget(ctx context.Context, statement string, args ...any) error {
+	for {
+		began := time.Now()
+		result, err := s.write.ExecContext(ctx, statement, append(args, forgetAtOnce)...)
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		if err != nil || n < forgetAtOnce {
+			return err
+		}
+		if err := pause(ctx, time.Since(began)); err != nil {
+			return err
+		}
+	}
+}
+
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

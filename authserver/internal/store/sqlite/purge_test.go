@@ -2,8 +2,11 @@ package sqlite
 
 import (
 	"database/sql"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 )
 
 const purgeable = 3 * (1 + 5) // rows of endedSessions
@@ -92,4 +95,45 @@ func TestPurgeByTwo(t *testing.T) {
 		t.Errorf("the next time: %d, %v", purged, err)
 	}
 	rows(t, s, 0)
+}
+
+// TestForgetInSteps: what is not needed any more goes however much there is, by
+// statements that each delete so many rows at most.
+func TestForgetInSteps(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		table, add string
+		forget     func(*Store) error
+	}{
+		{"session_revocations", `INSERT INTO session_revocations (session_id, at) SELECT i, %s FROM n`,
+			func(s *Store) error { return s.ForgetRevocations(t.Context(), time.Now().Add(-time.Minute)) }},
+		{"password_failures", `INSERT INTO password_failures (subject, source, count, at) SELECT x'', i, 1, %s FROM n`,
+			func(s *Store) error { return s.ForgetFailures(t.Context(), time.Minute) }},
+	} {
+		t.Run(test.table, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "test.db")
+			s := open(t, path)
+			add := func(count int, at string) {
+				t.Helper()
+				if _, err := s.write.ExecContext(t.Context(), fmt.Sprintf(`WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < %d) `+test.add,
+					count, at)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			add(2*forgetAtOnce+1, "0")
+			add(2, databaseNow)
+			var changed []int64
+			if err := test.forget(&Store{write: observed(t, path, observer{exec: func(rows int64) { changed = append(changed, rows) }})}); err != nil {
+				t.Fatal(err)
+			}
+			if want := []int64{forgetAtOnce, forgetAtOnce, 1}; !slices.Equal(changed, want) {
+				t.Errorf("%v rows went, want %v", changed, want)
+			}
+			var left int
+			if err := s.read.QueryRowContext(t.Context(), `SELECT count(*) FROM `+test.table).Scan(&left); err != nil || left != 2 {
+				t.Errorf("%d rows are left, %v", left, err)
+			}
+		})
+	}
 }

@@ -59,6 +59,5 @@ func collectRevocations(rows *sql.Rows, position *int64) ([]store.Revocation, er
 
 // ForgetRevocations implements store.Revocations.
 func (s *Store) ForgetRevocations(ctx context.Context, before time.Time) error {
-	_, err := s.write.ExecContext(ctx, `DELETE FROM session_revocations WHERE at < ?`, millis(before))
-	return err
+	return s.forget(ctx, `DELETE FROM session_revocations WHERE seq IN (SELECT seq FROM session_revocations WHERE at < ? LIMIT ?)`, millis(before))
 }
