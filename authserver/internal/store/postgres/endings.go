@@ -12,6 +12,11 @@ import (
 // user marks itself. Nearly every user has fewer.
 const markAtOnce = 200
 
+// lockEnded comes before dropLeft, as a statement of its own. What ends the
+// sessions of the user once more has committed by then, so that dropLeft sees the
+// rows that it left, or else it comes afterwards and makes an entry of its own.
+const lockEnded = `SELECT 1 FROM auth.users WHERE id = $1 FOR NO KEY UPDATE`
+
 var (
 	// beginEpoch ends the sessions of every epoch before.
 	beginEpoch = named(`UPDATE auth.users SET session_epoch = session_epoch + 1, sessions_ended_at = @at::timestamptz WHERE id = @user`)
@@ -89,7 +94,12 @@ func (s *Store) MarkEnded(ctx context.Context, userID string, limit int) (marked
 	})
 	if err == nil && marked < limit {
 		err = call(ctx, func(ctx context.Context) error {
-			return s.indexed(ctx, dropLeft.text, dropLeft.values(args), func(pgx.Rows) error { return nil })
+			var batch pgx.Batch
+			begin(&batch, lockTime)
+			batch.Queue(lockEnded, userID)
+			dropLeft.queue(&batch, args)
+			batch.Queue(`COMMIT`)
+			return s.pool.SendBatch(ctx, &batch).Close()
 		})
 	}
 	return marked, err

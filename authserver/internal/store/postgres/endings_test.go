@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -56,6 +57,63 @@ func TestO1ManySessions(t *testing.T) {
 	}
 	if marked, err := s.MarkEnded(t.Context(), "u", 1000); marked != 1 || err != nil {
 		t.Errorf("the last one: %d marked, %v", marked, err)
+	}
+	if users, err := s.EndedUsers(t.Context(), 10); err != nil || len(users) != 0 {
+		t.Errorf("users with sessions to be marked: %v, %v", users, err)
+	}
+}
+
+// TestEndingBesideMarking: what ends the sessions of a user keeps its entry
+// among the users whose sessions are to be marked, also where an earlier ending
+// of the same user has just been dealt with.
+func TestEndingBesideMarking(t *testing.T) {
+	t.Parallel()
+	s := open(t, pgtest.New(t))
+	url := s.pool.Config().ConnString()
+	log := func(name string, sessions int) {
+		t.Helper()
+		pgtest.Exec(t, url, fmt.Sprintf(`INSERT INTO auth.sessions (id, user_id, token, expires_at, epoch)
+			SELECT '%s' || n, 'u', '%[1]s' || n, now() + interval '7 days', u.session_epoch
+			FROM generate_series(1, %d) n, auth.users u WHERE u.id = 'u'`, name, sessions))
+	}
+	end := func(then func()) {
+		t.Helper()
+		if err := s.Tx(t.Context(), func(tx store.Tx) error {
+			_, err := tx.EndSessions(store.Ending{At: time.Now(), UserID: "u"})
+			then()
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pgtest.Exec(t, url, `INSERT INTO auth.users (id, name, email) VALUES ('u', 'n', 'e')`)
+	log("first", markAtOnce+1)
+	end(func() {})
+	if marked, err := s.MarkEnded(t.Context(), "u", 1); marked != 1 || err != nil {
+		t.Fatalf("%d marked, %v", marked, err)
+	}
+	log("second", markAtOnce+1)
+	marked := make(chan error, 1)
+	end(func() { // and is not committed yet
+		go func() {
+			_, err := s.MarkEnded(t.Context(), "u", 1)
+			marked <- err
+		}()
+		waiting := false
+		for len(marked) == 0 && !waiting {
+			waiting = waits(t, s)
+		}
+	})
+	if err := <-marked; err != nil {
+		t.Fatal(err)
+	}
+	if users, err := s.EndedUsers(t.Context(), 10); err != nil || len(users) != 1 {
+		t.Errorf("users with sessions to be marked: %v, %v", users, err)
+	}
+	for _, want := range []int{1, 0} {
+		if marked, err := s.MarkEnded(t.Context(), "u", 1); marked != want || err != nil {
+			t.Errorf("%d marked, %v, want %d", marked, err, want)
+		}
 	}
 	if users, err := s.EndedUsers(t.Context(), 10); err != nil || len(users) != 0 {
 		t.Errorf("users with sessions to be marked: %v, %v", users, err)

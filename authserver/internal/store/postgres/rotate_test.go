@@ -148,14 +148,19 @@ func TestSealedOnce(t *testing.T) {
 func waitForWaiter(t *testing.T, s *Store) {
 	t.Helper()
 	for {
-		var waiting bool
-		err := s.pool.QueryRow(t.Context(), `SELECT count(*) > 0 FROM pg_stat_activity
-			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if waiting {
+		if waits(t, s) {
 			return
 		}
 	}
+}
+
+// waits reports whether a connection waits for a row.
+func waits(t *testing.T, s *Store) (waiting bool) {
+	t.Helper()
+	err := s.pool.QueryRow(t.Context(), `SELECT count(*) > 0 FROM pg_stat_activity
+		WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return waiting
 }
