@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // attempts is how often a call is tried at most that loses against others.
@@ -83,18 +81,6 @@ func lostRace(err error) bool {
 func violates(err error, constraint string) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && e.Code == uniqueViolation && e.ConstraintName == constraint
-}
-
-// idleLimit is a statement that has the database end the transaction when no
-// statement comes for so long.
-func idleLimit(most time.Duration) string {
-	return fmt.Sprintf(`SET LOCAL idle_in_transaction_session_timeout = %d`, most.Milliseconds())
-}
-
-// inTx runs f in a transaction of its own. The level is said, because the
-// database may have another default.
-func inTx(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, f)
 }
 
 // begin begins a transaction in which everything is found by an index. Where the

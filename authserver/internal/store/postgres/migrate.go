@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -20,7 +21,7 @@ func steps() ([]migrate.Step, error) { return migrate.Steps(migrations, "migrati
 // databaseURL, in their order, and changes nothing. One that Open refuses is an
 // error.
 func Pending(ctx context.Context, databaseURL string) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, openTime)
+	ctx, cancel := whileOpening(ctx)
 	defer cancel()
 	pool, err := connect(ctx, databaseURL)
 	if err != nil {
@@ -44,7 +45,7 @@ func Pending(ctx context.Context, databaseURL string) ([]string, error) {
 
 // upgrade brings the schema up to date.
 func upgrade(ctx context.Context, pool *pgxpool.Pool) error {
-	return upgradeAs(ctx, pool, migrating{pool})
+	return upgradeAs(ctx, pool, migrating{pool, whileOpening})
 }
 
 func upgradeAs(ctx context.Context, pool *pgxpool.Pool, db migrate.Database) error {
@@ -52,18 +53,26 @@ func upgradeAs(ctx context.Context, pool *pgxpool.Pool, db migrate.Database) err
 	if err != nil {
 		return err
 	}
-	found, err := look(ctx, pool)
-	if err != nil {
-		return err
-	}
-	pending, err := migrate.Pending(all, found.applied)
-	if err != nil || found.locked && len(pending) == 0 {
-		return err
-	}
-	if err := makeLockRow(ctx, pool, found.recorded); err != nil {
+	if due, err := prepare(ctx, pool, all); err != nil || !due {
 		return err
 	}
 	return migrate.Run(ctx, db, all)
+}
+
+// prepare reports whether there is something to migrate, and makes the lock row
+// for it where there is none.
+func prepare(ctx context.Context, pool *pgxpool.Pool, all []migrate.Step) (due bool, err error) {
+	ctx, cancel := whileOpening(ctx)
+	defer cancel()
+	found, err := look(ctx, pool)
+	if err != nil {
+		return false, err
+	}
+	pending, err := migrate.Pending(all, found.applied)
+	if err != nil || found.locked && len(pending) == 0 {
+		return false, err
+	}
+	return true, makeLockRow(ctx, pool, found.recorded)
 }
 
 // found is what there is in a database.
@@ -151,30 +160,62 @@ func makeLockRow(ctx context.Context, pool *pgxpool.Pool, recorded bool) error {
 }
 
 // migrating is a database as a migrate.Database.
-type migrating struct{ pool *pgxpool.Pool }
+type migrating struct {
+	pool *pgxpool.Pool
+	// waiting bounds how long a transaction waits for the lock.
+	waiting func(context.Context) (context.Context, context.CancelFunc)
+}
+
+// errMigrating: who holds the lock for so long is at work, or hangs.
+var errMigrating = errors.New("another process is migrating the database, or holds the row of auth.manacore_schema: " +
+	"wait until it has ended (pg_stat_activity lists it), and start again")
 
 // InTx implements migrate.Database. The one row of auth.manacore_schema is the
 // lock. A lock of a row ends with the transaction, so that it needs no session
-// of its own, and no process that died keeps it.
+// of its own, and no process that died keeps it. What f does has the time that
+// ctx leaves it: a table may be large.
 func (m migrating) InTx(ctx context.Context, f func(migrate.Tx) error) error {
 	return retry(ctx, func() error {
-		return inTx(ctx, m.pool, func(tx pgx.Tx) error {
-			var one bool
-			if err := tx.QueryRow(ctx, `SELECT one FROM auth.manacore_schema FOR UPDATE`).Scan(&one); err != nil {
-				return err
-			}
-			// A service that is at work on the tables goes first. Waiting longer
-			// for it would make everybody else wait behind us.
-			if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '10s'`); err != nil {
-				return err
-			}
-			if _, err := tx.Exec(ctx, idleLimit(2*callTime)); err != nil {
-				return err
-			}
-			return f(migration{tx})
-		})
+		tx, err := m.begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback(ctx) }() // after the commit it does nothing
+		if err := f(migration{tx}); err != nil {
+			return err
+		}
+		return tx.Commit(ctx)
 	})
 }
+
+// begin begins a transaction that holds the lock. The level is said, because the
+// database may have another default.
+func (m migrating) begin(ctx context.Context) (pgx.Tx, error) {
+	waiting, cancel := m.waiting(ctx)
+	defer cancel()
+	tx, err := m.pool.BeginTx(waiting, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	if err != nil {
+		return nil, err
+	}
+	var one bool
+	if err = tx.QueryRow(waiting, `SELECT one FROM auth.manacore_schema FOR UPDATE`).Scan(&one); err == nil {
+		_, err = tx.Exec(waiting, migrationLimits)
+	} else if waiting.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %w", errMigrating, err)
+	}
+	if err != nil {
+		_ = tx.Rollback(ctx) // the connection may be lost
+		return nil, err
+	}
+	return tx, nil
+}
+
+// migrationLimits: a service that is at work on the tables goes first, because
+// waiting longer for it would make everybody else wait behind us. A migration
+// itself has no limit, whatever the database or the role has as a default, and a
+// process that hangs in one holds the lock no longer than ten seconds.
+const migrationLimits = `SELECT set_config('lock_timeout', '10s', true), set_config('statement_timeout', '0', true),
+	set_config('idle_in_transaction_session_timeout', '10s', true)`
 
 // migration is a transaction as a migrate.Tx.
 type migration struct{ tx pgx.Tx }

@@ -108,7 +108,7 @@ func TestUpgrade(t *testing.T) {
 				return err
 			}
 			defer pool.Close()
-			return upgradeAs(ctx, pool, wrap(migrating{pool}))
+			return upgradeAs(ctx, pool, wrap(migrating{pool, whileOpening}))
 		},
 		Whole: func(t *testing.T, url string) string { return fmt.Sprint(shape(t, url), dump(t, url)) },
 		Shape: shape,
@@ -298,7 +298,7 @@ func TestMigrationLimits(t *testing.T) {
 	s := open(t, pgtest.New(t)+"&pool_max_conns=1")
 	limits := func(from querier) map[string]string {
 		t.Helper()
-		got := map[string]string{"lock_timeout": "", "idle_in_transaction_session_timeout": "", "transaction_isolation": ""}
+		got := map[string]string{"lock_timeout": "", "statement_timeout": "", "idle_in_transaction_session_timeout": "", "transaction_isolation": ""}
 		for _, name := range slices.Collect(maps.Keys(got)) {
 			var value string
 			if err := from.QueryRow(t.Context(), `SELECT current_setting($1)`, name).Scan(&value); err != nil {
@@ -310,8 +310,8 @@ func TestMigrationLimits(t *testing.T) {
 	}
 	before := limits(s.pool)
 	for range 2 {
-		err := migrating{s.pool}.InTx(t.Context(), func(tx migrate.Tx) error {
-			want := map[string]string{"lock_timeout": "10s", "idle_in_transaction_session_timeout": "10s", "transaction_isolation": "read committed"}
+		err := migrating{s.pool, whileOpening}.InTx(t.Context(), func(tx migrate.Tx) error {
+			want := map[string]string{"lock_timeout": "10s", "statement_timeout": "0", "idle_in_transaction_session_timeout": "10s", "transaction_isolation": "read committed"}
 			if diff := cmp.Diff(want, limits(tx.(migration).tx)); diff != "" {
 				t.Errorf("within a migration (-want +got):\n%s", diff)
 			}
@@ -323,5 +323,90 @@ func TestMigrationLimits(t *testing.T) {
 		if diff := cmp.Diff(before, limits(s.pool)); diff != "" {
 			t.Errorf("after a migration (-before +after):\n%s", diff)
 		}
+	}
+}
+
+// TestLongMigration: a migration has as much time as it needs, and only what a
+// process waits for has a limit.
+func TestLongMigration(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	pool, err := connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	var over []context.CancelFunc
+	limited := migrating{pool, func(ctx context.Context) (context.Context, context.CancelFunc) {
+		ctx, cancel := context.WithCancel(ctx)
+		over = append(over, cancel)
+		return ctx, func() {} // the time is over when a migration begins, see long
+	}}
+	if err := upgradeAs(t.Context(), pool, long{limited, func() {
+		for _, cancel := range over {
+			cancel()
+		}
+	}}); err != nil {
+		t.Error(err)
+	}
+	all, err := steps()
+	if err != nil || len(over) != len(all)+1 {
+		t.Errorf("%d transactions for %d migrations, %v", len(over), len(all), err)
+	}
+	if pending, err := Pending(t.Context(), url); err != nil || len(pending) > 0 {
+		t.Errorf("pending %q, %v", pending, err)
+	}
+}
+
+// long is a database with migrations that take longer than anybody waits.
+type long struct {
+	migrate.Database
+	begins func()
+}
+
+func (l long) InTx(ctx context.Context, f func(migrate.Tx) error) error {
+	return l.Database.InTx(ctx, func(tx migrate.Tx) error { return f(longTx{tx, l.begins}) })
+}
+
+type longTx struct {
+	migrate.Tx
+	begins func()
+}
+
+func (l longTx) Exec(ctx context.Context, statements string) error {
+	l.begins()
+	return l.Tx.Exec(ctx, statements)
+}
+
+// TestMigrationWaits: whoever has waited for another's migration for too long
+// says what it waited for.
+func TestMigrationWaits(t *testing.T) {
+	t.Parallel()
+	s := open(t, pgtest.New(t))
+	holder, err := s.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = holder.Rollback(t.Context()) }() // after the end it does nothing
+	if _, err := holder.Exec(t.Context(), `SELECT 1 FROM auth.manacore_schema FOR UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+	limit, end := context.WithCancel(t.Context())
+	defer end()
+	db := migrating{s.pool, func(context.Context) (context.Context, context.CancelFunc) { return limit, func() {} }}
+	waited := make(chan error, 1)
+	go func() {
+		waited <- db.InTx(t.Context(), func(migrate.Tx) error { return errors.New("a migration runs beside another") })
+	}()
+	waitForWaiter(t, s)
+	end()
+	if err := <-waited; !errors.Is(err, errMigrating) || !strings.Contains(err.Error(), "start again") {
+		t.Errorf("%v", err)
+	}
+	if err := holder.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := (migrating{s.pool, whileOpening}).InTx(t.Context(), func(migrate.Tx) error { return nil }); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }

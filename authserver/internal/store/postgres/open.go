@@ -37,8 +37,9 @@ const (
 	// callTime bounds each call: a database that hangs makes an error, not a
 	// request that hangs.
 	callTime = 5 * time.Second
-	// openTime bounds Open, which may have to wait for another replica's
-	// migrations.
+	// openTime bounds each thing that Open waits for: the answer to a question,
+	// and the end of another replica's migrations. A migration of its own takes
+	// as long as it needs.
 	openTime = time.Minute
 )
 
@@ -49,11 +50,10 @@ var _ store.Store = (*Store)(nil)
 
 // Open connects to the database at databaseURL (postgres:// or postgresql://,
 // with the parameters of libpq and of pgxpool) and brings its schema up to
-// date. Several may do so at once. A schema that is newer than this program is
-// an error and is left as it is. No error shows the URL's password.
+// date, for as long as ctx lets it. Several may do so at once, and wait for each
+// other for a minute. A schema that is newer than this program is an error and is
+// left as it is. No error shows the URL's password.
 func Open(ctx context.Context, databaseURL string) (*Store, error) {
-	ctx, cancel := context.WithTimeout(ctx, openTime)
-	defer cancel()
 	pool, err := connect(ctx, databaseURL)
 	if err != nil {
 		return nil, err
@@ -69,11 +69,18 @@ func Open(ctx context.Context, databaseURL string) (*Store, error) {
 	return &Store{pool: pool}, nil
 }
 
+// whileOpening bounds what Open waits for.
+func whileOpening(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, openTime)
+}
+
 // errEncoding: texts of users would not be kept as they are.
 var errEncoding = errors.New("the database has another encoding than UTF8: make it anew with createdb --encoding=UTF8 --template=template0")
 
 // checkEncoding refuses a database that keeps texts in another encoding.
 func checkEncoding(ctx context.Context, pool *pgxpool.Pool) error {
+	ctx, cancel := whileOpening(ctx)
+	defer cancel()
 	var encoding string
 	if err := pool.QueryRow(ctx, `SELECT current_setting('server_encoding')`).Scan(&encoding); err != nil {
 		return err
