@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/manacore/manacore-go/authserver/internal/clock"
@@ -61,16 +62,23 @@ type rule func(rows []store.Key, now time.Time) (Change, error)
 
 // change lets a rule decide about the keys that it reads at that moment, and
 // stores what the rule decides. Only one caller at a time, of all servers, does
-// so.
-func change(ctx context.Context, db store.Transactions, clock clock.Clock, decide rule) error {
-	return db.Tx(ctx, func(tx store.Tx) error {
+// so. kek is the key-encryption key with which the rule seals: where it does not
+// open the keys that are there, because they were resealed since it was looked
+// at, no row is stored that it seals.
+func change(ctx context.Context, config Config, kek []byte, decide rule) error {
+	return config.Store.Tx(ctx, func(tx store.Tx) error {
 		rows, err := tx.LockKeys()
 		if err != nil {
 			return err
 		}
-		change, err := decide(rows, clock.Now())
+		change, err := decide(rows, config.Clock.Now())
 		if err != nil {
 			return err
+		}
+		if len(rows) > 0 && slices.ContainsFunc(change.Put, func(key store.Key) bool { return !holds(rows, key.PrivateKey) }) {
+			if err := Opens(rows, kek); err != nil {
+				return err
+			}
 		}
 		for _, key := range change.Put {
 			if err := tx.PutKey(key); err != nil {
@@ -84,4 +92,9 @@ func change(ctx context.Context, db store.Transactions, clock clock.Clock, decid
 		}
 		return nil
 	})
+}
+
+// holds reports whether a private key is that of a row, or wiped.
+func holds(rows []store.Key, private string) bool {
+	return private == "" || slices.ContainsFunc(rows, func(row store.Key) bool { return row.PrivateKey == private })
 }

@@ -50,7 +50,7 @@ func OpenKeeper(ctx context.Context, config Config) (*Keeper, error) {
 	}
 	k := &Keeper{config: config, kek: kek, rules: config.rules(kek)}
 	if len(rows) == 0 {
-		if err := change(ctx, config.Store, config.Clock, k.rules.First); err != nil {
+		if err := change(ctx, config, kek, k.rules.First); err != nil {
 			return nil, fmt.Errorf("first signing key: %w", err)
 		}
 	}
@@ -105,7 +105,7 @@ func (k *Keeper) read(ctx context.Context) error {
 		if len(next.Put) == 0 {
 			return nil
 		}
-		if err := change(ctx, k.config.Store, k.config.Clock, k.rules.Next); err != nil {
+		if err := change(ctx, k.config, k.kek, k.rules.Next); err != nil {
 			return fmt.Errorf("next signing key: %w", err)
 		}
 	}

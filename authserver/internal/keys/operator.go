@@ -27,13 +27,13 @@ func (o Operator) List(ctx context.Context) ([]Life, error) {
 // Rotate makes the next key, by the rules. The error is ErrPending where there
 // is a next key already.
 func (o Operator) Rotate(ctx context.Context) error {
-	rules, err := o.rules(ctx)
+	kek, rules, err := o.rules(ctx)
 	if err != nil {
 		return err
 	}
 	rules.Every = 0 // no rotation but this one is due
 	for _, step := range []rule{rules.Rotate, rules.Next} {
-		if err := change(ctx, o.config.Store, o.config.Clock, step); err != nil {
+		if err := change(ctx, o.config, kek, step); err != nil {
 			return err
 		}
 	}
@@ -44,11 +44,11 @@ func (o Operator) Rotate(ctx context.Context) error {
 // ErrUnknownKey where there is no such key. Retiring a retired key changes
 // nothing.
 func (o Operator) Retire(ctx context.Context, kid string) error {
-	rules, err := o.rules(ctx)
+	kek, rules, err := o.rules(ctx)
 	if err != nil {
 		return err
 	}
-	return change(ctx, o.config.Store, o.config.Clock, func(rows []store.Key, now time.Time) (Change, error) {
+	return change(ctx, o.config, kek, func(rows []store.Key, now time.Time) (Change, error) {
 		return rules.Retire(rows, now, kid)
 	})
 }
@@ -73,13 +73,13 @@ func (o Operator) Check(ctx context.Context) (count int, from string, err error)
 	return len(rows), from, nil
 }
 
-// rules returns the rules of the configuration. It checks that the
-// key-encryption key opens a key in the database, because with another one it
-// would seal keys that no server can open.
-func (o Operator) rules(ctx context.Context) (Rules, error) {
+// rules returns the key-encryption key and the rules of the configuration, which
+// seal new keys with it. It checks that the key-encryption key opens a key in the
+// database, because with another one it would seal keys that no server can open.
+func (o Operator) rules(ctx context.Context) ([]byte, Rules, error) {
 	_, kek, err := o.open(ctx)
 	if err != nil {
-		return Rules{}, err
+		return nil, Rules{}, err
 	}
-	return o.config.rules(kek), nil
+	return kek, o.config.rules(kek), nil
 }

@@ -75,7 +75,7 @@ func (o Operator) Import(ctx context.Context, document, from []byte) (kids []str
 			return nil, err
 		}
 	}
-	err = change(ctx, o.config.Store, o.config.Clock, func(rows []store.Key, now time.Time) (Change, error) {
+	err = change(ctx, o.config, kek, func(rows []store.Key, now time.Time) (Change, error) {
 		c, err := join(rows, sealed, now)
 		kids = kids[:0]
 		for _, row := range c.Put {
@@ -151,7 +151,7 @@ func (o Operator) Reseal(ctx context.Context, next []byte) (count int, err error
 	if err != nil {
 		return 0, err
 	}
-	err = change(ctx, o.config.Store, o.config.Clock, func(rows []store.Key, _ time.Time) (Change, error) {
+	err = change(ctx, o.config, kek, func(rows []store.Key, _ time.Time) (Change, error) {
 		var c Change
 		for _, row := range rows {
 			if row.PrivateKey == "" {
