@@ -20,7 +20,8 @@ var (
 )
 
 // SigningKey describes a signing key. An instant is zero where it is not decided
-// yet, or where it never came.
+// yet, or where it never came. An imported key that only verifies here is "old"
+// and then "gone", and SignsFrom is when it began to sign elsewhere.
 type SigningKey struct {
 	ID             string    `json:"kid"`
 	State          string    `json:"state"` // "next", "signing", "old", "gone" or "retired"
@@ -132,11 +133,14 @@ func (a *Admin) ExportPrivateKeys(ctx context.Context, file string) (count int, 
 }
 
 // ImportKeys stores the private keys of a JWK set, encrypted as ExportPrivateKeys
-// does it or plain, and returns the kids of those that were new. sealedWith is
+// does it or plain, and returns the kids of those that it stored. sealedWith is
 // the key-encryption key of the file; empty means that of the configuration.
-// Running servers publish them within seconds. Where there are keys already, an
-// imported one that is newer becomes the next: it signs once it has been
-// published for long enough. ErrKeyPending where there is a next key already.
+// Running servers publish them within seconds. Where there are keys already, the
+// last key of the set becomes the next, which signs once it has been published
+// for long enough, unless it began to sign before the present one. The others
+// sign nothing here and are published for as long as a token lives after the
+// import. To import them again begins that time anew, and then their kids are
+// returned too. ErrKeyPending where there is a next key already.
 func (a *Admin) ImportKeys(ctx context.Context, document, sealedWith []byte) (kids []string, err error) {
 	kids, err = a.keys().Import(ctx, document, sealedWith)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/internal/pgtest"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -148,6 +149,54 @@ func TestImportIntoALivingDatabase(t *testing.T) {
 			t.Errorf("a second next key: %v", err)
 		}
 		h.valid(token, "")
+	})
+}
+
+// TestImportOfAnotherServersKeys: where users of another server are taken over, a
+// key with which that one signed before is published until its tokens have
+// expired, and so is every key that was published before.
+func TestImportOfAnotherServersKeys(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, one, other func(*Config)) {
+		there := func(c *Config) { one(c); c.Keys.EncryptionKey = digest("the key-encryption key there") }
+		here := func(c *Config) { other(c); c.Keys.EncryptionKey = testKEK }
+		from, h := serverFor(t, there), serverFor(t, here)
+		foreign := decode[wire.JWKS](t, keySet(from), http.StatusOK).Keys[0]
+		file := filepath.Join(t.TempDir(), "keys")
+		if _, err := adminOf(from, there).ExportPrivateKeys(t.Context(), file); err != nil {
+			t.Fatal(err)
+		}
+		document, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		admin := adminOf(h, here)
+		if err := admin.RotateKey(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h.clock.Advance(keys.Lead)
+		h.clock.Advance(5 * time.Minute) // the former key is published for 16 minutes
+		before := decode[wire.JWKS](t, keySet(h), http.StatusOK).Keys
+		if len(before) != 2 {
+			t.Fatalf("%+v", before)
+		}
+		if kids, err := admin.ImportKeys(t.Context(), document, digest("the key-encryption key there")); err != nil || len(kids) != 1 {
+			t.Fatalf("%q, %v", kids, err)
+		}
+		h.clock.Advance(time.Second)
+		for _, key := range append(before, foreign) {
+			if !strings.Contains(keySet(h).body, key.X) {
+				t.Errorf("key %s is not published", key.Kid)
+			}
+		}
+		h.register("ann")
+		if header, err := base64.RawURLEncoding.DecodeString(segmentOf(h.login("ann").AccessToken)); err != nil || !strings.Contains(string(header), before[0].Kid) {
+			t.Errorf("the header of tokens is %s, %v", header, err)
+		}
+		h.clock.Advance(time.Hour)
+		if after := decode[wire.JWKS](t, keySet(h), http.StatusOK).Keys; len(after) != 1 || after[0] != before[0] {
+			t.Errorf("an hour later %+v is published", after)
+		}
 	})
 }
 

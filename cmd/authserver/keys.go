@@ -15,7 +15,7 @@ type keysCommands struct {
 	Retire keysRetireCommand `cmd:"" help:"Take a signing key out of use at once, in an emergency. Its tokens are refused; clients refresh theirs."`
 
 	Export     keysExportCommand     `cmd:"" help:"Print the published keys as a JWK set; with --private, write all keys to a file, sealed with the key-encryption key."`
-	Import     keysImportCommand     `cmd:"" help:"Store the private keys of a JWK set, sealed as export does it or plain."`
+	Import     keysImportCommand     `cmd:"" help:"Store the private keys of a JWK set, sealed as export does it or plain. Where a key signs already, the last one of the set signs next, unless it is older; the others are published for as long as a token lives, so that tokens under way stay good. Import again to begin that time anew."`
 	Reseal     keysResealCommand     `cmd:"" help:"Seal all keys with another key-encryption key, which takes the place of the former one."`
 	Thumbprint keysThumbprintCommand `cmd:"" help:"Print the SHA-256 thumbprint of each key (RFC 7638)."`
 }
@@ -113,7 +113,7 @@ func (c *keysImportCommand) Run(p *program) error {
 		if err != nil {
 			return err
 		}
-		return p.done(fmt.Sprintf(`%d new keys; "authserver keys list" shows from when they sign`, len(kids)), struct {
+		return p.done(fmt.Sprintf(`%d keys stored; "authserver keys list" shows from when they sign and until when they are published`, len(kids)), struct {
 			Kids []string `json:"kids"`
 		}{kids})
 	})

@@ -45,8 +45,8 @@ func TestKeysTransfer(t *testing.T) {
 	if err := os.Chmod(file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	execute(t, other, "", []string{sealedWith}, "keys", "import", file).is(0, "1 new keys")
-	execute(t, other, "", []string{sealedWith}, "keys", "import", file).is(0, "0 new keys")
+	execute(t, other, "", []string{sealedWith}, "keys", "import", file).is(0, "1 keys stored")
+	execute(t, other, "", []string{sealedWith}, "keys", "import", file).is(0, "0 keys stored")
 
 	execute(t, other, "", nil, "keys", "reseal").is(exitFailed, "NEW_KEY_ENCRYPTION_KEY is not set")
 	next := strings.TrimPrefix(kekVariable(5), "KEY_ENCRYPTION_KEY=")

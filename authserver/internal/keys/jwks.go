@@ -20,9 +20,10 @@ import (
 // The members of an exported private key that say where it is in its life. Other
 // programs ignore them (RFC 7517 section 4).
 const (
-	memberCreated = "mana_created_at" // RFC 3339, as memberSigns
-	memberSigns   = "mana_signs_from" // absent: not decided yet
-	memberTTL     = "mana_token_ttl"  // seconds
+	memberCreated  = "mana_created_at"     // RFC 3339, as memberSigns and memberVerifies
+	memberSigns    = "mana_signs_from"     // absent: not decided yet
+	memberVerifies = "mana_verifies_until" // of a key that only verifies
+	memberTTL      = "mana_token_ttl"      // seconds
 )
 
 // sealedSet is the content type of an encrypted JWK set (RFC 7517 section 7).
@@ -86,8 +87,10 @@ func privateJWK(row store.Key, kek []byte) (jwk.Key, error) {
 		jwk.KeyIDKey: row.ID, jwk.AlgorithmKey: jwa.EdDSA(), jwk.KeyUsageKey: "sig",
 		memberCreated: row.CreatedAt.UTC().Format(time.RFC3339Nano), memberTTL: int64(row.TokenTTL / time.Second),
 	}
-	if !row.SignsFrom.IsZero() {
-		members[memberSigns] = row.SignsFrom.UTC().Format(time.RFC3339Nano)
+	for name, at := range map[string]time.Time{memberSigns: row.SignsFrom, memberVerifies: row.VerifiesUntil} {
+		if !at.IsZero() {
+			members[name] = at.UTC().Format(time.RFC3339Nano)
+		}
 	}
 	for name, value := range members {
 		if err := key.Set(name, value); err != nil {
@@ -99,11 +102,12 @@ func privateJWK(row store.Key, kek []byte) (jwk.Key, error) {
 
 // imported is a key of a file.
 type imported struct {
-	id        string
-	private   ed25519.PrivateKey
-	createdAt time.Time // zero: not known, as signsFrom
-	signsFrom time.Time
-	tokenTTL  time.Duration
+	id            string
+	private       ed25519.PrivateKey
+	createdAt     time.Time // zero: not known, as the next two
+	signsFrom     time.Time
+	verifiesUntil time.Time
+	tokenTTL      time.Duration
 }
 
 // decodeSet reads a JWK set, sealed with kek or plain.
@@ -174,7 +178,7 @@ func readImported(key jwk.Key) (imported, error) {
 
 // readLife reads the members of an exported key.
 func (i *imported) readLife(key jwk.Key) error {
-	for name, into := range map[string]*time.Time{memberCreated: &i.createdAt, memberSigns: &i.signsFrom} {
+	for name, into := range map[string]*time.Time{memberCreated: &i.createdAt, memberSigns: &i.signsFrom, memberVerifies: &i.verifiesUntil} {
 		if !key.Has(name) {
 			continue
 		}

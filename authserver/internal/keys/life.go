@@ -39,7 +39,7 @@ type State string
 const (
 	Next    State = "next"    // published, does not sign yet
 	Signing State = "signing" // signs, or is about to within seconds
-	Old     State = "old"     // signs no more, published until its last token has ended
+	Old     State = "old"     // signs no more, or never here; published until its last token has ended
 	Gone    State = "gone"    // not published any more
 	Retired State = "retired" // taken out of use in an emergency
 )
@@ -72,13 +72,15 @@ func Lives(rows []store.Key) []Life {
 	var successor time.Time
 	for i := range slices.Backward(lives) {
 		l := &lives[i]
-		l.SignsUntil = successor
-		if !successor.IsZero() {
-			l.PublishedUntil = successor.Add(l.TokenTTL + tail)
+		switch {
+		case l.foreign():
+			l.PublishedUntil = l.VerifiesUntil
+		case !successor.IsZero():
+			l.SignsUntil, l.PublishedUntil = successor, successor.Add(l.TokenTTL+tail)
 		}
 		if !l.RetiredAt.IsZero() {
 			l.PublishedUntil = l.RetiredAt
-			if successor.IsZero() || l.RetiredAt.Before(successor) {
+			if !l.foreign() && (successor.IsZero() || l.RetiredAt.Before(successor)) {
 				l.SignsUntil = l.RetiredAt
 			}
 		}
@@ -89,16 +91,20 @@ func Lives(rows []store.Key) []Life {
 	return lives
 }
 
+// foreign reports whether the key is one that signs for another database and only
+// verifies here. Its times say nothing about other keys.
+func (l Life) foreign() bool { return !l.VerifiesUntil.IsZero() }
+
 // signs reports whether the key has a time to sign, in the past or in the
 // future. A key that was retired before that time has none, and succeeds no
 // other key.
 func (l Life) signs() bool {
-	return !l.SignsFrom.IsZero() && (l.RetiredAt.IsZero() || l.RetiredAt.After(l.SignsFrom))
+	return !l.foreign() && !l.SignsFrom.IsZero() && (l.RetiredAt.IsZero() || l.RetiredAt.After(l.SignsFrom))
 }
 
 // pending reports whether the key will sign but does not yet.
 func (l Life) pending(now time.Time) bool {
-	return l.RetiredAt.IsZero() && (l.SignsFrom.IsZero() || l.SignsFrom.After(now))
+	return !l.foreign() && l.RetiredAt.IsZero() && (l.SignsFrom.IsZero() || l.SignsFrom.After(now))
 }
 
 // published reports whether the key belongs in the key set.
@@ -113,7 +119,7 @@ func (l Life) State(now time.Time) State {
 		return Retired
 	case l.pending(now):
 		return Next
-	case l.SignsUntil.IsZero() || now.Before(l.SignsUntil):
+	case !l.foreign() && (l.SignsUntil.IsZero() || now.Before(l.SignsUntil)):
 		return Signing
 	case l.published(now):
 		return Old
@@ -145,5 +151,5 @@ func started(lives []Life, now time.Time) (last Life, ok bool) {
 // early reports whether a key in use has a time to sign in the future and was
 // made in the future too.
 func early(l Life, now time.Time) bool {
-	return l.RetiredAt.IsZero() && !l.SignsFrom.IsZero() && l.SignsFrom.After(now) && l.CreatedAt.After(now)
+	return !l.foreign() && l.RetiredAt.IsZero() && !l.SignsFrom.IsZero() && l.SignsFrom.After(now) && l.CreatedAt.After(now)
 }

@@ -64,8 +64,8 @@ func (r Rules) Next(rows []store.Key, now time.Time) (Change, error) {
 	}
 	for _, l := range lives {
 		key := l.Key
-		if !l.published(now) || !l.SignsUntil.IsZero() && !now.Before(l.SignsUntil) {
-			continue // no longer signs
+		if l.foreign() || !l.published(now) || !l.SignsUntil.IsZero() && !now.Before(l.SignsUntil) {
+			continue // does not sign any more, or never here
 		}
 		key.TokenTTL = max(key.TokenTTL, r.TokenTTL)
 		if key.SignsFrom.IsZero() {
@@ -84,7 +84,7 @@ func (r Rules) Next(rows []store.Key, now time.Time) (Change, error) {
 // due reports whether it is time to publish the next key.
 func due(lives []Life, now time.Time, every time.Duration) bool {
 	for _, l := range slices.Backward(lives) {
-		if l.RetiredAt.IsZero() {
+		if l.RetiredAt.IsZero() && !l.foreign() {
 			return !now.Before(l.SignsFrom.Add(every - Lead))
 		}
 	}
@@ -104,17 +104,20 @@ func (r Rules) Rotate(rows []store.Key, now time.Time) (Change, error) {
 
 // rotate publishes the next key, and drops the keys before the first one that
 // is still published. The keys after that one are kept, because they decide how
-// long it is published.
+// long it is published. One that only verifies decides nothing, and goes when it
+// is not published any more.
 func (r Rules) rotate(lives []Life, now time.Time) (Change, error) {
 	change, err := r.add(now, time.Time{})
 	if err != nil {
 		return Change{}, err
 	}
+	deciding := false
 	for _, l := range lives {
-		if l.published(now) {
-			break
+		published := l.published(now)
+		deciding = deciding || published && !l.foreign()
+		if !published && (l.foreign() || !deciding) {
+			change.Drop = append(change.Drop, l.ID)
 		}
-		change.Drop = append(change.Drop, l.ID)
 	}
 	return change, nil
 }

@@ -42,9 +42,11 @@ func (o Operator) Public(ctx context.Context) ([]byte, error) {
 // with the key-encryption key, and returns their kids. from is the
 // key-encryption key that seals the file; empty means that of the database. In
 // an empty database the keys go on where they were in their lives, and of keys
-// that say nothing of it the first one signs. Elsewhere an imported key that did
-// not sign before the present one becomes the next. The error is ErrPending
-// where there is a next key already.
+// that say nothing of it the first one signs. Elsewhere the last key of the set
+// becomes the next, unless it began to sign before the present one. The others
+// are published for as long as the tokens live that were signed until now, and
+// sign nothing here; to import them again begins that time anew. The error is
+// ErrPending where there is a next key already.
 func (o Operator) Import(ctx context.Context, document, from []byte) (kids []string, err error) {
 	rows, err := o.config.Store.SigningKeys(ctx)
 	if err != nil {
@@ -98,31 +100,46 @@ func (o Operator) row(one imported, kek []byte) (store.Key, error) {
 	}
 	return store.Key{
 		ID: one.id, PublicKey: string(public), PrivateKey: private,
-		CreatedAt: one.createdAt, SignsFrom: one.signsFrom, TokenTTL: max(one.tokenTTL, o.config.TokenTTL),
+		CreatedAt: one.createdAt, SignsFrom: one.signsFrom, VerifiesUntil: one.verifiesUntil, TokenTTL: max(one.tokenTTL, o.config.TokenTTL),
 	}, nil
 }
 
-// join decides when imported keys sign.
+// join decides which imported keys sign and when, and until when the others are
+// published.
 func join(rows, added []store.Key, now time.Time) (Change, error) {
 	var change Change
 	lives := Lives(rows)
 	signer, signs := started(lives, now)
 	next := slices.ContainsFunc(lives, func(l Life) bool { return l.pending(now) })
+	if len(rows) == 0 && !slices.ContainsFunc(added, func(k store.Key) bool { return k.VerifiesUntil.IsZero() }) {
+		return Change{}, errors.New("none of the keys in the file signs: export them where they do")
+	}
 	for i, key := range added {
+		// By then every token has expired that the key signed elsewhere until now.
+		until := now.Add(key.TokenTTL + tail)
 		if at := slices.IndexFunc(rows, func(k store.Key) bool { return k.ID == key.ID }); at >= 0 {
-			if !samePublic(rows[at], key) {
+			present := rows[at]
+			if !samePublic(present, key) {
 				return Change{}, fmt.Errorf("the database has another key with the kid %s", key.ID)
+			}
+			if !present.VerifiesUntil.IsZero() && present.RetiredAt.IsZero() && present.VerifiesUntil.Before(until) {
+				present.VerifiesUntil = until
+				change.Put = append(change.Put, present)
 			}
 			continue
 		}
 		if key.CreatedAt.IsZero() {
 			key.CreatedAt = now
 		}
+		former := signs && !key.SignsFrom.IsZero() && (key.SignsFrom.Before(signer.SignsFrom) ||
+			slices.ContainsFunc(added, func(k store.Key) bool { return k.SignsFrom.After(key.SignsFrom) }))
 		switch {
 		case len(rows) == 0 && key.SignsFrom.IsZero() && !slices.ContainsFunc(added, func(k store.Key) bool { return !k.SignsFrom.IsZero() }):
 			// The first of a foreign set signs, and the others did before it.
 			key.SignsFrom = now.Add(-time.Duration(i) * time.Millisecond)
-		case len(rows) == 0 || signs && !key.SignsFrom.IsZero() && key.SignsFrom.Before(signer.SignsFrom):
+		case len(rows) == 0:
+		case former || !key.VerifiesUntil.IsZero():
+			key.VerifiesUntil = until
 		case next:
 			return Change{}, ErrPending
 		default: // as a key that a server has made: published first, by Rules.Next

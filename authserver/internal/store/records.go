@@ -92,6 +92,9 @@ type Key struct {
 	SignsFrom time.Time
 	// TokenTTL is the longest life of a token that it may sign.
 	TokenTTL time.Duration
+	// VerifiesUntil is until when a key is published that was imported and does
+	// not sign here. Zero means that it is no such key.
+	VerifiesUntil time.Time
 	// RetiredAt is when it was taken out of use in an emergency. From then on
 	// it does not sign, is not published, and its tokens are refused. Zero
 	// means that it was not retired.

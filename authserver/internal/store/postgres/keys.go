@@ -18,7 +18,7 @@ func (s *Store) SigningKeys(ctx context.Context) (keys []store.Key, err error) {
 	return keys, err
 }
 
-const listKeys = `SELECT id, public_key, private_key, created_at, signs_from, token_ttl, retired_at
+const listKeys = `SELECT id, public_key, private_key, created_at, signs_from, token_ttl, retired_at, verifies_until
 	FROM auth.signing_keys ORDER BY created_at, id`
 
 func signingKeys(ctx context.Context, from querier) ([]store.Key, error) {
@@ -32,12 +32,13 @@ func signingKeys(ctx context.Context, from querier) ([]store.Key, error) {
 func collectKeys(rows pgx.Rows) ([]store.Key, error) {
 	return pgx.AppendRows([]store.Key(nil), rows, func(row pgx.CollectableRow) (store.Key, error) {
 		var (
-			key                     store.Key
-			created, signs, retired *time.Time
-			ttl                     int64
+			key                               store.Key
+			created, signs, retired, verifies *time.Time
+			ttl                               int64
 		)
-		err := row.Scan(&key.ID, &key.PublicKey, &key.PrivateKey, &created, &signs, &ttl, &retired)
+		err := row.Scan(&key.ID, &key.PublicKey, &key.PrivateKey, &created, &signs, &ttl, &retired, &verifies)
 		key.CreatedAt, key.SignsFrom, key.RetiredAt = instant(created), instant(signs), instant(retired)
+		key.VerifiesUntil = instant(verifies)
 		key.TokenTTL = time.Duration(ttl) * time.Millisecond
 		return key, err
 	})

@@ -8,10 +8,10 @@ import (
 
 var (
 	upsertKey = named(`INSERT INTO auth.signing_keys
-			(id, public_key, private_key, created_at, signs_from, token_ttl, retired_at)
-		VALUES (@id, @public, @private, @created, @signs, @ttl, @retired)
+			(id, public_key, private_key, created_at, signs_from, token_ttl, retired_at, verifies_until)
+		VALUES (@id, @public, @private, @created, @signs, @ttl, @retired, @verifies)
 		ON CONFLICT (id) DO UPDATE SET public_key = @public, private_key = @private, created_at = @created,
-			signs_from = @signs, token_ttl = @ttl, retired_at = @retired`)
+			signs_from = @signs, token_ttl = @ttl, retired_at = @retired, verifies_until = @verifies`)
 	deleteKey = named(`DELETE FROM auth.signing_keys WHERE id = @id`)
 )
 
@@ -34,7 +34,7 @@ func (t *tx) LockKeys() (keys []store.Key, err error) {
 func (t *tx) PutKey(k store.Key) error {
 	return t.queue(upsertKey, pgx.NamedArgs{
 		"id": k.ID, "public": k.PublicKey, "private": k.PrivateKey, "created": at(k.CreatedAt),
-		"signs": at(k.SignsFrom), "ttl": k.TokenTTL.Milliseconds(), "retired": at(k.RetiredAt),
+		"signs": at(k.SignsFrom), "ttl": k.TokenTTL.Milliseconds(), "retired": at(k.RetiredAt), "verifies": at(k.VerifiesUntil),
 	})
 }
 

@@ -140,9 +140,9 @@ func (t *tx) LockKeys() ([]store.Key, error) {
 
 // PutKey implements store.Tx.
 func (t *tx) PutKey(k store.Key) error {
-	_, err := t.exec(`INSERT OR REPLACE INTO jwks (id, public_key, private_key, created_at, signs_from, token_ttl, retired_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`, k.ID, k.PublicKey, k.PrivateKey, millis(k.CreatedAt),
-		millis(k.SignsFrom), k.TokenTTL.Milliseconds(), millis(k.RetiredAt))
+	_, err := t.exec(`INSERT OR REPLACE INTO jwks (id, public_key, private_key, created_at, signs_from, token_ttl, retired_at, verifies_until)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, k.ID, k.PublicKey, k.PrivateKey, millis(k.CreatedAt),
+		millis(k.SignsFrom), k.TokenTTL.Milliseconds(), millis(k.RetiredAt), millis(k.VerifiesUntil))
 	return err
 }
 

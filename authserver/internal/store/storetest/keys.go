@@ -55,7 +55,7 @@ func signingKeys(t *testing.T, s store.Store) {
 		t.Fatalf("keys of an empty store: %v", keys)
 	}
 	older, newer, newest := newKey("b", 2*time.Hour), newKey("a", time.Hour), newKey("c", 0)
-	older.SignsFrom, older.RetiredAt = start.Add(-time.Hour), start
+	older.SignsFrom, older.RetiredAt, older.VerifiesUntil = start.Add(-time.Hour), start, start.Add(time.Minute)
 	putKeys(t, s, []store.Key{newest, older, newer})
 	equal(t, "keys", mustKeys(t, s), []store.Key{older, newer, newest})
 
