@@ -15,8 +15,8 @@ import (
 const finalRunTime = 5 * time.Second
 
 // openGuesses makes the limiter of guesses and reads what failed in the last
-// hour. It is nil where rate limits are off.
-func openGuesses(ctx context.Context, cfg Config, db store.Store) (*guess.Guard, error) {
+// hour. It is nil where rate limits are off. life is that of guess.Config.
+func openGuesses(ctx context.Context, cfg Config, db store.Store, life func() uint64) (*guess.Guard, error) {
 	if cfg.HTTP.RateLimitsDisabled {
 		return nil, nil
 	}
@@ -24,7 +24,7 @@ func openGuesses(ctx context.Context, cfg Config, db store.Store) (*guess.Guard,
 	if err != nil {
 		return nil, fmt.Errorf("guesses: %w", err)
 	}
-	guesses, err := guess.New(guess.Config{Store: db, Clock: cfg.Clock, Log: cfg.Logger, Key: key, Random: cfg.Random})
+	guesses, err := guess.New(guess.Config{Store: db, Clock: cfg.Clock, Log: cfg.Logger, Key: key, Life: life, Random: cfg.Random})
 	if err != nil {
 		return nil, fmt.Errorf("guesses: %w", err)
 	}

@@ -72,7 +72,12 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 		return nil, err
 	}
 	access := accessTokens(cfg, keeper.Ring)
-	guesses, err := openGuesses(ctx, cfg, db)
+	away := &outages{Store: db, clock: cfg.Clock, grace: cfg.Sessions.RefreshGrace}
+	revoked := revocation.New(revocation.Config{
+		Source: away, Clock: cfg.Clock, Logger: cfg.Logger, Meter: counted,
+		KeepFor: cfg.Tokens.AccessTTL + revocation.Margin, Feed: hub,
+	})
+	guesses, err := openGuesses(ctx, cfg, db, func() uint64 { return uint64(revoked.Life()) })
 	if err != nil {
 		return nil, err
 	}
@@ -80,11 +85,6 @@ func newServer(ctx context.Context, cfg Config, db store.Store) (*Server, error)
 	watchKeys(counted, cfg.Clock, access.Ring)
 	watchHashing(counted, hasher)
 	watchSessions(counted, cfg.Clock, cfg.Logger, db)
-	away := &outages{Store: db, clock: cfg.Clock, grace: cfg.Sessions.RefreshGrace}
-	revoked := revocation.New(revocation.Config{
-		Source: away, Clock: cfg.Clock, Logger: cfg.Logger, Meter: counted,
-		KeepFor: cfg.Tokens.AccessTTL + revocation.Margin, Feed: hub,
-	})
 	out := &web.Responder{
 		Log: cfg.Logger, Clock: cfg.Clock, Trusted: cfg.HTTP.TrustedProxies, Meter: counted,
 		Generation: wire.Generation(cfg.WireGeneration),

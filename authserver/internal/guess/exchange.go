@@ -113,6 +113,7 @@ func (g *Guard) addUntold(subject store.Digest, u untold) {
 // higher number, so that each poll reads the last lateCommit again.
 func (g *Guard) hear(ctx context.Context) error {
 	now := g.config.Clock.Now()
+	g.beginAnew(now)
 	for len(g.marks) > 1 && now.Sub(g.marks[1].at) >= lateCommit {
 		g.marks = g.marks[1:]
 	}
@@ -127,7 +128,7 @@ func (g *Guard) hear(ctx context.Context) error {
 		g.lock.Lock()
 		for _, f := range failures {
 			after, highest = f.Seq, max(highest, f.Seq)
-			if !g.seen[f.Seq] && f.Source != g.source && f.Age < window {
+			if !g.seen[f.Seq] && f.Source != g.source && f.Age < window && !now.Add(-f.Age).Before(g.heardTo) {
 				g.heard(f, now)
 			}
 			g.seen[f.Seq] = true
@@ -139,6 +140,26 @@ func (g *Guard) hear(ctx context.Context) error {
 	}
 	g.marks = append(g.marks, mark{at: now, seq: highest})
 	return nil
+}
+
+// beginAnew forgets which numbers were read where the database has begun anew:
+// it may give the same ones once more. Failures that were stored before the last
+// poll were heard by then. Those of lateCommit before it may not have been, and
+// count, some of them for the second time; so do more where the clock of the new
+// database is behind.
+func (g *Guard) beginAnew(now time.Time) {
+	life := g.config.Life()
+	if g.life != 0 && life != g.life {
+		if last := g.marks[len(g.marks)-1]; !last.at.IsZero() {
+			g.heardTo = last.at
+			if now.Before(last.at) {
+				g.heardTo = now
+			}
+			g.heardTo = g.heardTo.Add(-lateCommit)
+		}
+		g.marks, g.seen = []mark{{}}, map[int64]bool{}
+	}
+	g.life = life
 }
 
 // heard adds a failure of another server.

@@ -29,6 +29,9 @@ type Config struct {
 	Log   *slog.Logger
 	// Key makes the digests. All servers of a database have the same one.
 	Key []byte
+	// Life numbers the lives of the database: another one begins where it was
+	// restarted, restored or replaced. Zero means that this is not known yet.
+	Life func() uint64
 	// Random is the source of the number by which a server knows its own rows.
 	Random io.Reader
 }
@@ -46,6 +49,8 @@ type Guard struct {
 	exchanging sync.Mutex // guards what follows
 	marks      []mark     // the next poll reads the numbers above the first mark
 	seen       map[int64]bool
+	life       uint64    // of the database that the numbers are of
+	heardTo    time.Time // failures from before were heard in an earlier life
 	failing    bool
 }
 

@@ -70,7 +70,7 @@ func newMemory() *memory {
 
 func newGuard(t *testing.T, m *memory) *Guard {
 	t.Helper()
-	g, err := New(Config{Store: m, Clock: m.clock, Log: slog.New(slog.DiscardHandler), Key: []byte("key"), Random: rand.Reader})
+	g, err := New(Config{Store: m, Clock: m.clock, Log: slog.New(slog.DiscardHandler), Key: []byte("key"), Random: rand.Reader, Life: func() uint64 { return 1 }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -385,4 +385,80 @@ func TestV2ToldLater(t *testing.T) {
 	if n := b.counter(b.subject("account", "ann@example.com")).count(m.clock.Now()); n != 3 {
 		t.Errorf("%d failures were told", n)
 	}
+}
+
+// TestV5NumbersGoBack: where the database begins anew, with fewer failures and
+// lower numbers, servers hear what fails from then on, and what they had heard
+// before counts once.
+func TestV5NumbersGoBack(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	life := uint64(1)
+	newOne := func() *Guard {
+		g := newGuard(t, m)
+		g.config.Life = func() uint64 { return life }
+		return g
+	}
+	a, b := newOne(), newOne()
+	exchange := func() {
+		t.Helper()
+		for _, g := range []*Guard{a, b} {
+			if err := g.Exchange(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	ann := b.subject("account", "ann@example.com")
+	heard := func() int {
+		b.lock.Lock()
+		defer b.lock.Unlock()
+		return b.counter(ann).count(m.clock.Now())
+	}
+	failures := func(want int) {
+		t.Helper()
+		if n := heard(); n != want {
+			t.Errorf("%d failures were heard, want %d", n, want)
+		}
+	}
+	fail := func() {
+		t.Helper()
+		if wait, _ := guess(t, a, Attempt{Account: "ann@example.com"}); wait != 0 {
+			t.Fatalf("an attempt has to wait %v", wait)
+		}
+		exchange()
+		m.clock.Advance(time.Minute)
+	}
+	for range 3 {
+		fail()
+	}
+	exchange()
+	failures(3)
+
+	m.rows = m.rows[:1]
+	life++
+	m.fault = errors.New("down")
+	if err := b.Exchange(t.Context()); !errors.Is(err, m.fault) {
+		t.Errorf("without a database: %v", err)
+	}
+	m.fault = nil
+	fail()
+	failures(4)
+	exchange()
+	failures(4)
+
+	life++ // once more, and nothing was lost
+	exchange()
+	failures(4)
+	fail()
+	failures(5)
+
+	m.clock.Jump(-time.Hour / 2) // the clock of the one that takes over is behind
+	life++
+	exchange()
+	before := heard()
+	if err := m.AddFailures(t.Context(), []store.Failure{{Subject: ann, Source: 1, Count: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	exchange()
+	failures(before + 1)
 }
