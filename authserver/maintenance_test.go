@@ -94,6 +94,13 @@ func TestCheck(t *testing.T) {
 				(user_id, paid, free, held_paid, held_free, earned, given, spent, entries, last_day, created_at, updated_at)
 				VALUES ('ann', 10, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0)`)
 		}, want: "configuration wire database schema keys", failed: "credits", says: "ann"},
+		{name: "an account that holds nothing for a reservation", change: func(t *testing.T, c *Config) {
+			execute(t, c.Database.SQLitePath, `INSERT INTO credit_accounts
+				(user_id, paid, free, held_paid, held_free, earned, given, spent, entries, last_day, created_at, updated_at)
+				VALUES ('ann', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+				INSERT INTO credit_reservations (id, user_id, app_id, amount, free, reason, balance, created_at, expires_at, state)
+				VALUES ('r', 'ann', 'chat', 7, 3, '', 0, 0, 1, 'open')`)
+		}, want: "configuration wire database schema keys", failed: "credits", says: "ann: holds 0 paid and 0 free, its open reservations 4 and 3"},
 		{name: "another key", change: func(_ *testing.T, c *Config) { c.Keys.EncryptionKey = digest("another") },
 			want: "configuration wire database schema", failed: "keys", says: "does not open"},
 		{name: "PostgreSQL is down", none: true, change: func(_ *testing.T, c *Config) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 )
 
 // Audit checks an account against all of its transactions, newest first. They
@@ -79,6 +78,13 @@ func (u *auditor) end(a Account) {
 	}
 }
 
+// holds checks what the account holds against its open reservations.
+func (u *auditor) holds(a Account, held Held) {
+	if a.HeldPaid != held.Paid || a.HeldFree != held.Free {
+		u.faultf("holds %d paid and %d free, its open reservations %d and %d", a.HeldPaid, a.HeldFree, held.Paid, held.Free)
+	}
+}
+
 const (
 	// auditPage is how many users or transactions an audit reads at a time.
 	auditPage = 500
@@ -92,12 +98,12 @@ type Audited struct {
 	Transactions int64
 }
 
-// AuditAll checks every account of a store by the rules of Audit. Servers may
-// be writing meanwhile. It reads every transaction once, in pages, so that it
-// takes time in proportion to their number, and little memory. After each page it
-// calls progress, unless that is nil, with what was read so far. The error lists
-// at most 20 faults and the number of further ones, or says that the database
-// could not be read.
+// AuditAll checks every account of a store by the rules of Audit, and what it
+// holds against its open reservations. Servers may be writing meanwhile. It reads
+// every transaction once, in pages, so that it takes time in proportion to their
+// number, and little memory. After each page it calls progress, unless that is
+// nil, with what was read so far. The error lists at most 20 faults and the
+// number of further ones, or says that the database could not be read.
 func AuditAll(ctx context.Context, s Store, progress func(Audited)) (read Audited, err error) {
 	if progress == nil {
 		progress = func(Audited) {}
@@ -135,8 +141,9 @@ func AuditAll(ctx context.Context, s Store, progress func(Audited)) (read Audite
 
 // auditOne checks the account of a user. Transactions never change, and an
 // account counts its own. So the transactions up to that count make the account
-// as it was when it was read, whatever is written meanwhile. After each page it
-// calls progress with how many there were so far.
+// as it was when it was read, whatever is written meanwhile. Reservations do
+// change, and what is held is read at the same moment as the account. After each
+// page it calls progress with how many transactions there were so far.
 func auditOne(ctx context.Context, s Store, userID string, progress func(entries int64)) (*auditor, error) {
 	u := &auditor{userID: userID}
 	// This is read before the account, which therefore has to count it.
@@ -144,7 +151,7 @@ func auditOne(ctx context.Context, s Store, userID string, progress func(entries
 	if err != nil {
 		return nil, err
 	}
-	a, found, _, err := s.Account(ctx, userID, time.Time{})
+	a, held, found, err := s.AccountHeld(ctx, userID)
 	if err != nil {
 		return nil, err
 	}
@@ -168,5 +175,6 @@ func auditOne(ctx context.Context, s Store, userID string, progress func(entries
 		progress(u.entries)
 	}
 	u.end(a)
+	u.holds(a, held)
 	return u, nil
 }

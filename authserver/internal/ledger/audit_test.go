@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // shelf is a store of accounts that an audit reads.
@@ -15,7 +14,8 @@ type shelf struct {
 	Store
 	accounts     []Account
 	transactions map[string][]Transaction // oldest first
-	meanwhile    func()                   // runs after an account was read
+	held         map[string]Held
+	meanwhile    func() // runs after an account was read
 	err          error
 }
 
@@ -38,13 +38,13 @@ func (s *shelf) AccountUsers(_ context.Context, after string, limit int) (users 
 	return users, s.err
 }
 
-func (s *shelf) Account(_ context.Context, userID string, _ time.Time) (Account, bool, bool, error) {
+func (s *shelf) AccountHeld(_ context.Context, userID string) (Account, Held, bool, error) {
 	i := slices.IndexFunc(s.accounts, func(a Account) bool { return a.UserID == userID })
 	a := s.accounts[i]
 	if s.meanwhile != nil {
 		s.meanwhile()
 	}
-	return a, true, false, nil
+	return a, s.held[userID], true, nil
 }
 
 func (s *shelf) Transactions(_ context.Context, q HistoryQuery, limit int) (list []Transaction, err error) {
@@ -98,6 +98,10 @@ func TestAuditAll(t *testing.T) {
 			"account a-none: entry 1 is beyond the 0 that it counts"}},
 		"a pot": {func(s *shelf) { s.accounts[1].Paid, s.accounts[1].Free = 2, -1 }, all, []string{
 			"account b-000: has -1 free and 2 paid, the transactions make 1 and 0", "a pot is below zero"}},
+		"what is held": {func(s *shelf) { s.accounts[1].Free, s.accounts[1].HeldFree = 0, 1 }, all, []string{
+			"account b-000: holds 0 paid and 1 free, its open reservations 0 and 0"}},
+		"a reservation": {func(s *shelf) { s.held = map[string]Held{"c-page": {Paid: 2, Free: 1}} }, all, []string{
+			"account c-page: holds 0 paid and 0 free, its open reservations 2 and 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

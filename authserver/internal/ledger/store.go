@@ -22,6 +22,11 @@ type Store interface {
 	// something.
 	Account(ctx context.Context, userID string, now time.Time) (account Account, found, due bool, err error)
 
+	// AccountHeld reads an account and what its open reservations hold, both as
+	// they are at one moment, without a lock. found is false where there is no
+	// account.
+	AccountHeld(ctx context.Context, userID string) (account Account, held Held, found bool, err error)
+
 	// Transactions lists those that q asks for, newest first, at most limit.
 	Transactions(ctx context.Context, q HistoryQuery, limit int) ([]Transaction, error)
 
@@ -80,6 +85,13 @@ type Due struct {
 	UserID string
 	Amount int64
 	Free   int64 // the part of Amount that is free credits
+}
+
+// Held is what the open reservations of an account hold together, without those
+// that expired until its ReturnedTo.
+type Held struct {
+	Paid int64
+	Free int64
 }
 
 // KeyRef names the transaction or reservation that has an idempotency key. The

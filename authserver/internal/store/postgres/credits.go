@@ -65,6 +65,23 @@ func (s credits) Account(ctx context.Context, userID string, now time.Time) (acc
 	return row.get(), true, due, nil
 }
 
+// AccountHeld implements ledger.Store.
+func (s credits) AccountHeld(ctx context.Context, userID string) (account ledger.Account, held ledger.Held, found bool, err error) {
+	var row creditAccountRow
+	err = call(ctx, func(ctx context.Context) error {
+		return s.pool.QueryRow(ctx, `SELECT r.paid, r.free, `+creditAccountColumns+`
+			FROM auth.credit_accounts a CROSS JOIN LATERAL (
+				SELECT coalesce(sum(v.amount - v.free), 0)::bigint AS paid, coalesce(sum(v.free), 0)::bigint AS free
+				FROM auth.credit_reservations v
+				WHERE v.user_id = a.user_id AND v.state = 'open' AND v.expires_at > coalesce(a.returned_to, '-infinity')) r
+			WHERE a.user_id = $1`, userID).Scan(append([]any{&held.Paid, &held.Free}, row.into()...)...)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ledger.Account{}, ledger.Held{}, false, nil
+	}
+	return row.get(), held, err == nil, err
+}
+
 // Transactions implements ledger.Store.
 func (s credits) Transactions(ctx context.Context, q ledger.HistoryQuery, limit int) (list []ledger.Transaction, err error) {
 	query, args := `SELECT `+transactionColumns+` FROM auth.credit_transactions t

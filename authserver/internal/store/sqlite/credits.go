@@ -62,6 +62,19 @@ func (s credits) Account(ctx context.Context, userID string, now time.Time) (acc
 	return row.get(), true, due, nil
 }
 
+// AccountHeld implements ledger.Store.
+func (s credits) AccountHeld(ctx context.Context, userID string) (account ledger.Account, held ledger.Held, found bool, err error) {
+	var row creditAccountRow
+	err = s.read.QueryRowContext(ctx, `SELECT coalesce(sum(r.amount - r.free), 0), coalesce(sum(r.free), 0), `+creditAccountColumns+`
+		FROM credit_accounts a LEFT JOIN credit_reservations r
+			ON r.user_id = a.user_id AND r.state = 'open' AND r.expires_at > coalesce(a.returned_to, -1)
+		WHERE a.user_id = ? GROUP BY a.user_id`, userID).Scan(append([]any{&held.Paid, &held.Free}, row.into()...)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ledger.Account{}, ledger.Held{}, false, nil
+	}
+	return row.get(), held, err == nil, err
+}
+
 // Transactions implements ledger.Store. One statement reads all parts, and so
 // they are those of one moment: a part that was read later would show a
 // transaction whose predecessor an earlier part had not seen.

@@ -97,10 +97,14 @@ func (b *books) pots(user string, paid, free, held int64) {
 	}
 }
 
-// audit checks a user's account against the transactions.
+// audit checks a user's account against the transactions, and all accounts as an
+// operator does.
 func (b *books) audit(user string) {
 	b.Helper()
 	if err := ledger.Audit(b.balance(user), b.history(user)); err != nil {
+		b.Error(err)
+	}
+	if _, err := ledger.AuditAll(b.Context(), b.store.Ledger(), nil); err != nil {
 		b.Error(err)
 	}
 }

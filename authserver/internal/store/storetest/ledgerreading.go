@@ -153,26 +153,52 @@ func dayUsages(t *testing.T, s store.Store) {
 // auditAll reads the accounts of several users, in pages of one.
 func auditAll(t *testing.T, s store.Store) {
 	b := openBooks(t, s)
-	want := map[string]bool{}
+	left := map[string]bool{}
 	for _, name := range []string{"ann", "bob", "cem"} {
 		user := b.user(name)
-		want[user] = true
+		left[user] = true
 		b.do(use(user, 3, ""))
 		b.do(reserve(user, 5, ""))
 	}
-	for after := ""; len(want) > 0; {
+	for after := ""; len(left) > 0; {
 		users, err := s.Ledger().AccountUsers(t.Context(), after, 1)
-		if err != nil || len(users) != 1 || !want[users[0]] {
-			t.Fatalf("after %q: %q, %v; %v are left", after, users, err, want)
+		if err != nil || len(users) != 1 || !left[users[0]] {
+			t.Fatalf("after %q: %q, %v; %v are left", after, users, err, left)
 		}
 		after = users[0]
-		delete(want, after)
+		delete(left, after)
 	}
 	read, err := ledger.AuditAll(t.Context(), s.Ledger(), nil)
 	if err != nil {
 		t.Error(err)
 	}
 	equal(t, "read", read, ledger.Audited{Accounts: 3, Transactions: 6}) // the bonus and the usage of each
+
+	// Neither one that is settled nor what was returned by the sum is held.
+	user := b.user("dan")
+	b.do(reserve(user, 20, ""))
+	b.do(release(b.do(reserve(user, 30, "")).Reservation.ID))
+	account, held, found, err := s.Ledger().AccountHeld(t.Context(), user)
+	if err != nil || !found || account.HeldFree != 20 {
+		t.Errorf("%+v, %v, %v", account, found, err)
+	}
+	equal(t, "held", held, ledger.Held{Free: 20})
+	lost := ledger.Reservation{
+		ID: "018f0000-0000-7000-8000-000000000001", UserID: user, AppID: app, Amount: 9, Free: 2, State: ledger.Open,
+		CreatedAt: b.at(), ExpiresAt: b.at().Add(time.Minute),
+	}
+	if err := s.Ledger().Execute(t.Context(), ledger.Need{Now: b.at(), Users: []string{user}}, func(ledger.Loaded) ledger.Changes {
+		return ledger.Changes{NewReservations: []ledger.Reservation{lost}}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := "account " + user + ": holds 0 paid and 20 free, its open reservations 7 and 22"
+	if _, err := ledger.AuditAll(t.Context(), s.Ledger(), nil); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if account, _, found, err := s.Ledger().AccountHeld(t.Context(), "nobody"); err != nil || found {
+		t.Errorf("%+v, %v, %v", account, found, err)
+	}
 }
 
 func goneUsers(t *testing.T, s store.Store) {
