@@ -8,8 +8,9 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/ledger"
 )
 
-// sweepEvery is how often expired reservations are looked for.
-const sweepEvery = time.Second
+// sweepEvery is how often expired reservations are looked for. Nobody waits for
+// it: whatever asks for an account gets what its expired reservations hold.
+const sweepEvery = 10 * time.Second
 
 // ledgerPolicy makes a ledger.Policy of the configured gifts.
 func ledgerPolicy(c Credits) ledger.Policy {

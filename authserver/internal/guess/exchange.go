@@ -11,6 +11,11 @@ import (
 const (
 	// ExchangeInterval is how often a server tells the others what failed.
 	ExchangeInterval = time.Second
+	// quiet is how long a server has had no attempt that does not ask every time
+	// what failed elsewhere, and how often it asks then. The first attempts on it
+	// may be that many more than the others know of, as those may that come to all
+	// servers at once.
+	quiet = 10 * time.Second
 	// ForgetInterval is how often old failures are deleted.
 	ForgetInterval = time.Minute
 	// page is how many failures are stored or read at once.
@@ -37,12 +42,13 @@ type mark struct {
 }
 
 // Exchange tells the other servers what failed here, and hears what failed
-// there. The first call reads the failures of the last hour.
+// there, the latter seldom while nobody tries a password on this server. The first
+// call reads the failures of the last hour.
 func (g *Guard) Exchange(ctx context.Context) error {
 	g.exchanging.Lock()
 	defer g.exchanging.Unlock()
 	err := g.tell(ctx)
-	if err == nil {
+	if err == nil && g.toHear() {
 		err = g.hear(ctx)
 	}
 	switch {
@@ -109,16 +115,23 @@ func (g *Guard) addUntold(subject store.Digest, u untold) {
 	g.untold[subject] = u
 }
 
+// toHear reports whether it is time to ask what failed elsewhere.
+func (g *Guard) toHear() bool {
+	now := g.config.Clock.Now()
+	g.lock.Lock()
+	tried := g.tried
+	g.lock.Unlock()
+	heard := g.marks[len(g.marks)-1].at
+	return g.failing || g.config.Life() != g.life || now.Sub(tried) < quiet || now.Sub(heard) >= quiet || now.Before(heard)
+}
+
 // hear adds what failed elsewhere. A row may become visible after one with a
-// higher number, so that each poll reads the last lateCommit again.
+// higher number, so that the rows above a mark are read until one poll has come
+// lateCommit after it.
 func (g *Guard) hear(ctx context.Context) error {
 	now := g.config.Clock.Now()
 	g.beginAnew(now)
-	for len(g.marks) > 1 && now.Sub(g.marks[1].at) >= lateCommit {
-		g.marks = g.marks[1:]
-	}
 	after := g.marks[0].seq
-	maps.DeleteFunc(g.seen, func(seq int64, _ bool) bool { return seq <= after })
 	highest := g.marks[len(g.marks)-1].seq
 	for {
 		failures, err := g.config.Store.Failures(ctx, after, page)
@@ -139,6 +152,10 @@ func (g *Guard) hear(ctx context.Context) error {
 		}
 	}
 	g.marks = append(g.marks, mark{at: now, seq: highest})
+	for len(g.marks) > 1 && now.Sub(g.marks[1].at) >= lateCommit {
+		g.marks = g.marks[1:]
+	}
+	maps.DeleteFunc(g.seen, func(seq int64, _ bool) bool { return seq <= g.marks[0].seq })
 	return nil
 }
 

@@ -45,6 +45,7 @@ type Guard struct {
 	lock     sync.Mutex // guards what follows
 	counters *lru.Cache[store.Digest, *counter]
 	untold   map[store.Digest]untold
+	tried    time.Time // when the last attempt came
 
 	exchanging sync.Mutex // guards what follows
 	marks      []mark     // the next poll reads the numbers above the first mark
@@ -119,6 +120,7 @@ func (g *Guard) Begin(ctx context.Context, a Attempt) (*Ticket, error) {
 	now := g.config.Clock.Now()
 	g.lock.Lock()
 	defer g.lock.Unlock()
+	g.tried = now
 	if known {
 		shares := []store.Digest{g.subject("share", string(device[:])), g.subject("shares", a.Account)}
 		if g.counter(shares[0]).count(now) < deviceShare && g.counter(shares[1]).count(now) < devicesShare {

@@ -28,6 +28,7 @@ type memory struct {
 	known map[store.Digest]bool
 	fault error
 	wrote int
+	read  int
 }
 
 func (m *memory) AddFailures(_ context.Context, failures []store.Failure) error {
@@ -47,6 +48,7 @@ func (m *memory) AddFailures(_ context.Context, failures []store.Failure) error 
 func (m *memory) Failures(_ context.Context, after int64, limit int) (list []store.Failure, err error) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
+	m.read++
 	for _, f := range m.rows {
 		if f.Seq > after && len(list) < limit {
 			f.Age = time.Duration(m.clock.Now().UnixNano()) - f.Age
@@ -312,6 +314,7 @@ func TestV2Exchange(t *testing.T) {
 	}
 	// A transaction may show its row after one with a higher number is read.
 	for i, seq := range []int64{200, 150} {
+		m.clock.Advance(quiet)
 		m.rows = append(m.rows, store.Failure{Seq: seq, Subject: a.subject("account", "ann@example.com"), Count: 1, Age: time.Duration(m.clock.Now().UnixNano())})
 		slices.SortFunc(m.rows, func(a, b store.Failure) int { return int(a.Seq - b.Seq) })
 		exchange(a, a)
@@ -325,6 +328,7 @@ func TestV2Exchange(t *testing.T) {
 		t.Errorf("%d failures count after the hour", failures(c))
 	}
 	m.fault = errors.New("down")
+	m.clock.Advance(quiet)
 	guess2 := Attempt{Account: "bob@example.com", Addr: address("192.0.2.1")}
 	if _, err := a.Begin(t.Context(), guess2); !errors.Is(err, m.fault) {
 		t.Errorf("without a database: %v", err)
@@ -365,6 +369,35 @@ func TestV2NotToldAsNew(t *testing.T) {
 }
 
 // A failure that could not be told is told later.
+// TestO24Quiet: a server on which nobody tries a password asks seldom what failed
+// elsewhere, and every time from the first attempt on.
+func TestO24Quiet(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	g := newGuard(t, m)
+	reads := func(seconds int) int {
+		t.Helper()
+		before := m.read
+		for range seconds {
+			if err := g.Exchange(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			m.clock.Advance(time.Second)
+		}
+		return m.read - before
+	}
+	if n := reads(60); n != 6 {
+		t.Errorf("%d reads in a quiet minute", n)
+	}
+	guess(t, g, Attempt{Account: "ann@example.com"})
+	if n := reads(10); n != 10 {
+		t.Errorf("%d reads in the ten seconds after an attempt", n)
+	}
+	if n := reads(60); n != 6 {
+		t.Errorf("%d reads in the minute after those", n)
+	}
+}
+
 func TestV2ToldLater(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
