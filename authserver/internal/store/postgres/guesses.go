@@ -51,8 +51,10 @@ func (s *Store) Failures(ctx context.Context, after int64, limit int) (list []st
 	return list, err
 }
 
+// forgetFailures computes the instant once: with clock_timestamp() in the
+// condition itself, the index would not be used.
 const forgetFailures = `DELETE FROM auth.password_failures WHERE seq = ANY (ARRAY (
-	SELECT seq FROM auth.password_failures WHERE at <= clock_timestamp() - @age::bigint * interval '1 millisecond'
+	SELECT seq FROM auth.password_failures WHERE at <= (SELECT clock_timestamp() - @age::bigint * interval '1 millisecond')
 	LIMIT @limit FOR UPDATE SKIP LOCKED)) RETURNING seq`
 
 // ForgetFailures implements store.Guesses.

@@ -28,18 +28,18 @@ const (
 // SessionEnds implements store.Retention.
 func (s *Store) SessionEnds(ctx context.Context, after string, limit int) (ends []store.SessionEnd, err error) {
 	err = call(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, `SELECT s.id, s.expires_at, CASE WHEN s.refresh_token IS NOT NULL THEN s.refresh_token_expires_at END, `+revokedAt+`
-			FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id WHERE s.id > $1 ORDER BY s.id LIMIT $2`, after, limit)
-		if err != nil {
-			return err
-		}
-		ends, err = pgx.AppendRows(ends[:0], rows, func(row pgx.CollectableRow) (end store.SessionEnd, err error) {
-			var expires, refreshable, revoked pgtype.Timestamptz
-			err = row.Scan(&end.ID, &expires, &refreshable, &revoked)
+		ends = ends[:0]
+		return s.indexed(ctx, `SELECT s.id, s.expires_at, CASE WHEN s.refresh_token IS NOT NULL THEN s.refresh_token_expires_at END, `+revokedAt+`
+			FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id WHERE s.id > $1 ORDER BY s.id LIMIT $2`, []any{after, limit}, func(rows pgx.Rows) error {
+			var (
+				end                           store.SessionEnd
+				expires, refreshable, revoked pgtype.Timestamptz
+			)
+			err := rows.Scan(&end.ID, &expires, &refreshable, &revoked)
 			end.ExpiresAt, end.RefreshableUntil, end.RevokedAt = bounded(expires), bounded(refreshable), bounded(revoked)
-			return end, err
+			ends = append(ends, end)
+			return err
 		})
-		return err
 	})
 	return ends, err
 }
