@@ -28,7 +28,7 @@ import (
 // The long run: go test ./authserver -run 'O1Mass|O2Mass' -v -timeout 60m
 // -mass.sessions 100000 -mass.turns 6 -mass.reservations 200000.
 var (
-	massSessions     = flag.Int("mass.sessions", 1500, "how many sessions the user of TestO1MassEnd has")
+	massSessions     = flag.Int("mass.sessions", 600, "how many sessions the user of TestO1MassEnd has")
 	massTurns        = flag.Int("mass.turns", 0, "how often TestO1MassEnd measures what other users notice")
 	massReservations = flag.Int("mass.reservations", 1000, "how many overdue reservations the user of TestO2MassOverdue has")
 )

@@ -153,9 +153,9 @@ func everyRequest(h *harness) {
 		return a
 	}
 	registered := h.register("ann")
-	for range 10 { // more often than a plan is made anew
+	for range 6 { // a plan for all parameters is made at the sixth time
 		tokens = h.login("ann")
-		for range 10 {
+		for range 3 {
 			tokens = h.refreshed(tokens.RefreshToken)
 		}
 		h.valid(tokens.AccessToken, "")
@@ -167,7 +167,7 @@ func everyRequest(h *harness) {
 		h.post(wire.LoginPath, object{"email": "nobody@rows.example", "password": "wrong password"})
 		good(h.post(wire.LogoutPath, object{"refreshToken": h.login("ann").RefreshToken}))
 	}
-	for i := range 20 {
+	for i := range 6 {
 		user := "u" + strconv.Itoa(i+1)
 		good(h.service("init", object{"userId": user}))
 		good(h.service("grant", object{"userId": user, "amount": 50, "reason": "sold", "referenceId": fmt.Sprint("order ", i)}))
