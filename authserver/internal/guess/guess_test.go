@@ -492,6 +492,7 @@ func TestV5NumbersGoBack(t *testing.T) {
 	if err := m.AddFailures(t.Context(), []store.Failure{{Subject: ann, Source: 1, Count: 1}}); err != nil {
 		t.Fatal(err)
 	}
+	m.clock.Advance(quiet)
 	exchange()
 	failures(before + 1)
 }
