@@ -458,6 +458,7 @@ func TestV5NumbersGoBack(t *testing.T) {
 		if wait, _ := guess(t, a, Attempt{Account: "ann@example.com"}); wait != 0 {
 			t.Fatalf("an attempt has to wait %v", wait)
 		}
+		m.clock.Advance(quiet)
 		exchange()
 		m.clock.Advance(time.Minute)
 	}
