@@ -167,7 +167,7 @@ func (f *fleet) mint(r *replica) string {
 	if err != nil {
 		return ""
 	}
-	text, err := signer.Sign(token.Claims{Sub: "u", Role: "user", Sid: "s", Iat: now.Unix(), Exp: now.Add(15 * time.Minute).Unix()})
+	text, err := signer.Sign(token.Claims{Sub: "u", Role: "user", Sid: "s", Iat: now.Unix(), Exp: now.Add(15 * time.Minute).Unix()}, token.Standing{})
 	if err != nil {
 		f.Fatal(err)
 	}

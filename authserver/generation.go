@@ -20,6 +20,7 @@ func accessTokens(cfg Config, ring func() *keys.Ring) token.Access {
 	}
 	return token.Access{
 		Ring: ring, Issuer: cfg.Tokens.Issuer, Audience: cfg.Tokens.Audience,
+		Generation:   wire.Generation(cfg.WireGeneration),
 		OtherIssuers: issuers, OtherAudiences: []string{wire.Audience2025, wire.Audience2026},
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/manacore/manacore-go/authserver/internal/revocation"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/store/storetest"
@@ -82,8 +84,8 @@ func TestValidateFromMemory(t *testing.T) {
 			h.valid(other, "")
 		}
 	})
-	if again := h.verdict(one); *again.Payload != *first.Payload {
-		t.Errorf("the verdict changed: %+v, %+v", again.Payload, first.Payload)
+	if diff := cmp.Diff(first, h.verdict(one)); diff != "" {
+		t.Errorf("the verdict changed (-first +again):\n%s", diff)
 	}
 	h.clock.Advance(revocation.VerdictAge)
 	db.asked(t, 1, func() { h.valid(one, ""); h.valid(one, "") })

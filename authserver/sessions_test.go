@@ -173,6 +173,7 @@ func TestValidate(t *testing.T) {
 	want := wire.ValidateResponse{Valid: true, Payload: &wire.ValidatePayload{
 		Sub: user.ID, Email: "ann@example.com", Role: "user", Sid: sid, SessionID: sid,
 		Iss: "manacore", Aud: "manacore", Iat: begin.Unix(), Exp: begin.Unix() + 900,
+		Tier: "public", EmailVerified: new(bool),
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("verdict (-want +got):\n%s", diff)
@@ -197,24 +198,31 @@ func TestValidate(t *testing.T) {
 	h.valid(again.AccessToken, ended)
 }
 
-// TestWire holds the server to the suite that its stand-in for tests passes.
+// TestWire holds the server of each generation to the suite that its stand-in for
+// tests passes.
 func TestWire(t *testing.T) {
 	t.Parallel()
-	h := serverFor(t)
-	h.register("ann")
-	expired := h.login("ann").AccessToken
-	h.clock.Advance(time.Hour)
-	revoked := h.login("ann")
-	h.post(wire.LogoutPath, object{"refreshToken": revoked.RefreshToken})
-	always := func(token string) func(testing.TB) string { return func(testing.TB) string { return token } }
-	wiretest.Run(t, wiretest.Target{
-		BaseURL: h.url,
-		Feed:    true,
-		Valid:   always(h.login("ann").AccessToken),
-		Expired: always(expired),
-		Revoked: always(revoked.AccessToken),
-		Foreign: always(signedAnew(t, h.login("ann").AccessToken)),
-	})
+	for _, generation := range []wire.Generation{wire.Generation2025, wire.Generation2026} {
+		t.Run(string(generation), func(t *testing.T) {
+			t.Parallel()
+			h := serverFor(t, func(c *Config) { c.WireGeneration = string(generation) })
+			h.register("ann")
+			expired := h.login("ann").AccessToken
+			h.clock.Advance(time.Hour)
+			revoked := h.login("ann")
+			h.post(wire.LogoutPath, object{"refreshToken": revoked.RefreshToken})
+			always := func(token string) func(testing.TB) string { return func(testing.TB) string { return token } }
+			wiretest.Run(t, wiretest.Target{
+				BaseURL:    h.url,
+				Generation: generation,
+				Feed:       true,
+				Valid:      always(h.login("ann").AccessToken),
+				Expired:    always(expired),
+				Revoked:    always(revoked.AccessToken),
+				Foreign:    always(signedAnew(t, h.login("ann").AccessToken)),
+			})
+		})
+	}
 }
 
 // signedAnew is a token with the signature of a key that no server knows.

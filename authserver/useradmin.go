@@ -25,14 +25,17 @@ var (
 
 // User is an account as an operator sees it.
 type User struct {
-	ID         string
-	Email      string
-	Name       string
-	Role       string // "user", "admin" or "service"
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
-	DeletedAt  time.Time // zero: not deleted
-	DisabledAt time.Time // zero: not disabled
+	ID    string
+	Email string
+	Name  string
+	Role  string // "user", "admin" or "service"
+	Tier  string // "guest", "public", "beta", "alpha" or "founder"
+	// EmailVerified means that the user has shown to receive mail at Email.
+	EmailVerified bool
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	DeletedAt     time.Time // zero: not deleted
+	DisabledAt    time.Time // zero: not disabled
 }
 
 // State is "deleted", "disabled" or "active".
@@ -115,6 +118,14 @@ func (a *Admin) CreateUser(ctx context.Context, n NewUser) (User, error) {
 // user as it is then.
 func (a *Admin) SetRole(ctx context.Context, idOrEmail, role string) (User, error) {
 	return shownUser(a.people.SetRole(ctx, a.origin(), idOrEmail, role))
+}
+
+// SetTier gives a user, found by id or e-mail address, a tier: "guest",
+// "public", "beta", "alpha" or "founder". The user's sessions go on: POST
+// /validate says it within a minute, and tokens of a server of 2026 from their
+// next refresh on. It returns the user as it is then.
+func (a *Admin) SetTier(ctx context.Context, idOrEmail, tier string) (User, error) {
+	return shownUser(a.people.SetTier(ctx, a.origin(), idOrEmail, tier))
 }
 
 // Disable shuts a user out until Enable: no login, no valid token. The user's

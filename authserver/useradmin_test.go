@@ -49,7 +49,7 @@ func TestAdminUsers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := User{ID: made.ID, Email: "ann@example.com", Name: "Ann", Role: "service",
+			want := User{ID: made.ID, Email: "ann@example.com", Name: "Ann", Role: "service", Tier: "public",
 				CreatedAt: h.clock.Now(), UpdatedAt: h.clock.Now()}
 			if diff := cmp.Diff(want, made); diff != "" || !isID(made.ID) {
 				t.Errorf("user made (-want +got):\n%s", diff)
@@ -141,7 +141,7 @@ func TestO23Users(t *testing.T) {
 			roles, states := []string{"user", "admin", "service"}, []string{"active", "disabled", "deleted"}
 			if err := admin.store.Tx(t.Context(), func(tx store.Tx) error {
 				for i := range users {
-					u := store.User{ID: fmt.Sprintf("u%04d", i), Email: fmt.Sprintf("%d@example.com", i), Name: "n", Role: roles[i%3], CreatedAt: begin, UpdatedAt: begin}
+					u := store.User{ID: fmt.Sprintf("u%04d", i), Email: fmt.Sprintf("%d@example.com", i), Name: "n", Role: roles[i%3], Tier: "public", CreatedAt: begin, UpdatedAt: begin}
 					if i%5 == 1 || i%5 == 3 {
 						u.DisabledAt = begin
 					}

@@ -36,7 +36,7 @@ func Example() {
 	fmt.Println(validate(issuer, token))
 
 	// Output:
-	// {"valid":true,"payload":{"sub":"ada","email":"ada@example.com","role":"user","sid":"Vw6Xq1ZtB9nK4rMf8PjL2sYhC7dGe3Ua","sessionId":"Vw6Xq1ZtB9nK4rMf8PjL2sYhC7dGe3Ua","iss":"manacore","aud":"manacore","iat":1767323045,"exp":1767323945}}
+	// {"valid":true,"payload":{"sub":"ada","email":"ada@example.com","role":"user","sid":"Vw6Xq1ZtB9nK4rMf8PjL2sYhC7dGe3Ua","sessionId":"Vw6Xq1ZtB9nK4rMf8PjL2sYhC7dGe3Ua","iss":"manacore","aud":"manacore","iat":1767323045,"exp":1767323945,"tier":"public","email_verified":false}}
 	// {"valid":false,"error":"\"exp\" claim timestamp check failed"}
 }
 

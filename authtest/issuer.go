@@ -22,7 +22,7 @@ const (
 	DefaultEmail     = "user@example.com"
 	DefaultRole      = "user"
 	DefaultSessionID = "Vw6Xq1ZtB9nK4rMf8PjL2sYhC7dGe3Ua"
-	DefaultTier      = "public" // in 2026 alone
+	DefaultTier      = "public" // in tokens of 2026 alone, and in every verdict
 
 	// TokenLife is how long a token of Token lives.
 	TokenLife = 15 * time.Minute

@@ -143,11 +143,13 @@ func Email(address string) Claim { return Set("email", address) }
 // Role sets role.
 func Role(role string) Claim { return Set("role", role) }
 
-// Tier sets tier, which issuers of 2026 have: guest, public, beta, alpha or
-// founder.
+// Tier sets tier, which tokens of 2026 have: guest, public, beta, alpha or
+// founder. /validate says it in each generation; of a token that does not say
+// it, public.
 func Tier(tier string) Claim { return Set("tier", tier) }
 
-// EmailVerified sets email_verified, which issuers of 2026 have.
+// EmailVerified sets email_verified, which tokens of 2026 have. /validate says
+// it in each generation; of a token that does not say it, false.
 func EmailVerified(verified bool) Claim { return Set("email_verified", verified) }
 
 // SessionID sets sid.

@@ -70,7 +70,7 @@ func (i *Issuer) verdict(token string) wire.ValidateResponse {
 		Exp           *int64         `json:"exp"`
 		Nbf           *int64         `json:"nbf"`
 		Tier          string         `json:"tier"`
-		EmailVerified *bool          `json:"email_verified"`
+		EmailVerified bool           `json:"email_verified"`
 	}
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		return invalid("malformed claims")
@@ -95,7 +95,7 @@ func (i *Issuer) verdict(token string) wire.ValidateResponse {
 	return wire.ValidateResponse{Valid: true, Payload: &wire.ValidatePayload{
 		Sub: claims.Sub, Email: claims.Email, Role: claims.Role, Sid: claims.Sid, SessionID: claims.Sid,
 		Iss: claims.Iss, Aud: i.Audience(), Iat: claims.Iat, Exp: *claims.Exp,
-		Tier: claims.Tier, EmailVerified: claims.EmailVerified,
+		Tier: cmp.Or(claims.Tier, DefaultTier), EmailVerified: &claims.EmailVerified,
 	}}
 }
 

@@ -172,11 +172,13 @@ func (c *Client) decide(ctx context.Context, text string) verdict {
 
 func userOf(claims *token.Claims) User {
 	return User{
-		ID:        claims.Subject,
-		Email:     claims.Email,
-		Role:      claims.Role,
-		SessionID: claims.Session(),
-		IssuedAt:  claims.IssuedAt,
-		ExpiresAt: claims.Expires,
+		ID:            claims.Subject,
+		Email:         claims.Email,
+		Role:          claims.Role,
+		SessionID:     claims.Session(),
+		Tier:          claims.Tier,
+		EmailVerified: claims.EmailVerified,
+		IssuedAt:      claims.IssuedAt,
+		ExpiresAt:     claims.Expires,
 	}
 }

@@ -177,7 +177,10 @@ func TestIdentityClaims(t *testing.T) {
 	for _, name := range []string{"email", "role"} {
 		attacks = append(attacks, attack{name: "S20 null in required " + name, claim: set(name, "null"), want: client.ErrClaims})
 	}
-	for _, name := range []string{"email", "role", "sid", "sessionId"} {
+	for _, value := range []string{"1", "0", `"true"`, `"yes"`, "[true]", "{}"} {
+		attacks = append(attacks, attack{name: "email_verified " + value, claim: set("email_verified", value), want: client.ErrClaims})
+	}
+	for _, name := range []string{"email", "role", "sid", "sessionId", "tier"} {
 		for _, value := range []string{"5", "false", `["admin"]`, "{}", `"` + strings.Repeat("a", 513) + `"`} {
 			attacks = append(attacks, attack{name: fmt.Sprintf("D94 %s %.20s", name, value), claim: set(name, value), want: client.ErrClaims})
 		}

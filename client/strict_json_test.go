@@ -221,7 +221,7 @@ func TestControlCharacters(t *testing.T) {
 	l := newLab(t)
 	var attacks []attack
 	for _, c := range []string{"\x00", "\r", "\n", "\x1b", "\t", "\b", "\x1f", "\x7f", "\u0080", "\u0085", "\u009b", "\u2028", "\u2029", "\u202e", "\u2066", "\u200f"} {
-		for _, name := range []string{"sub", "iss", "aud", "email", "role", "sid", "sessionId"} {
+		for _, name := range []string{"sub", "iss", "aud", "email", "role", "sid", "sessionId", "tier", "email_verified"} {
 			for _, value := range []string{"a" + c + "b", c, "manacore" + c} {
 				attacks = append(attacks, attack{name: fmt.Sprintf("C74 %s %q", name, value), claim: authtest.Set(name, value), want: client.ErrClaims})
 			}

@@ -11,12 +11,21 @@ import (
 // hand it around, use it in a map, compare it with ==. Its JSON is the
 // CurrentUser of the other Mana Core backends.
 type User struct {
-	ID        string    `json:"userId"`
-	Email     string    `json:"email"`
-	Role      string    `json:"role"`
-	SessionID string    `json:"sessionId"` // empty in tokens of older auth servers
-	IssuedAt  time.Time `json:"-"`         // UTC; zero where the token has no iat
-	ExpiresAt time.Time `json:"-"`         // UTC
+	ID        string `json:"userId"`
+	Email     string `json:"email"`
+	Role      string `json:"role"`
+	SessionID string `json:"sessionId"` // empty in tokens of older auth servers
+	// Tier is "guest", "public", "beta", "alpha" or "founder", or what else the
+	// auth server says. Empty where it says nothing, as tokens of 2025 do in
+	// local mode; that is to be taken for "public", as middleware.RequireTier
+	// does.
+	Tier string `json:"-"`
+	// EmailVerified means that the auth server says that the user has shown to
+	// receive mail at Email. False where it does not say so, as tokens of 2025 do
+	// in local mode.
+	EmailVerified bool      `json:"-"`
+	IssuedAt      time.Time `json:"-"` // UTC; zero where the token has no iat
+	ExpiresAt     time.Time `json:"-"` // UTC
 
 	// Bypass marks the user that package devbypass makes up. A verified token
 	// never sets it; guards answer it with the header X-Auth-Bypass.

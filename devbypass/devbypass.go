@@ -59,6 +59,7 @@ type Config struct {
 	UserID string // DEV_USER_ID; "": 00000000-0000-0000-0000-000000000000
 	Email  string // DEV_USER_EMAIL; "": dev@example.com
 	Role   string // DEV_USER_ROLE; "": user
+	Tier   string // DEV_USER_TIER: guest, public, beta, alpha or founder; "": none is said, which counts as public
 
 	Logger *slog.Logger // nil: the logger of the Verifier where that has one, else slog.Default
 }
@@ -80,6 +81,7 @@ func ConfigFromEnv() (Config, error) {
 	config.UserID = r.String("DEV_USER_ID")
 	config.Email = r.String("DEV_USER_EMAIL")
 	config.Role = r.String("DEV_USER_ROLE")
+	config.Tier = r.String("DEV_USER_TIER")
 	if err := r.Err(); err != nil {
 		return Config{}, fmt.Errorf("devbypass: %w", err)
 	}
@@ -137,6 +139,7 @@ func New(auth client.Verifier, config Config) (client.Verifier, error) {
 		Email:     cmp.Or(config.Email, "dev@example.com"),
 		Role:      cmp.Or(config.Role, "user"),
 		SessionID: "dev-session",
+		Tier:      config.Tier,
 		Bypass:    true,
 	}
 	log.Warn("AUTHENTICATION IS BYPASSED: requests without a token pass as the developer's user; never run this where others reach it",

@@ -173,7 +173,7 @@ func TestUser(t *testing.T) {
 		want   client.User
 	}{
 		{"defaults", Config{}, client.User{ID: "00000000-0000-0000-0000-000000000000", Email: "dev@example.com", Role: "user", SessionID: "dev-session", Bypass: true}},
-		{"own", Config{UserID: "u1", Email: "me@example.com", Role: "admin"}, client.User{ID: "u1", Email: "me@example.com", Role: "admin", SessionID: "dev-session", Bypass: true}},
+		{"own", Config{UserID: "u1", Email: "me@example.com", Role: "admin", Tier: "alpha"}, client.User{ID: "u1", Email: "me@example.com", Role: "admin", Tier: "alpha", SessionID: "dev-session", Bypass: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -262,13 +262,14 @@ func TestFromEnv(t *testing.T) {
 	t.Setenv("DEV_USER_ID", "u1")
 	t.Setenv("DEV_USER_EMAIL", "me@example.com")
 	t.Setenv("DEV_USER_ROLE", "admin")
+	t.Setenv("DEV_USER_TIER", "beta\n")
 	bypassing, err := FromEnv(auth)
 	if err != nil {
 		t.Fatal(err)
 	}
 	set("production", "true")
 	t.Setenv("DEV_USER_ID", "u2")
-	want := client.User{ID: "u1", Email: "me@example.com", Role: "admin", SessionID: "dev-session", Bypass: true}
+	want := client.User{ID: "u1", Email: "me@example.com", Role: "admin", Tier: "beta", SessionID: "dev-session", Bypass: true}
 	if user, err := bypassing.Verify(t.Context(), ""); user != want || err != nil {
 		t.Errorf("Verify = %+v, %v; want %+v", user, err, want)
 	}

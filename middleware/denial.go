@@ -45,6 +45,7 @@ type Denial struct {
 var (
 	errNobody = fmt.Errorf("%w: the verifier named no user", client.ErrUnavailable)
 	errRole   = fmt.Errorf("%w: role not accepted", client.ErrForbidden)
+	errTier   = fmt.Errorf("%w: tier too low", client.ErrForbidden)
 	errNoUser = fmt.Errorf("%w: no user in the request's context", client.ErrUnauthenticated)
 )
 
@@ -112,7 +113,11 @@ func denialOf(err error, realm string, sent bool, scope string) Denial {
 		challenge = challengeOf(realm, "invalid_request", explained("exactly one bearer token is accepted", err), "")
 	case errors.Is(err, client.ErrForbidden):
 		code, message = wire.Forbidden, "Insufficient permissions"
-		challenge = challengeOf(realm, "insufficient_scope", "the user lacks the role", scope)
+		lacks := "the user lacks the role"
+		if errors.Is(err, errTier) {
+			lacks = "the user lacks the tier"
+		}
+		challenge = challengeOf(realm, "insufficient_scope", lacks, scope)
 	case !errors.Is(err, client.ErrUnauthenticated):
 	case !sent:
 		code, message = wire.Unauthorized, explained("No token provided", err)

@@ -12,7 +12,7 @@
 //	another form than ours  401 UNAUTHORIZED         "No token provided: " and what the header holds
 //	a token that is no good 401 INVALID_TOKEN        "Invalid token"
 //	an expired one          401 TOKEN_EXPIRED        "Invalid token"
-//	role missing            403 FORBIDDEN            error="insufficient_scope"
+//	role or tier missing    403 FORBIDDEN            error="insufficient_scope"
 //	credentials sent twice  400 INVALID_REQUEST      "Exactly one bearer token is accepted: " and why
 //	no verdict              503 SERVICE_UNAVAILABLE  Retry-After, no challenge
 //

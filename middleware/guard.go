@@ -18,9 +18,9 @@ import (
 type Guard struct {
 	auth     client.Verifier
 	optional bool
-	roles    *roleRule // nil: any role
-	cookie   string    // "": no cookie is read
-	keep     []string  // identity headers that are handed on
+	roles    *rule    // nil: any role
+	cookie   string   // "": no cookie is read
+	keep     []string // identity headers that are handed on
 	public   publicSet
 	refusals *refusals
 }
@@ -94,8 +94,8 @@ func (g *Guard) verify(r *http.Request) (*http.Request, *Denial) {
 	case err == nil && user.ID == "":
 		return nil, g.refusals.refuse(r, errNobody, sent, "")
 	case err == nil:
-		if !g.roles.allow(user) {
-			return nil, g.refusals.refuseOwn(r, errRole, sent, g.roles.scope)
+		if denial := g.roles.refuse(g.refusals, r, user, sent); denial != nil {
+			return nil, denial
 		}
 		return g.pass(r, user, true), nil
 	case g.optional && g.roles == nil && !sent && errors.Is(err, client.ErrNoToken) && !errors.Is(err, client.ErrUnavailable):

@@ -14,7 +14,7 @@ import (
 	"github.com/manacore/manacore-go/internal/reqctx"
 )
 
-// refusals is how a guard refuses. RequireRole, RequireUser and Deny find it in
+// refusals is how a guard refuses. RequireRole, RequireTier, RequireUser and Deny find it in
 // the request's context, so that a route refuses as its guard does.
 type refusals struct {
 	realm    string

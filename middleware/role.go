@@ -1,11 +1,14 @@
 package middleware
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // RequireUser returns the user whom a guard put into r's context, or the
@@ -23,25 +26,36 @@ func RequireUser(r *http.Request) (client.User, *Denial) {
 // in the request's context has one of roles, else the denial to answer with,
 // 401 without a user and 403 without the role. It panics as Roles does.
 func RequireRole(roles ...string) func(*http.Request) *Denial {
-	rule := newRoleRule(roles)
-	return func(r *http.Request) *Denial {
-		user, denial := RequireUser(r)
-		if denial != nil {
-			return denial
-		}
-		if !rule.allow(user) {
-			return refusalsOf(r.Context()).refuseOwn(r, errRole, true, rule.scope)
-		}
-		return nil
+	return newRoleRule(roles).check
+}
+
+// RequireTier returns a check for one route inside a guard: nil when the user
+// in the request's context has the tier or a higher one, else the denial to
+// answer with, 401 without a user and 403 below the tier. The tiers are, the
+// lowest first, "guest", "public", "beta", "alpha" and "founder". A user without
+// a tier has "public", and one with another text "guest". It panics on a tier
+// that is none of these.
+//
+// An auth server of 2025 says the tier in remote mode alone.
+func RequireTier(tier string) func(*http.Request) *Denial {
+	least := slices.Index(wire.Tiers, tier)
+	if least < 0 {
+		panic("middleware: bad tier " + strconv.Quote(tier) + ": it has to be one of " + strings.Join(wire.Tiers, ", "))
 	}
+	rule := &rule{refusal: errTier, scope: tier, allows: func(user client.User) bool {
+		return max(0, slices.Index(wire.Tiers, cmp.Or(user.Tier, wire.DefaultTier))) >= least
+	}}
+	return rule.check
 }
 
-type roleRule struct {
-	roles []string
-	scope string // as the challenge lists them
+// rule is what a user has to be.
+type rule struct {
+	allows  func(user client.User) bool
+	refusal error
+	scope   string // as the challenge lists it
 }
 
-func newRoleRule(roles []string) *roleRule {
+func newRoleRule(roles []string) *rule {
 	if len(roles) == 0 {
 		panic("middleware: no role")
 	}
@@ -50,10 +64,26 @@ func newRoleRule(roles []string) *roleRule {
 			panic("middleware: bad role " + role)
 		}
 	}
-	return &roleRule{slices.Clone(roles), strings.Join(roles, " ")}
+	roles = slices.Clone(roles)
+	return &rule{refusal: errRole, scope: strings.Join(roles, " "), allows: func(user client.User) bool {
+		return slices.Contains(roles, user.Role)
+	}}
 }
 
-// allow is true for a nil rule: no role is asked for.
-func (rule *roleRule) allow(user client.User) bool {
-	return rule == nil || slices.Contains(rule.roles, user.Role)
+// check holds the user in a request's context to the rule.
+func (rule *rule) check(r *http.Request) *Denial {
+	user, denial := RequireUser(r)
+	if denial != nil {
+		return denial
+	}
+	return rule.refuse(refusalsOf(r.Context()), r, user, true)
+}
+
+// refuse is the denial for a user who is not what the rule says. A nil rule
+// asks for nothing.
+func (rule *rule) refuse(as *refusals, r *http.Request, user client.User, sent bool) *Denial {
+	if rule == nil || rule.allows(user) {
+		return nil
+	}
+	return as.refuseOwn(r, rule.refusal, sent, rule.scope)
 }

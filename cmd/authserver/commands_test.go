@@ -85,7 +85,7 @@ func names(t *testing.T, dir string) (list []string) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, arguments := range []string{
-		"", "serve", "migrate", "check", "backup", "keys", "keys list", "keys rotate", "keys retire", "users", "users list", "users show", "users create", "users set-role", "users disable",
+		"", "serve", "migrate", "check", "backup", "keys", "keys list", "keys rotate", "keys retire", "users", "users list", "users show", "users create", "users set-role", "users set-tier", "users disable",
 		"users enable", "users delete", "users revoke-sessions", "sessions", "sessions list", "sessions revoke",
 	} {
 		dir := t.TempDir()
@@ -104,7 +104,7 @@ func TestHelp(t *testing.T) {
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, arguments := range []string{
-		"bogus", "serve now", "--port=1", "users", "users bogus", "users create", "users create ann@example.com", "users set-role ann",
+		"bogus", "serve now", "--port=1", "users", "users bogus", "users create", "users create ann@example.com", "users set-role ann", "users set-tier ann",
 		"users create ann@example.com --name=Ann --password=secret", "users delete", "backup", "backup a b", "sessions", "sessions list",
 		"migrate up", "migrate --dry", "keys", "keys retire",
 	} {
@@ -201,6 +201,9 @@ func TestOperator(t *testing.T) {
 	operate("users", "set-role", "ann@example.com", "user").is(0, "user")
 	verdict(ann.AccessToken, false)
 	ann = login("ann@example.com", made.Password)
+	operate("users", "set-tier", "ann@example.com", "beta").is(0, "beta")
+	verdict(ann.AccessToken, true)
+	operate("users", "set-tier", "ann@example.com", "gold").is(exitFailed, `"gold" is no tier`, "guest, public, beta, alpha, founder")
 	operate("users", "disable", "ann@example.com").is(0, "disabled")
 	verdict(ann.AccessToken, false)
 	var refused wire.Envelope

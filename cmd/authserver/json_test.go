@@ -49,6 +49,7 @@ func TestO27JSON(t *testing.T) {
 	run("users", "list")
 	run("users", "show", user)
 	run("users", "set-role", user, "admin")
+	run("users", "set-tier", user, "beta")
 	run("users", "disable", user)
 	run("users", "enable", user)
 	run("users", "revoke-sessions", user)

@@ -17,6 +17,7 @@ type usersCommands struct {
 	Show           usersShowCommand           `cmd:"" help:"Show a user, how many sessions the user has, and the latest events of the security log."`
 	Create         usersCreateCommand         `cmd:"" help:"Make an account."`
 	SetRole        usersSetRoleCommand        `cmd:"" help:"Give a user a role. If it is another one, the user's sessions end."`
+	SetTier        usersSetTierCommand        `cmd:"" help:"Give a user a tier. The user's sessions go on."`
 	Disable        usersDisableCommand        `cmd:"" help:"Shut a user out: no login, and the sessions end."`
 	Enable         usersEnableCommand         `cmd:"" help:"Let a user in again who was disabled."`
 	Delete         usersDeleteCommand         `cmd:"" help:"Delete a user for good; the address is free for another account."`
@@ -25,18 +26,20 @@ type usersCommands struct {
 
 // userLine is a user in JSON. Its fields are those of authserver.User.
 type userLine struct {
-	ID         string    `json:"id"`
-	Email      string    `json:"email"`
-	Name       string    `json:"name"`
-	Role       string    `json:"role"`
-	CreatedAt  time.Time `json:"createdAt"`
-	UpdatedAt  time.Time `json:"updatedAt"`
-	DeletedAt  time.Time `json:"deletedAt,omitzero"`
-	DisabledAt time.Time `json:"disabledAt,omitzero"`
+	ID            string    `json:"id"`
+	Email         string    `json:"email"`
+	Name          string    `json:"name"`
+	Role          string    `json:"role"`
+	Tier          string    `json:"tier"`
+	EmailVerified bool      `json:"emailVerified"`
+	CreatedAt     time.Time `json:"createdAt"`
+	UpdatedAt     time.Time `json:"updatedAt"`
+	DeletedAt     time.Time `json:"deletedAt,omitzero"`
+	DisabledAt    time.Time `json:"disabledAt,omitzero"`
 }
 
 func addUser(l *listing, u authserver.User) error {
-	return l.add(userLine(u), u.ID, u.Email, u.Role, u.State(), instant(u.CreatedAt), u.Name)
+	return l.add(userLine(u), u.ID, u.Email, u.Role, u.Tier, u.State(), instant(u.CreatedAt), u.Name)
 }
 
 type usersListCommand struct {
@@ -48,7 +51,7 @@ type usersListCommand struct {
 
 func (c *usersListCommand) Run(p *program) error {
 	return p.administer(func(admin *authserver.Admin) error {
-		l := newListing(p.out, p.json, "ID", "E-MAIL", "ROLE", "STATE", "CREATED (UTC)", "NAME")
+		l := newListing(p.out, p.json, "ID", "E-MAIL", "ROLE", "TIER", "STATE", "CREATED (UTC)", "NAME")
 		left := c.count()
 		for u, err := range admin.Users(p.ctx, authserver.UserFilter{Email: c.Email, Role: c.Role, State: c.State}, p.progress()) {
 			if err != nil {
@@ -145,6 +148,15 @@ type usersSetRoleCommand struct {
 
 func (c *usersSetRoleCommand) Run(p *program) error {
 	return c.change(p, func(admin *authserver.Admin) (authserver.User, error) { return admin.SetRole(p.ctx, c.User, c.Role) })
+}
+
+type usersSetTierCommand struct {
+	userArgument
+	Tier string `arg:"" help:"guest, public, beta, alpha or founder."`
+}
+
+func (c *usersSetTierCommand) Run(p *program) error {
+	return c.change(p, func(admin *authserver.Admin) (authserver.User, error) { return admin.SetTier(p.ctx, c.User, c.Tier) })
 }
 
 type usersDisableCommand struct{ userArgument }

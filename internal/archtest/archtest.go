@@ -81,7 +81,7 @@ var rules = []rule{
 		"authserver/internal/store/..."}},
 	{"authserver/internal/guess", []string{"authserver/internal/store", "internal/subnet"}},
 	{"authserver/internal/identity", []string{"authserver/internal/form", "authserver/internal/groupcommit", "authserver/internal/guess", "authserver/internal/password",
-		"authserver/internal/secret", "authserver/internal/store", "authserver/internal/token"}},
+		"authserver/internal/secret", "authserver/internal/store", "authserver/internal/token", "internal/wire"}},
 	{"authserver/internal/authapi", []string{"authserver/internal/form", "authserver/internal/guess", "authserver/internal/identity", "authserver/internal/keys",
 		"authserver/internal/store", "authserver/internal/token", "authserver/internal/web", "internal/wire"}},
 	{"authserver/internal/status", []string{"authserver/internal/keys", "authserver/internal/web", "internal/wire"}},

@@ -167,7 +167,12 @@ const (
 )
 
 // lacking is forbidden with the scope that would do.
-func lacking(scope string) deny {
+func lacking(scope string) deny { return lacks("role", scope) }
+
+// below is forbidden with the tier that would do.
+func below(tier string) deny { return lacks("tier", tier) }
+
+func lacks(what, scope string) deny {
 	return refusal(403, "FORBIDDEN", "Insufficient permissions",
-		`Bearer error="insufficient_scope", error_description="the user lacks the role", scope="`+scope+`"`, "")
+		`Bearer error="insufficient_scope", error_description="the user lacks the `+what+`", scope="`+scope+`"`, "")
 }

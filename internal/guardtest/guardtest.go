@@ -37,6 +37,7 @@ type Route struct {
 	Method, Path string   // Path in the syntax of http.ServeMux
 	Guards       []Layer  // guards of this route alone, the outermost first
 	Roles        []string // when set, RequireRole stands on the route, inside its guards
+	Tier         string   // when set, RequireTier stands on the route, inside its guards
 	NeedsUser    bool     // the handler is one that gets the user as an argument
 	Serve        Handler
 }
@@ -80,6 +81,7 @@ func Template(path, rest string) string {
 var (
 	ada  = client.User{ID: "ada", Email: "ada@example.com", Role: "user", SessionID: "session-1"}
 	root = client.User{ID: "root", Email: "root@example.com", Role: "admin", SessionID: "session-2"}
+	eve  = client.User{ID: "eve", Email: "eve@example.com", Role: "user", SessionID: "session-3", Tier: "beta"}
 	dev  = client.User{ID: "dev", Email: "dev@example.com", Role: "user", SessionID: "dev-session", Bypass: true}
 )
 
@@ -103,6 +105,8 @@ func stub(_ context.Context, token string) (client.User, error) {
 		return ada, nil
 	case "admin":
 		return root, nil
+	case "beta":
+		return eve, nil
 	case "dev":
 		return dev, nil
 	case "expired":

@@ -46,6 +46,28 @@ func runLayers(t *testing.T, build Build) {
 		s.expect(t, "GET /me", "", noToken("/me"))
 		s.expect(t, "GET /me\nAuthorization: Bearer bad", "", invalid("/me"))
 	})
+	t.Run("tier of a route", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, build, App{
+			Guards: guarded(middleware.Optional(), middleware.Public("GET /open")),
+			Routes: []Route{
+				{Method: "GET", Path: "/public", Tier: "public", Serve: whoami(t)},
+				{Method: "GET", Path: "/beta", Tier: "beta", Serve: whoami(t)},
+				{Method: "GET", Path: "/alpha", Tier: "alpha", Serve: whoami(t)},
+				{Method: "GET", Path: "/both", Tier: "beta", Roles: []string{"admin"}, Serve: whoami(t)},
+				{Method: "GET", Path: "/open", Tier: "guest", Serve: whoami(t)},
+			},
+		})
+		s.expect(t, "GET /public\nAuthorization: Bearer good", "", as("ada"))
+		s.expect(t, "GET /beta\nAuthorization: Bearer good", "", below("beta")("/beta"))
+		s.expect(t, "GET /beta\nAuthorization: Bearer beta", "", as("eve"))
+		s.expect(t, "GET /alpha\nAuthorization: Bearer beta", "", below("alpha")("/alpha"))
+		s.expect(t, "GET /beta\nAuthorization: Bearer expired", "", expired("/beta"))
+		s.expect(t, "GET /beta", "", noToken("/beta"))
+		s.expect(t, "GET /both\nAuthorization: Bearer beta", "", lacking("admin")("/both"))
+		s.expect(t, "GET /both\nAuthorization: Bearer admin", "", below("beta")("/both"))
+		s.expect(t, "GET /open\nAuthorization: Bearer beta", "", noToken("/open"))
+	})
 	t.Run("no guard at all", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, build, App{Routes: []Route{

@@ -34,11 +34,17 @@ type ValidatePayload struct {
 	Aud       string `json:"aud"`
 	Iat       int64  `json:"iat,omitzero"` // zero: the token has none
 	Exp       int64  `json:"exp"`
-	// Tier and EmailVerified are those of servers of 2026. Zero: the server says
-	// nothing about it.
+	// Tier, one of Tiers, and EmailVerified are the user's. Zero: the server, one
+	// of 2025, says nothing about it.
 	Tier          string `json:"tier,omitempty"`
 	EmailVerified *bool  `json:"email_verified,omitempty"`
 }
+
+// Tiers are the tiers of a user, the lowest first.
+var Tiers = []string{"guest", DefaultTier, "beta", "alpha", "founder"}
+
+// DefaultTier is the tier of a user of whom no tier is known.
+const DefaultTier = "public"
 
 // The texts of ValidateResponse.Error. Clients relay them and refresh only on
 // certain words, so the first is exact and every other one starts with the

@@ -62,6 +62,7 @@ type Difference struct{ What, In2025, In2026 string }
 var Differences = []Difference{
 	{What: "iss", In2025: "JWT_ISSUER, else " + Issuer2025, In2026: "JWT_ISSUER, else BASE_URL, else " + Issuer2025},
 	{What: "aud", In2025: "JWT_AUDIENCE, else " + Audience2025, In2026: "JWT_AUDIENCE, else " + Audience2026},
+	{What: "claims beside sub, email, role, sid", In2025: "none", In2026: "tier, email_verified"},
 	{What: "error in the envelope", In2025: "as code", In2026: "EMAIL_ALREADY_REGISTERED, VALIDATION, TOKEN_INVALID"},
 }
 

@@ -11,6 +11,9 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
+// tiers are the tiers of contract section 7.
+var tiers = []string{"guest", "public", "beta", "alpha", "founder"}
+
 // tokenForm: contract section 2, "Access token". The header names a published
 // key, the claims are those of the contract and no others, and their text is
 // ASCII.
@@ -85,8 +88,8 @@ func (p *probe) tokenClaims(doc []byte) {
 	switch newer := p.generation == wire.Generation2026; {
 	case !newer && (c.Tier != nil || c.EmailVerified != nil):
 		p.errorf("access token: a claim of 2026 in %s", doc)
-	case newer && (c.EmailVerified == nil || c.Tier == nil || !slices.Contains([]string{"guest", "public", "beta", "alpha", "founder"}, *c.Tier)):
-		p.errorf("access token: want email_verified, and tier guest, public, beta, alpha or founder, in %s", doc)
+	case newer && (c.EmailVerified == nil || c.Tier == nil || !slices.Contains(tiers, *c.Tier)):
+		p.errorf("access token: want email_verified, and tier one of %q, in %s", tiers, doc)
 	}
 	if !slices.Contains([]string{"user", "admin", "service"}, c.Role) {
 		p.errorf("access token: role %q, want user, admin or service", c.Role)

@@ -38,7 +38,11 @@ func validateValid(p *probe) {
 	}
 	want["sessionId"] = want["sid"]
 	if p.generation != wire.Generation2026 {
-		// These two may be said of a token that has neither.
+		// The token says nothing of these two, and the verdict says them always.
+		tier, _ := verdict.Payload["tier"].(string)
+		if _, isBool := verdict.Payload["email_verified"].(bool); !isBool || !slices.Contains(tiers, tier) {
+			a.errorf("payload: want email_verified, and tier one of %q, in %s", tiers, a.body)
+		}
 		delete(verdict.Payload, "tier")
 		delete(verdict.Payload, "email_verified")
 	}

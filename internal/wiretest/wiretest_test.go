@@ -101,6 +101,10 @@ func mutants() []mutant {
 		{"another sessionId", "validate valid", replace(`"sessionId":"`, `"sessionId":"other-`)},
 		{"another role", "validate valid", replace(`"role":"user"`, `"role":"admin"`)},
 		{"one more claim", "validate valid", replace(`"payload":{`, `"payload":{"jti":"x",`)},
+		{"no tier in the verdict", "validate valid", replace(`"tier":"public",`, "")},
+		{"a tier that nobody knows", "validate valid", replace(`"tier":"public"`, `"tier":"gold"`)},
+		{"no email_verified in the verdict", "validate valid", replace(`,"email_verified":`, `,"emailVerified":`)},
+		{"email_verified as text", "validate valid", replace(`"email_verified":`, `"email_verified":"yes","other":`)},
 		{"valid as text", "validate valid", replace(`"valid":true`, `"valid":"true"`)},
 		{"null error beside the payload", "validate valid", replace(`"valid":true`, `"valid":true,"error":null`)},
 		{"verdict that may be kept", "validate valid", header("Cache-Control", "public, max-age=60")},
@@ -176,7 +180,6 @@ func newerMutants() []mutant {
 		{"another status member", "unknown routes and methods", replace(`"status":404`, `"status":400`)},
 		{"older name in error", "validate request refused", replace(`"error":"VALIDATION"`, `"error":"VALIDATION_FAILED"`)},
 		{"newer name in code", "validate request refused", replace(`"code":"VALIDATION_FAILED"`, `"code":"VALIDATION"`)},
-		{"no tier in the verdict", "validate valid", replace(`"tier":"public",`, "")},
 		{"another tier in the verdict", "validate valid", replace(`"tier":"public"`, `"tier":"founder"`)},
 		{"not verified in the verdict", "validate valid", replace(`"email_verified":true`, `"email_verified":false`)},
 	}...)

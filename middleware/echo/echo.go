@@ -22,6 +22,7 @@
 package authecho
 
 import (
+	"net/http"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -56,7 +57,17 @@ func Guard(auth client.Verifier, opts ...middleware.Option) echo.MiddlewareFunc 
 // request whose user has one of roles and answers 403 to others, 401 without a
 // user. It panics as middleware.RequireRole does.
 func RequireRole(roles ...string) echo.MiddlewareFunc {
-	check := middleware.RequireRole(roles...)
+	return require(middleware.RequireRole(roles...))
+}
+
+// RequireTier returns a middleware for a route inside Guard: it hands on a
+// request whose user has the tier or a higher one and answers 403 to others, 401
+// without a user. It panics as middleware.RequireTier does.
+func RequireTier(tier string) echo.MiddlewareFunc {
+	return require(middleware.RequireTier(tier))
+}
+
+func require(check func(*http.Request) *middleware.Denial) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			if denial := check(c.Request()); denial != nil {

@@ -46,6 +46,9 @@ func build(app guardtest.App) http.Handler {
 		if route.Roles != nil {
 			chain = append(chain, authecho.RequireRole(route.Roles...))
 		}
+		if route.Tier != "" {
+			chain = append(chain, authecho.RequireTier(route.Tier))
+		}
 		group.Add(route.Method, guardtest.Template(route.Path, "*"), handlerOf(route), chain...)
 	}
 	return e

@@ -23,6 +23,7 @@
 package authgin
 
 import (
+	"net/http"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -61,7 +62,17 @@ func refuse(c *gin.Context, denial *middleware.Denial) {
 // request whose user has one of roles and answers 403 to others, 401 without a
 // user. It panics as middleware.RequireRole does.
 func RequireRole(roles ...string) gin.HandlerFunc {
-	check := middleware.RequireRole(roles...)
+	return require(middleware.RequireRole(roles...))
+}
+
+// RequireTier returns a middleware for a route inside Guard: it hands on a
+// request whose user has the tier or a higher one and answers 403 to others, 401
+// without a user. It panics as middleware.RequireTier does.
+func RequireTier(tier string) gin.HandlerFunc {
+	return require(middleware.RequireTier(tier))
+}
+
+func require(check func(*http.Request) *middleware.Denial) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if denial := check(c.Request); denial != nil {
 			refuse(c, denial)

@@ -50,6 +50,9 @@ func build(app guardtest.App) http.Handler {
 		if route.Roles != nil {
 			chain = append(chain, authgin.RequireRole(route.Roles...))
 		}
+		if route.Tier != "" {
+			chain = append(chain, authgin.RequireTier(route.Tier))
+		}
 		group.Handle(route.Method, guardtest.Template(route.Path, "*path"), append(chain, handlerOf(route))...)
 	}
 	return r

@@ -51,7 +51,17 @@ func (g *guarded) Unwrap() http.Handler { return g.next }
 // request whose user has one of roles and answers 403 to others, 401 without a
 // user. It panics as middleware.RequireRole does.
 func RequireRole(roles ...string) func(http.Handler) http.Handler {
-	check := middleware.RequireRole(roles...)
+	return require(middleware.RequireRole(roles...))
+}
+
+// RequireTier returns a middleware for a route inside Guard: it hands on a
+// request whose user has the tier or a higher one and answers 403 to others, 401
+// without a user. It panics as middleware.RequireTier does.
+func RequireTier(tier string) func(http.Handler) http.Handler {
+	return require(middleware.RequireTier(tier))
+}
+
+func require(check func(*http.Request) *middleware.Denial) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return &checked{check, next} }
 }
 

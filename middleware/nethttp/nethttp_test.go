@@ -40,6 +40,9 @@ func build(app guardtest.App) http.Handler {
 		if route.Roles != nil {
 			handler = nethttp.RequireRole(route.Roles...)(handler)
 		}
+		if route.Tier != "" {
+			handler = nethttp.RequireTier(route.Tier)(handler)
+		}
 		mux.Handle(route.Method+" "+route.Path, wrap(handler, route.Guards))
 	}
 	return recovering(wrap(mux, app.Guards))

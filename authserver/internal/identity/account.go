@@ -100,7 +100,7 @@ func (s *Service) DeleteAccount(ctx context.Context, o Origin, caller Caller, pa
 	if reason != "" {
 		more = []string{"reason", reason}
 	}
-	_, err := s.changeUser(ctx, o, caller.User.ID, event{kind: store.EventUserDeleted, more: more}, deleted)
+	_, err := s.changeUser(ctx, o, caller.User.ID, event{kind: store.EventUserDeleted, more: more}, deleted, (*change).endEverySession)
 	return err
 }
 

@@ -29,3 +29,10 @@ func (c *change) end(which store.Ending, because event) (ended int, err error) {
 func (c *change) everySession(userID, except string) store.Ending {
 	return store.Ending{UserID: userID, Except: except, ExpiresAfter: c.origin.At.Add(-Overtime)}
 }
+
+// endEverySession ends all sessions of the user whom the event is about, and
+// records it.
+func (c *change) endEverySession(because event) error {
+	_, err := c.end(c.everySession(because.user, ""), because)
+	return err
+}

@@ -74,7 +74,7 @@ func (s *Service) tokens(signer token.Signer, user store.User, session store.Ses
 		Iat:   now,
 		Exp:   min(now+int64(min(s.config.AccessTTL, signer.TTL())/time.Second), session.ExpiresAt.Unix()),
 	}
-	access, err := signer.Sign(claims)
+	access, err := signer.Sign(claims, token.Standing{Tier: user.Tier, EmailVerified: user.EmailVerified})
 	if err != nil {
 		return Tokens{}, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/manacore/manacore-go/authserver/internal/form"
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // roles are all roles that a user may have.
@@ -19,6 +20,13 @@ var roles = []string{RoleUser, "admin", "service"}
 func checkRole(role string) error {
 	if !slices.Contains(roles, role) {
 		return fmt.Errorf("%q is no role: it has to be one of %s", role, strings.Join(roles, ", "))
+	}
+	return nil
+}
+
+func checkTier(tier string) error {
+	if !slices.Contains(wire.Tiers, tier) {
+		return fmt.Errorf("%q is no tier: it has to be one of %s", tier, strings.Join(wire.Tiers, ", "))
 	}
 	return nil
 }
@@ -89,7 +97,21 @@ func (s *Service) SetRole(ctx context.Context, o Origin, idOrEmail, role string)
 			changed := u.Role != role
 			u.Role = role
 			return changed
-		})
+		}, (*change).endEverySession)
+}
+
+// SetTier gives a tier to a user, who is found by id or e-mail address. The
+// user's sessions go on: tokens say it from their next refresh on.
+func (s *Service) SetTier(ctx context.Context, o Origin, idOrEmail, tier string) (store.User, error) {
+	if err := checkTier(tier); err != nil {
+		return store.User{}, err
+	}
+	return s.operate(ctx, o, idOrEmail, event{kind: store.EventTierChanged, more: []string{"tier", tier}},
+		func(u *store.User, _ time.Time) bool {
+			changed := u.Tier != tier
+			u.Tier = tier
+			return changed
+		}, (*change).record)
 }
 
 // Disable shuts a user out until Enable. The user's sessions end.
@@ -100,7 +122,7 @@ func (s *Service) Disable(ctx context.Context, o Origin, idOrEmail string) (stor
 		}
 		u.DisabledAt = at
 		return true
-	})
+	}, (*change).endEverySession)
 }
 
 // Enable lets a disabled user log in again. Sessions that ended stay ended.
@@ -109,12 +131,12 @@ func (s *Service) Enable(ctx context.Context, o Origin, idOrEmail string) (store
 		changed := !u.DisabledAt.IsZero()
 		u.DisabledAt = time.Time{}
 		return changed
-	})
+	}, (*change).endEverySession)
 }
 
 // Delete soft-deletes a user, for good. The user's sessions end.
 func (s *Service) Delete(ctx context.Context, o Origin, idOrEmail string) (store.User, error) {
-	return s.operate(ctx, o, idOrEmail, event{kind: store.EventUserDeleted}, deleted)
+	return s.operate(ctx, o, idOrEmail, event{kind: store.EventUserDeleted}, deleted, (*change).endEverySession)
 }
 
 // SessionsOf lists the live sessions of a user, found by id or e-mail address,
@@ -193,12 +215,12 @@ func (s *Service) RevokeSession(ctx context.Context, o Origin, id string) error 
 }
 
 // operate is changeUser for a user found by id or e-mail address.
-func (s *Service) operate(ctx context.Context, o Origin, idOrEmail string, because event, alter alteration) (store.User, error) {
+func (s *Service) operate(ctx context.Context, o Origin, idOrEmail string, because event, alter alteration, conclude conclusion) (store.User, error) {
 	found, err := s.User(ctx, idOrEmail)
 	if err != nil {
 		return store.User{}, err
 	}
-	user, err := s.changeUser(ctx, o, found.ID, because, alter)
+	user, err := s.changeUser(ctx, o, found.ID, because, alter, conclude)
 	if errors.Is(err, ErrUserNotFound) {
 		return store.User{}, fmt.Errorf("%w: %q was deleted", ErrUserNotFound, idOrEmail)
 	}
@@ -209,16 +231,18 @@ func (s *Service) operate(ctx context.Context, o Origin, idOrEmail string, becau
 // anything to change.
 type alteration func(u *store.User, at time.Time) bool
 
+// conclusion records the reason of a change and does what follows from it.
+type conclusion func(c *change, because event) error
+
 func deleted(u *store.User, at time.Time) bool {
 	u.DeletedAt = at
 	return true
 }
 
-// changeUser changes a user who is not deleted, records the reason, ends all
-// sessions of the user, and returns the changed user. Where there is nothing to
-// change, no session ends and nothing is recorded. The error is ErrUserNotFound
-// where there is no such user.
-func (s *Service) changeUser(ctx context.Context, o Origin, id string, because event, alter alteration) (user store.User, err error) {
+// changeUser changes a user who is not deleted, concludes that, and returns the
+// changed user. Where there is nothing to change, nothing is concluded. The
+// error is ErrUserNotFound where there is no such user.
+func (s *Service) changeUser(ctx context.Context, o Origin, id string, because event, alter alteration, conclude conclusion) (user store.User, err error) {
 	err = s.change(ctx, o, func(c *change) (err error) {
 		user, err = c.LockUser(id)
 		if isNotFound(err) || err == nil && user.Deleted() {
@@ -232,8 +256,7 @@ func (s *Service) changeUser(ctx context.Context, o Origin, id string, because e
 			return err
 		}
 		because.user = user.ID
-		_, err = c.end(c.everySession(user.ID, ""), because)
-		return err
+		return conclude(c, because)
 	})
 	if err != nil {
 		return store.User{}, err

@@ -7,6 +7,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/guess"
 	"github.com/manacore/manacore-go/authserver/internal/password"
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 // RoleUser is the role of every user who registers.
@@ -68,7 +69,7 @@ func (s *Service) newAccount(ctx context.Context, o Origin, r Registration) (sto
 	if err := s.checkSpellings(ctx, r.Email); err != nil {
 		return store.User{}, store.Credential{}, err
 	}
-	user := store.User{ID: userID, Email: r.Email, Name: r.Name, Role: RoleUser, CreatedAt: o.At, UpdatedAt: o.At}
+	user := store.User{ID: userID, Email: r.Email, Name: r.Name, Role: RoleUser, Tier: wire.DefaultTier, CreatedAt: o.At, UpdatedAt: o.At}
 	return user, store.Credential{ID: accountID, PasswordHash: hash}, nil
 }
 

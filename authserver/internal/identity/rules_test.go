@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -188,6 +189,39 @@ func TestChangesOfAUserEndSessions(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSetTier: a tier is recorded where it is another one, and ends nothing.
+func TestSetTier(t *testing.T) {
+	eachStore(t, nil, func(h *house) {
+		user := h.register("ann")
+		h.equal("tier of one who registers", user.Tier, "public")
+		h.equal("verified", user.EmailVerified, false)
+		tokens := h.login("ann")
+		for _, tier := range []string{"guest", "public", "beta", "alpha", "founder", "founder"} {
+			h.clock.Advance(time.Second)
+			changed, err := h.SetTier(h.Context(), h.operator(), "ANN@example.com", tier)
+			if err != nil || changed.Tier != tier {
+				h.Errorf("%+v, %v; want the tier %s", changed, err, tier)
+			}
+			h.equal("stored", h.caller(tokens.Access).User.Tier, tier)
+		}
+		h.refresh(tokens.Refresh)
+		if len(h.revocations()) != 0 {
+			h.Errorf("sessions ended: %v", h.revocations())
+		}
+		h.equal("events", h.log(user.ID)[:5], slices.Repeat([]string{store.EventTierChanged}, 5))
+		for _, tier := range []string{"", "Beta", "gold"} {
+			if _, err := h.SetTier(h.Context(), h.operator(), user.ID, tier); err == nil || !strings.Contains(err.Error(), "guest, public, beta, alpha, founder") {
+				h.Errorf("tier %q: %v", tier, err)
+			}
+		}
+		if _, err := h.Delete(h.Context(), h.operator(), user.ID); err != nil {
+			h.Fatal(err)
+		}
+		_, err := h.SetTier(h.Context(), h.operator(), user.ID, "beta")
+		h.refused("of a deleted user", err, ErrUserNotFound)
+	})
 }
 
 // TestActive: who was disabled is out by every door, and in again by Enable;

@@ -118,16 +118,18 @@ func (v *Verdicts) holds(remembered *verdict, now time.Time) bool {
 func payload(c token.Claims, u store.User) *wire.ValidatePayload {
 	return &wire.ValidatePayload{
 		Sub: c.Sub,
-		// Address and role are the current ones, so that a role that was taken
-		// away is gone at once.
-		Email:     u.Email,
-		Role:      u.Role,
-		Sid:       c.Sid,
-		SessionID: c.Sid,
-		Iss:       c.Iss,
-		Aud:       c.Aud,
-		Iat:       c.Iat,
-		Exp:       c.Exp,
+		// What is said of the user is the current state, so that a role that was
+		// taken away is gone at once.
+		Email:         u.Email,
+		Role:          u.Role,
+		Sid:           c.Sid,
+		SessionID:     c.Sid,
+		Iss:           c.Iss,
+		Aud:           c.Aud,
+		Iat:           c.Iat,
+		Exp:           c.Exp,
+		Tier:          u.Tier,
+		EmailVerified: &u.EmailVerified,
 	}
 }
 

@@ -13,12 +13,15 @@ type Digest [sha256.Size]byte
 
 // User is the person whose account it is.
 type User struct {
-	ID        string
-	Email     string // in lower case; unique, also among deleted users
-	Name      string
-	Role      string // "user", "admin" or "service"
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	ID    string
+	Email string // in lower case; unique, also among deleted users
+	Name  string
+	Role  string // "user", "admin" or "service"
+	Tier  string // "guest", "public", "beta", "alpha" or "founder"
+	// EmailVerified means that the user has shown to receive mail at Email.
+	EmailVerified bool
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
 	// DeletedAt is when the user was soft-deleted, for good. Zero means that
 	// the user was not.
 	DeletedAt time.Time
@@ -134,6 +137,7 @@ const (
 	EventUserDisabled    = "account_disabled"
 	EventUserEnabled     = "account_enabled"
 	EventRoleChanged     = "role_changed"
+	EventTierChanged     = "tier_changed"
 	EventLoginFailed     = "login_failure"
 	EventPasswordFailed  = "password_failure" // at a change of password or a deletion
 )

@@ -41,6 +41,18 @@ type Claims struct {
 	Aud   string `json:"aud"`
 }
 
+// Standing is what a token says of its user if the server is one of 2026.
+type Standing struct {
+	Tier          string `json:"tier"`
+	EmailVerified bool   `json:"email_verified"`
+}
+
+// newerClaims are all claims of an access token of 2026.
+type newerClaims struct {
+	Claims
+	Standing
+}
+
 // Access signs and verifies access tokens: compact JWS (RFC 7515 section
 // 7.1), EdDSA over Ed25519 (RFC 8037), signed and verified with
 // crypto/ed25519. The one form that it writes is the one form that it reads, but
@@ -49,6 +61,8 @@ type Access struct {
 	Ring     func() *keys.Ring // returns the current keys
 	Issuer   string
 	Audience string
+	// Generation says whether the tokens that are signed have a Standing.
+	Generation wire.Generation
 	// OtherIssuers and OtherAudiences are read too, and never written: servers of
 	// several generations share keys while one follows the other.
 	OtherIssuers, OtherAudiences []string
@@ -61,8 +75,8 @@ func (a Access) names(iss, aud string) bool {
 
 // Signer signs access tokens with the key that it found at one moment.
 type Signer struct {
-	key              keys.Key
-	issuer, audience string
+	key    keys.Key
+	access Access
 }
 
 // Signer finds the key that signs at now. Callers ask for it before they change
@@ -70,16 +84,21 @@ type Signer struct {
 // keys.ErrNoKey where no key may sign.
 func (a Access) Signer(now time.Time) (Signer, error) {
 	key, err := a.Ring().Signing(now)
-	return Signer{key, a.Issuer, a.Audience}, err
+	return Signer{key, a}, err
 }
 
 // TTL is the longest life of a token that may be signed.
 func (s Signer) TTL() time.Duration { return s.key.TokenTTL }
 
-// Sign makes an access token. Issuer and audience are filled in.
-func (s Signer) Sign(c Claims) (string, error) {
-	c.Iss, c.Aud = s.issuer, s.audience
-	payload, err := json.Marshal(c)
+// Sign makes an access token of a user who stands so. Issuer and audience are
+// filled in.
+func (s Signer) Sign(c Claims, of Standing) (string, error) {
+	c.Iss, c.Aud = s.access.Issuer, s.access.Audience
+	var claims any = c
+	if s.access.Generation == wire.Generation2026 {
+		claims = newerClaims{c, of}
+	}
+	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", err
 	}
@@ -115,8 +134,8 @@ func (a Access) Verify(text string, now time.Time) (Claims, error) {
 	if !ok {
 		return Claims{}, ErrMalformed
 	}
-	var c Claims
-	if !decodeClaims(doc, &c) {
+	c, ok := decodeClaims(doc)
+	if !ok {
 		return Claims{}, ErrMalformed
 	}
 	if !a.names(c.Iss, c.Aud) || c.Sub == "" || c.Sid == "" || c.Iat <= 0 || c.Exp <= 0 {
@@ -130,15 +149,17 @@ func (a Access) Verify(text string, now time.Time) (Claims, error) {
 
 // decodeClaims reads claims. A server of another generation writes some that this
 // one does not know. A claim whose name differs from a known one in its case
-// alone is refused, since two readers may take it for two things.
-func decodeClaims(doc []byte, c *Claims) bool {
-	if json.Unmarshal(doc, c, json.RejectUnknownMembers(true)) == nil {
-		return true
+// alone is refused, since two readers may take it for two things. A Standing is
+// not handed out: the database knows that of the moment.
+func decodeClaims(doc []byte) (c Claims, ok bool) {
+	var exact, folded newerClaims
+	if json.Unmarshal(doc, &exact, json.RejectUnknownMembers(true)) == nil {
+		return exact.Claims, true
 	}
-	*c = Claims{}
-	var folded Claims
-	return json.Unmarshal(doc, c) == nil &&
-		json.Unmarshal(doc, &folded, json.MatchCaseInsensitiveNames(true)) == nil && folded == *c
+	exact = newerClaims{}
+	ok = json.Unmarshal(doc, &exact) == nil &&
+		json.Unmarshal(doc, &folded, json.MatchCaseInsensitiveNames(true)) == nil && folded == exact
+	return exact.Claims, ok
 }
 
 // decodeSegment reads canonical, unpadded base64url (RFC 7515 section 2): one

@@ -19,6 +19,7 @@ import (
 	"github.com/manacore/manacore-go/authserver/internal/keys"
 	"github.com/manacore/manacore-go/authserver/internal/secret"
 	"github.com/manacore/manacore-go/authserver/internal/store"
+	"github.com/manacore/manacore-go/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -85,7 +86,7 @@ func sign(t *testing.T, a Access, c Claims) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := signer.Sign(c)
+	text, err := signer.Sign(c, Standing{Tier: "beta", EmailVerified: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +304,7 @@ func TestOtherGenerations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := signer.Sign(goodClaims())
+	text, err := signer.Sign(goodClaims(), Standing{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,5 +323,37 @@ func TestOtherGenerations(t *testing.T) {
 	input := key.Header + "." + b64.EncodeToString([]byte(more))
 	if _, err := a.Verify(input+"."+b64.EncodeToString(ed25519.Sign(key.Private, []byte(input))), now); err != nil {
 		t.Errorf("claims that it does not know: %v", err)
+	}
+}
+
+// TestStanding: a server of 2026 alone writes tier and email_verified, and each
+// reads the tokens of both. Names that differ from these in their case are
+// refused.
+func TestStanding(t *testing.T) {
+	t.Parallel()
+	older := fixture(t)
+	newer := older
+	newer.Generation = wire.Generation2026
+	const header = `{"alg":"EdDSA","kid":"signing","typ":"JWT"}`
+	claims := strings.TrimSuffix(goodPayload, "}") + `,"tier":"beta","email_verified":true}`
+	text := sign(t, newer, goodClaims())
+	if want := raw(older, header, claims); text != want {
+		t.Errorf("Sign = %s\nwant   %s", text, want)
+	}
+	for name, token := range map[string]string{
+		"2025": sign(t, older, goodClaims()), "2026": text,
+		"2026, of another one": raw(older, header, strings.Replace(claims, "{", `{"vault":1,`, 1)),
+	} {
+		for _, a := range []Access{older, newer} {
+			if c, err := a.Verify(token, now); err != nil || c != goodClaims() {
+				t.Errorf("%s read by %q: %+v, %v", name, a.Generation, c, err)
+			}
+		}
+	}
+	for _, claim := range []string{`"Tier":"beta"`, `"TIER":"beta"`, `"Email_Verified":true`} {
+		token := raw(older, header, strings.Replace(goodPayload, "{", `{`+claim+`,`, 1))
+		if _, err := newer.Verify(token, now); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", claim, err)
+		}
 	}
 }

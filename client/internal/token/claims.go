@@ -18,15 +18,17 @@ var ErrIssuer = fault.New(fault.ErrClaims, "iss")
 var ErrAudience = fault.New(fault.ErrClaims, "aud")
 
 var (
-	errPayload = fault.New(fault.ErrMalformed, "payload")
-	errSub     = fault.New(fault.ErrClaims, "sub")
-	errExp     = fault.New(fault.ErrClaims, "exp")
-	errNbf     = fault.New(fault.ErrClaims, "nbf")
-	errIat     = fault.New(fault.ErrClaims, "iat")
-	errEmail   = fault.New(fault.ErrClaims, "email")
-	errRole    = fault.New(fault.ErrClaims, "role")
-	errSid     = fault.New(fault.ErrClaims, "sid")
-	errJti     = fault.New(fault.ErrClaims, "jti")
+	errPayload  = fault.New(fault.ErrMalformed, "payload")
+	errSub      = fault.New(fault.ErrClaims, "sub")
+	errExp      = fault.New(fault.ErrClaims, "exp")
+	errNbf      = fault.New(fault.ErrClaims, "nbf")
+	errIat      = fault.New(fault.ErrClaims, "iat")
+	errEmail    = fault.New(fault.ErrClaims, "email")
+	errRole     = fault.New(fault.ErrClaims, "role")
+	errSid      = fault.New(fault.ErrClaims, "sid")
+	errTier     = fault.New(fault.ErrClaims, "tier")
+	errVerified = fault.New(fault.ErrClaims, "email_verified")
+	errJti      = fault.New(fault.ErrClaims, "jti")
 )
 
 const (
@@ -40,6 +42,8 @@ const (
 	claimRole
 	claimSid
 	claimSessionID
+	claimTier
+	claimEmailVerified
 	claimJti
 	claimClientID
 	claimAzp
@@ -54,21 +58,23 @@ const (
 // claimNames are the claims that are read; those behind grant_type belong to
 // other kinds of token, see kind.go.
 var claimNames = append([]string{
-	"iss", "sub", "aud", "exp", "nbf", "iat", "email", "role", "sid", "sessionId", "jti",
+	"iss", "sub", "aud", "exp", "nbf", "iat", "email", "role", "sid", "sessionId", "tier", "email_verified", "jti",
 	"client_id", "azp", "token_use", "token_type", "type", "typ", "gty", "grant_type",
 }, foreignClaims...)
 
 // Claims is what a token or the auth server's answer says. The times are zero
 // where the claim is absent.
 type Claims struct {
-	Issuer    string
-	Subject   string
-	Email     string
-	Role      string
-	Audiences []string
-	Expires   time.Time
-	NotBefore time.Time
-	IssuedAt  time.Time
+	Issuer        string
+	Subject       string
+	Email         string
+	Role          string
+	Tier          string
+	Audiences     []string
+	Expires       time.Time
+	NotBefore     time.Time
+	IssuedAt      time.Time
+	EmailVerified bool
 
 	sid, sessionID string
 	clientID, azp  string
@@ -113,6 +119,10 @@ func (c *Claims) member(r *reader, i int) (err error) {
 		c.sid, err = r.text(errSid)
 	case claimSessionID:
 		c.sessionID, err = r.text(errSid)
+	case claimTier:
+		c.Tier, err = r.text(errTier)
+	case claimEmailVerified:
+		c.EmailVerified, err = r.flag(errVerified)
 	case claimJti:
 		_, err = r.text(errJti) // RFC 7519 section 4.1.7
 	default:
@@ -137,6 +147,18 @@ func nullable(claim int) bool {
 // which the auth server's answer carries it. Policy.Check holds the two to be
 // the same.
 func (c *Claims) Session() string { return cmp.Or(c.sid, c.sessionID) }
+
+// flag reads true or false.
+func (r *reader) flag(refusal error) (bool, error) {
+	tok, err := r.ReadToken()
+	if err != nil {
+		return false, err
+	}
+	if kind := tok.Kind(); kind != 't' && kind != 'f' {
+		return false, refusal
+	}
+	return tok.Bool(), nil
+}
 
 // audiences reads aud: one string or an array of nothing but strings
 // (RFC 7519 section 4.1.3).

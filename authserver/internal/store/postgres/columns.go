@@ -65,7 +65,10 @@ func texts[T ~string](list []T) []string {
 	return out
 }
 
-const userColumns = `u.id, u.email, u.name, u.role::text, u.created_at, u.updated_at, u.deleted_at, u.disabled_at`
+// userColumns are those of a user u. The existing service's column of the tier
+// may be NULL.
+const userColumns = `u.id, u.email, u.name, u.role::text, coalesce(u.access_tier::text, 'public'), u.email_verified,
+	u.created_at, u.updated_at, u.deleted_at, u.disabled_at`
 
 // userRow is where Scan puts userColumns.
 type userRow struct {
@@ -74,7 +77,7 @@ type userRow struct {
 }
 
 func (r *userRow) into() []any {
-	return []any{&r.user.ID, &r.user.Email, &r.user.Name, &r.user.Role, &r.created, &r.updated, &r.deleted, &r.disabled}
+	return []any{&r.user.ID, &r.user.Email, &r.user.Name, &r.user.Role, &r.user.Tier, &r.user.EmailVerified, &r.created, &r.updated, &r.deleted, &r.disabled}
 }
 
 func (r *userRow) get() store.User {

@@ -50,6 +50,17 @@ func ofCommit0893ee0(t *testing.T) string {
 	return url
 }
 
+// ofCommit0893ee0WithTiers is one that also has what the existing service has
+// of tiers since 2026.
+func ofCommit0893ee0WithTiers(t *testing.T) string {
+	t.Helper()
+	url := ofCommit0893ee0(t)
+	pgtest.Exec(t, url, `CREATE TYPE auth.access_tier AS ENUM ('guest', 'public', 'beta', 'alpha', 'founder');
+		ALTER TABLE auth.users ADD COLUMN access_tier auth.access_tier NOT NULL DEFAULT 'public';
+		UPDATE auth.users SET access_tier = 'alpha' WHERE email = 'bob@example.com'`)
+	return url
+}
+
 // ofCommit1262252Parent is one of the commit before 1262252, which had no 00002
 // and no 00004 and counted to two.
 func ofCommit1262252Parent(t *testing.T) string {
@@ -95,6 +106,7 @@ func TestUpgrade(t *testing.T) {
 			{Name: "with a lock table", Make: after(makeLock[:2]...)},
 			{Name: "with a lock row", Make: after(makeLock...)},
 			{Name: "of commit 0893ee0", Make: ofCommit0893ee0, Ran: counted, Hard: true},
+			{Name: "of commit 0893ee0, with the tiers of 2026", Make: ofCommit0893ee0WithTiers, Ran: counted},
 			{Name: "O28 of commit 1262252^", Make: ofCommit1262252Parent, Ran: []string{counted[0], counted[2]}, Hard: true},
 			{Name: "O28 with a gap in the record", Make: withGap, Ran: []string{migrate.Record, counted[0], counted[2]}},
 		},
@@ -207,6 +219,18 @@ func TestUpgradedStore(t *testing.T) {
 	user, err := s.FindUser(t.Context(), "bob@example.com")
 	if err != nil || user.DisabledAt.IsZero() {
 		t.Errorf("user %+v, %v", user, err)
+	}
+	if user.Tier != "public" || user.EmailVerified {
+		t.Errorf("of whom nothing is known: %+v", user)
+	}
+	user, err = open(t, ofCommit0893ee0WithTiers(t)).FindUser(t.Context(), "bob@example.com")
+	if err != nil || user.Tier != "alpha" {
+		t.Errorf("user %+v, %v, whose tier is alpha", user, err)
+	}
+	url := ofCommit0893ee0WithTiers(t)
+	pgtest.Exec(t, url, `ALTER TABLE auth.users ALTER COLUMN access_tier DROP NOT NULL; UPDATE auth.users SET access_tier = NULL`)
+	if user, err = open(t, url).FindUser(t.Context(), "bob@example.com"); err != nil || user.Tier != "public" {
+		t.Errorf("user %+v, %v, whose tier is NULL", user, err)
 	}
 	keys, err = open(t, ofCommit1262252Parent(t)).SigningKeys(t.Context())
 	if err != nil || len(keys) != 1 || !keys[0].SignsFrom.Equal(keys[0].CreatedAt) {

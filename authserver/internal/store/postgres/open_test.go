@@ -136,7 +136,7 @@ func TestMigrationsOnlyAdd(t *testing.T) {
 	url := pgtest.Existing(t)
 	before := dump(t, url)
 	open(t, url)
-	pgtest.Exec(t, url, `ALTER TABLE auth.users DROP COLUMN disabled_at, DROP COLUMN session_epoch, DROP COLUMN sessions_ended_at;
+	pgtest.Exec(t, url, `ALTER TABLE auth.users DROP COLUMN disabled_at, DROP COLUMN access_tier, DROP COLUMN session_epoch, DROP COLUMN sessions_ended_at;
 		ALTER TABLE auth.sessions DROP COLUMN epoch`)
 	after := dump(t, url)
 	for _, ours := range []string{"auth.manacore_schema", "auth.manacore_migrations", "auth.refresh_tokens", "auth.signing_keys", "auth.session_revocations",

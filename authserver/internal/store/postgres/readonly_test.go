@@ -79,7 +79,7 @@ func TestO6Encoding(t *testing.T) {
 	pgtest.Exec(t, server.URL(), `ALTER DATABASE postgres SET client_encoding = 'LATIN1'`)
 	s := open(t, server.URL())
 	const email = "łuk@example.com"
-	user := store.User{ID: "u", Email: email, Name: "Łukasz", Role: "user", CreatedAt: time.Now(), UpdatedAt: time.Now()}
+	user := store.User{ID: "u", Email: email, Name: "Łukasz", Role: "user", Tier: "public", CreatedAt: time.Now(), UpdatedAt: time.Now()}
 	if err := s.Tx(t.Context(), func(tx store.Tx) error { return tx.AddUser(user) }); err != nil {
 		t.Fatal(err)
 	}

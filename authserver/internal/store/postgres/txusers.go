@@ -10,12 +10,12 @@ import (
 )
 
 var (
-	insertUser = named(`INSERT INTO auth.users (id, email, name, role, created_at, updated_at, deleted_at, disabled_at)
-		VALUES (@id, @email, @name, @role::text::public.user_role, @created, @updated, @deleted, @disabled)`)
+	insertUser = named(`INSERT INTO auth.users (id, email, name, role, access_tier, email_verified, created_at, updated_at, deleted_at, disabled_at)
+		VALUES (@id, @email, @name, @role::text::public.user_role, @tier::text::auth.access_tier, @verified, @created, @updated, @deleted, @disabled)`)
 	// updateUser leaves out the instant of creation, which stays, and of which
 	// rows of the existing service keep more than a store.User does.
 	updateUser = named(`UPDATE auth.users SET email = @email, name = @name, role = @role::text::public.user_role,
-		updated_at = @updated, deleted_at = @deleted, disabled_at = @disabled WHERE id = @id`)
+		access_tier = @tier::text::auth.access_tier, email_verified = @verified, updated_at = @updated, deleted_at = @deleted, disabled_at = @disabled WHERE id = @id`)
 	freeEmail        = named(`UPDATE auth.users SET email = 'deleted-' || id || chr(64) || 'deleted.invalid' WHERE email = @email AND deleted_at IS NOT NULL`)
 	insertCredential = named(`INSERT INTO auth.accounts (id, account_id, provider_id, user_id, password, created_at, updated_at)
 		VALUES (@id, @user, @provider, @user, @password, @now, @now)`)
@@ -60,7 +60,7 @@ func (t *tx) PutUser(u store.User) error { return t.replace(updateUser, userArgs
 
 func userArgs(u store.User) pgx.NamedArgs {
 	return pgx.NamedArgs{
-		"id": u.ID, "email": u.Email, "name": u.Name, "role": u.Role,
+		"id": u.ID, "email": u.Email, "name": u.Name, "role": u.Role, "tier": u.Tier, "verified": u.EmailVerified,
 		"updated": at(u.UpdatedAt), "deleted": at(u.DeletedAt), "disabled": at(u.DisabledAt),
 	}
 }

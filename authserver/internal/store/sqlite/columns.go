@@ -22,7 +22,7 @@ func instant(ms sql.NullInt64) time.Time {
 	return time.UnixMilli(ms.Int64).UTC()
 }
 
-const userColumns = `u.id, u.email, u.name, u.role, u.created_at, u.updated_at, u.deleted_at, u.disabled_at`
+const userColumns = `u.id, u.email, u.name, u.role, u.access_tier, u.email_verified, u.created_at, u.updated_at, u.deleted_at, u.disabled_at`
 
 // userRow is where Scan puts userColumns.
 type userRow struct {
@@ -31,7 +31,7 @@ type userRow struct {
 }
 
 func (r *userRow) into() []any {
-	return []any{&r.user.ID, &r.user.Email, &r.user.Name, &r.user.Role, &r.created, &r.updated, &r.deleted, &r.disabled}
+	return []any{&r.user.ID, &r.user.Email, &r.user.Name, &r.user.Role, &r.user.Tier, &r.user.EmailVerified, &r.created, &r.updated, &r.deleted, &r.disabled}
 }
 
 func (r *userRow) get() store.User {

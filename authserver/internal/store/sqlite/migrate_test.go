@@ -237,7 +237,7 @@ func TestUpgradedStore(t *testing.T) {
 		t.Errorf("keys %+v, %v", keys, err)
 	}
 	user, err := s.FindUser(t.Context(), "bob@example.com")
-	if err != nil || user.DisabledAt.IsZero() {
+	if err != nil || user.DisabledAt.IsZero() || user.Tier != "public" || user.EmailVerified {
 		t.Errorf("user %+v, %v", user, err)
 	}
 }

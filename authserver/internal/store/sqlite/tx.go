@@ -87,9 +87,9 @@ func (t *tx) FreeEmail(email string) error {
 
 // AddUser implements store.Tx.
 func (t *tx) AddUser(u store.User) error {
-	stored, err := t.exec(`INSERT INTO users (id, email, name, role, created_at, updated_at, deleted_at, disabled_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email) DO NOTHING`,
-		u.ID, u.Email, u.Name, u.Role, millis(u.CreatedAt), millis(u.UpdatedAt), millis(u.DeletedAt), millis(u.DisabledAt))
+	stored, err := t.exec(`INSERT INTO users (id, email, name, role, access_tier, email_verified, created_at, updated_at, deleted_at, disabled_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (email) DO NOTHING`,
+		u.ID, u.Email, u.Name, u.Role, u.Tier, u.EmailVerified, millis(u.CreatedAt), millis(u.UpdatedAt), millis(u.DeletedAt), millis(u.DisabledAt))
 	if err == nil && stored == 0 {
 		err = t.note(store.ErrEmailTaken)
 	}
@@ -106,8 +106,9 @@ func (t *tx) PutUser(u store.User) error {
 	if taken {
 		return t.note(store.ErrEmailTaken)
 	}
-	return t.replace(`UPDATE users SET email = ?, name = ?, role = ?, updated_at = ?, deleted_at = ?, disabled_at = ? WHERE id = ?`,
-		u.Email, u.Name, u.Role, millis(u.UpdatedAt), millis(u.DeletedAt), millis(u.DisabledAt), u.ID)
+	return t.replace(`UPDATE users SET email = ?, name = ?, role = ?, access_tier = ?, email_verified = ?,
+			updated_at = ?, deleted_at = ?, disabled_at = ? WHERE id = ?`,
+		u.Email, u.Name, u.Role, u.Tier, u.EmailVerified, millis(u.UpdatedAt), millis(u.DeletedAt), millis(u.DisabledAt), u.ID)
 }
 
 // Credential implements store.Tx.

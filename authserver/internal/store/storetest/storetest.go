@@ -85,7 +85,7 @@ func digest(text string) store.Digest { return sha256.Sum256([]byte(text)) }
 
 func newAccount(name string) account {
 	user := store.User{
-		ID: "user-" + name, Email: name + "@example.com", Name: name, Role: "user",
+		ID: "user-" + name, Email: name + "@example.com", Name: name, Role: "user", Tier: "public",
 		CreatedAt: start, UpdatedAt: start,
 	}
 	return account{

@@ -68,6 +68,7 @@ func txRecords(t *testing.T, s store.Store) {
 
 	changed := a.user
 	changed.Email, changed.Name, changed.Role = "new@example.com", "New", "admin"
+	changed.Tier, changed.EmailVerified = "founder", true
 	changed.UpdatedAt, changed.DisabledAt, changed.DeletedAt = start.Add(1), start.Add(time.Second), start.Add(time.Minute)
 	changed.UpdatedAt = start.Add(time.Hour)
 	hash := store.Credential{ID: a.credential.ID, PasswordHash: "another"}
@@ -100,7 +101,7 @@ func txRecords(t *testing.T, s store.Store) {
 // happen.
 func txMissing(t *testing.T, s store.Store) {
 	a := mustCreate(t, s, "ann")
-	bare := store.User{ID: "bare", Email: "bare@example.com", Name: "Bare", Role: "user", CreatedAt: start, UpdatedAt: start}
+	bare := store.User{ID: "bare", Email: "bare@example.com", Name: "Bare", Role: "user", Tier: "guest", EmailVerified: true, CreatedAt: start, UpdatedAt: start}
 	do(t, s, func(tx store.Tx) error { return tx.AddUser(bare) })
 	do(t, s, func(tx store.Tx) error {
 		_, locked := tx.LockUser("nobody")
