@@ -157,7 +157,7 @@ func TestTransactions(t *testing.T) {
 		}
 		for _, row := range list {
 			amounts = append(amounts, row.Amount)
-			if !row.CreatedAt.Equal(epoch) || row.BalanceAfter != row.BalanceBefore+row.Amount {
+			if !row.CreatedAt.Equal(epoch) || row.Source != "service" || row.BalanceAfter != row.BalanceBefore+row.Amount {
 				t.Errorf("row %+v", row)
 			}
 		}

@@ -18,9 +18,14 @@ const maxLimit = 200
 
 // Transaction is a row of a user's ledger.
 type Transaction struct {
-	ID            string
-	Type          string // usage, refund or purchase
-	Amount        int64  // below zero where it took
+	ID   string
+	Type string // usage, refund or purchase
+	// Source is who reported it: "service", an app with its key; "user", the
+	// user's own client, which proves nothing to the app; or "system", the ledger
+	// itself. Empty from a ledger that does not say it, as the standalone
+	// service. Transactions lists what was reported by "service" and "system".
+	Source        string
+	Amount        int64 // below zero where it took
 	BalanceBefore int64
 	BalanceAfter  int64
 	AppID         string

@@ -24,7 +24,7 @@ func readPage(doc []byte, userID string) ([]Transaction, error) {
 			return nil, errAnswer
 		}
 		t := Transaction{
-			ID: row.ID, Type: row.Type, Amount: row.Amount, BalanceBefore: row.BalanceBefore, BalanceAfter: row.BalanceAfter,
+			ID: row.ID, Type: row.Type, Source: row.Source, Amount: row.Amount, BalanceBefore: row.BalanceBefore, BalanceAfter: row.BalanceAfter,
 			AppID: row.AppID, Operation: row.Description, CreatedAt: at,
 		}
 		if row.Metadata.Kind() == '{' {

@@ -271,7 +271,10 @@ func results(t *testing.T, p place) string {
 		if strings.HasPrefix(key, "go-") {
 			key = "one of the client's"
 		}
-		fmt.Fprintln(&record, row.Type, row.Amount, row.BalanceBefore, row.BalanceAfter, row.AppID, row.Operation, string(row.Metadata), key)
+		if row.Source != "service" {
+			t.Errorf("%+v: the source is %q", row, row.Source)
+		}
+		fmt.Fprintln(&record, row.Type, row.Source, row.Amount, row.BalanceBefore, row.BalanceAfter, row.AppID, row.Operation, string(row.Metadata), key)
 	}
 	fmt.Fprintln(&record, next, err)
 	return record.String()
