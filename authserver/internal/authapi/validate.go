@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/manacore/manacore-go/authserver/internal/form"
+	"github.com/manacore/manacore-go/authserver/internal/token"
 	"github.com/manacore/manacore-go/authserver/internal/web"
 	"github.com/manacore/manacore-go/internal/wire"
 )
@@ -15,7 +16,7 @@ type validateForm struct{ token string }
 // a 401, and so a token that is not there is a matter for the verdict, and
 // properties that nobody knows are none.
 func (f *validateForm) Fields() []form.Field {
-	return []form.Field{form.NullableString("token", &f.token), form.Others}
+	return []form.Field{form.ShortString("token", &f.token, token.MaxBytes), form.Others}
 }
 
 func (a *API) validateRoute() web.Route {

@@ -70,9 +70,12 @@ var Others = Field{open: true}
 // Parse reads a JSON object into fields. An empty body is an empty object, so
 // that the answer names what is missing. The error is an InvalidError where
 // constraints failed; a property without a field is one of them. It is
-// ErrTooMany where the body has more than MaxMembers members, and ErrMalformed for
-// everything else that is wrong with it.
+// ErrTooMany where the body has more than MaxMembers members, ErrCostly where it
+// consists of escapes, and ErrMalformed for everything else that is wrong with it.
 func Parse(body []byte, fields []Field) error {
+	if isCostly(body) {
+		return ErrCostly
+	}
 	var sent map[string]jsontext.Value
 	if len(body) > 0 {
 		var err error

@@ -1,6 +1,7 @@
 package form
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unicode"
@@ -46,8 +47,26 @@ func OptionalString(name string, into *string) Field {
 	return f
 }
 
-// NullableString is a string of any length that may be absent or null.
-func NullableString(name string, into *string) Field { return Optional(String(name, into)) }
+// ShortString is a string that may be absent or null, and that counts for nothing
+// but too long where it has more than most bytes. Such a one is not decoded: into
+// gets the first most+1 bytes of what was sent.
+func ShortString(name string, into *string, most int) Field {
+	return Optional(Field{Name: name, Required: true, Schema: Schema{Type: "string"}, take: func(name string, raw jsontext.Value) []string {
+		if raw.Kind() != '"' {
+			return problem("%s must be a string", name)
+		}
+		// Six bytes are the most that are sent for one.
+		text := raw[1 : len(raw)-1]
+		if len(text)-5*bytes.Count(text, []byte{'\\'}) > most {
+			*into = string(text[:most+1])
+			return nil
+		}
+		if !decode(raw, into) {
+			return problem("%s must be a string", name)
+		}
+		return nil
+	}})
+}
 
 // Email is a required e-mail address, in the form in which it is stored.
 func Email(name string, into *string) Field {

@@ -15,8 +15,8 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
-// maxBytes is the longest access token that is read.
-const maxBytes = 8 << 10
+// MaxBytes is the longest access token that is read.
+const MaxBytes = 8 << 10
 
 // The errors of Verify. Their texts are shown to whoever asks, and name only
 // the step that failed.
@@ -111,7 +111,7 @@ func (s Signer) Sign(c Claims, of Standing) (string, error) {
 // Verify reads an access token of this server. The error is one of those above,
 // and the claims are zero then.
 func (a Access) Verify(text string, now time.Time) (Claims, error) {
-	if len(text) > maxBytes {
+	if len(text) > MaxBytes {
 		return Claims{}, ErrMalformed
 	}
 	header, rest, ok := strings.Cut(text, ".")

@@ -236,7 +236,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"A105 dots", "..", ErrHeader},
 		{"empty", "", ErrMalformed},
 		{"A114 a million dots", strings.Repeat(".", 1e6), ErrMalformed},
-		{"A116 over the cap", h + "." + strings.Repeat("A", maxBytes) + "." + s, ErrMalformed},
+		{"A116 over the cap", h + "." + strings.Repeat("A", MaxBytes) + "." + s, ErrMalformed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -15,7 +15,7 @@ const MaxBody = 100 << 10
 
 // SmallBody is the largest request body that never counts as a heavy one, in
 // bytes.
-const SmallBody = 16 << 10
+const SmallBody = form.SmallBody
 
 // maxLarge is how many bodies larger than SmallBody the server reads and works
 // on at once. With their copies they take some 300 KiB each.
@@ -98,6 +98,8 @@ func invalid(err error, malformed string) error {
 		return &Failure{Code: wire.ValidationFailed, Message: problems.Problems}
 	case errors.Is(err, form.ErrTooMany):
 		return Fail(wire.InvalidRequest, "Request body has too many members")
+	case errors.Is(err, form.ErrCostly):
+		return Fail(wire.InvalidRequest, "Request body has too many escapes and letters beyond ASCII")
 	case errors.Is(err, form.ErrMalformed):
 		return Fail(wire.InvalidRequest, malformed)
 	}
