@@ -3,6 +3,7 @@ package client_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -236,6 +237,7 @@ func TestKeyEvents(t *testing.T) {
 		synctest.Wait()
 		f.verify(old, client.ErrUnknownKey)
 		f.verify(f.issuer.Token(), nil)
+		f.pass(2 * time.Second) // servers may differ until then
 		before := f.issuer.JWKSRequests()
 		for range 10 {
 			f.verify(f.issuer.Token(authtest.OtherKey(), authtest.Header("kid", "made-up")), client.ErrUnknownKey)
@@ -244,6 +246,54 @@ func TestKeyEvents(t *testing.T) {
 			f.Errorf("%d fetches for a kid that nobody published", n)
 		}
 	}, authtest.WithRevocations())
+}
+
+// TestKeyEventsOfSeveralServers: where one server tells of a new key, and another
+// that has not read it yet answers for the key set, a token of the key is no 401.
+// The set is fetched again when every server has read the key.
+func TestKeyEventsOfSeveralServers(t *testing.T) {
+	follow(t, feedOf(client.RevocationsAuto), func(f *followed) {
+		f.pass(2 * time.Second)
+		document := f.keySet()
+		f.issuer.FaultJWKS(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(document)
+		})
+		f.issuer.Rotate()
+		f.pass(time.Second)
+		f.issuer.FaultJWKS(nil)
+		f.verify(f.issuer.Token(), nil)
+
+		f.issuer.FaultJWKS(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(document)
+		})
+		f.issuer.Rotate()
+		f.pass(time.Second)
+		f.issuer.FaultJWKS(nil)
+		f.pass(2 * time.Second)
+		before := f.issuer.JWKSRequests()
+		f.verify(f.issuer.Token(), nil)
+		f.verify(f.issuer.Token(authtest.OtherKey(), authtest.Header("kid", "made-up")), client.ErrUnknownKey)
+		if n := f.issuer.JWKSRequests() - before; n != 0 {
+			f.Errorf("%d fetches, where the set was to be whole without them", n)
+		}
+	}, authtest.WithRevocations())
+}
+
+// keySet is the key set as the issuer publishes it.
+func (f *followed) keySet() []byte {
+	f.Helper()
+	answer, err := f.issuer.HTTPClient().Get(f.issuer.URL() + wire.JWKSPath)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer answer.Body.Close()
+	document, err := io.ReadAll(answer.Body)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return document
 }
 
 // TestServiceKeyForTheFeed: it goes to the feed alone, and one that is refused is

@@ -231,6 +231,7 @@ func validateSteps() []step {
 		wait(2 * time.Second),
 		verdict("a key that is gone", `{"token":"{cid.accessToken}"}`),
 		get("session by it", auth+"/session", bearer("cid")...),
+		wait(2 * time.Second),
 		post("refresh signs by another key", auth+"/refresh", `{"refreshToken":"{cid.refreshToken}"}`),
 	}
 }

@@ -27,9 +27,13 @@ const (
 	// begins to sign.
 	freshness = time.Minute
 	// settling is the shortest time for which a key is published before it
-	// signs, also in an emergency. Every server that reads the keys each second
-	// has it then.
-	settling = 2 * time.Second
+	// signs, also in an emergency: PollInterval, in which every server reads it,
+	// feedLag, and a second for the way there. A verifier that follows the feed
+	// answers a token of a key that it was not told of with 401.
+	settling = PollInterval + feedLag + time.Second
+	// feedLag is how late a verifier may hear of a key while it takes the feed
+	// for fresh.
+	feedLag = 2 * time.Second
 )
 
 // State is where a key is in its life.

@@ -71,7 +71,7 @@ func (r *Ring) Signing(now time.Time) (Key, error) {
 
 // soon is how long nobody may sign before that is an outage. The successor of a
 // key that was retired in an emergency signs after settling.
-const soon = 5 * time.Second
+const soon = settling + time.Second
 
 // Ready returns an error where no key signs at now, and none is about to.
 func (r *Ring) Ready(now time.Time) error {

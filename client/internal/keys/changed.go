@@ -10,13 +10,18 @@ import (
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
+// spread is how long after one server of an issuer has told of a change another
+// one may answer with the key set from before. Each of them reads the keys once a
+// second.
+const spread = 2 * time.Second
+
 // Changed says that the key set has changed, or may have: it is fetched at once,
-// and again after a fetch that is running, which may have read the set from
-// before.
+// again after a fetch that is running, which may have read the set from before,
+// and once more when every server of the issuer has the change.
 func (s *Source) Changed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.news, s.newsAfter = true, s.started
+	s.news, s.newsAfter, s.newsEverywhere = true, s.started, s.cfg.Clock.Now().Add(spread)
 	if !s.closed && s.running == nil {
 		s.startForNews()
 	}
@@ -36,11 +41,16 @@ func (s *Source) settled(now time.Time) bool {
 
 // heard takes in that a fetch has ended. The caller holds mu.
 func (s *Source) heard(f *fetch) {
-	if s.news && f.err == nil && !f.stored && f.number > s.newsAfter {
-		s.news = false
+	if !s.news || f.err != nil || f.stored || s.closed {
+		return
 	}
-	if s.news && f.err == nil && !f.stored && !s.closed {
+	switch {
+	case f.number <= s.newsAfter:
 		s.startForNews()
+	case f.begun.Before(s.newsEverywhere):
+		s.schedule(max(0, s.newsEverywhere.Sub(s.cfg.Clock.Now())))
+	default:
+		s.news = false
 	}
 }
 

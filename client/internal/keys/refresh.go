@@ -22,7 +22,7 @@ func (s *Source) start(ctx context.Context, kid string, paced bool) *fetch {
 		s.planned = nil
 	}
 	s.started++
-	f.number, f.paced, f.forced = s.started, paced, f.kid != "" || s.news
+	f.number, f.begun, f.paced, f.forced = s.started, s.cfg.Clock.Now(), paced, f.kid != "" || s.news
 	s.running = f
 	s.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Timeout)

@@ -102,31 +102,33 @@ type Source struct {
 	// fail.
 	serveUntil atomic.Int64
 
-	mu        sync.Mutex
-	running   *fetch    // nil between fetches
-	started   uint64    // fetches started so far
-	failures  int       // in a row
-	failed    error     // the last of them; nil: none since a good fetch
-	retryAt   time.Time // no fetch before it, after a failure
-	stopTimer func() bool
-	pace      pace   // of the looks for kids that are not in the set
-	planned   *fetch // the next of them, which the pace holds up; nil: none
-	stopPlan  func() bool
-	changed   chan struct{} // closed when a fetch has finished, and made anew
-	restored  bool          // the snapshot was looked for
-	closed    bool
-	news      bool   // Changed was called, and no fetch that began later has succeeded
-	newsAfter uint64 // the number of the last fetch that began before Changed was called
+	mu             sync.Mutex
+	running        *fetch    // nil between fetches
+	started        uint64    // fetches started so far
+	failures       int       // in a row
+	failed         error     // the last of them; nil: none since a good fetch
+	retryAt        time.Time // no fetch before it, after a failure
+	stopTimer      func() bool
+	pace           pace   // of the looks for kids that are not in the set
+	planned        *fetch // the next of them, which the pace holds up; nil: none
+	stopPlan       func() bool
+	changed        chan struct{} // closed when a fetch has finished, and made anew
+	restored       bool          // the snapshot was looked for
+	closed         bool
+	news           bool      // Changed was called, and no fetch that began at newsEverywhere or later has succeeded
+	newsAfter      uint64    // the number of the last fetch that began before Changed was called
+	newsEverywhere time.Time // when every server of the issuer has what Changed told of
 
 	places chan struct{} // one is taken by each caller that waits for planned
 }
 
 // fetch is one fetch. What it came to may be read once done is closed.
 type fetch struct {
-	kid    string // that it is to bring; "": it is a look at the whole set
-	paced  bool   // it was taken from the pace
-	forced bool   // caches on the way are asked not to answer by themselves
-	number uint64 // of the order in which fetches start
+	kid    string    // that it is to bring; "": it is a look at the whole set
+	paced  bool      // it was taken from the pace
+	forced bool      // caches on the way are asked not to answer by themselves
+	number uint64    // of the order in which fetches start
+	begun  time.Time // set when it starts
 	done   chan struct{}
 	stored bool // a cache answered, with what is older than the question
 	err    error
