@@ -109,6 +109,10 @@ func (c *counter) Take(netip.Addr, time.Time) time.Duration {
 
 func (c *counter) TakeOf(string, time.Time) time.Duration { return c.Take(netip.Addr{}, time.Time{}) }
 
+func (c *counter) GiveBack(netip.Addr, time.Time) { c.asked.Add(-1) }
+
+func (c *counter) GiveBackOf(string, time.Time) { c.asked.Add(-1) }
+
 type noMeter struct{}
 
 func (noMeter) Request(string, int)        {}

@@ -56,6 +56,14 @@ func (l *Limiter) TakeOf(who string, now time.Time) (wait time.Duration) {
 	return l.take(client{who: who}, now)
 }
 
+// GiveBack undoes a Take that admitted a request, as if it had not come.
+func (l *Limiter) GiveBack(addr netip.Addr, now time.Time) {
+	l.giveBack(client{addr: subnet.Client(addr)}, now)
+}
+
+// GiveBackOf is GiveBack for a user or an app.
+func (l *Limiter) GiveBackOf(who string, now time.Time) { l.giveBack(client{who: who}, now) }
+
 func (l *Limiter) take(c client, now time.Time) (wait time.Duration) {
 	bucket, ok := l.buckets.Get(c)
 	if !ok {
@@ -71,4 +79,11 @@ func (l *Limiter) take(c client, now time.Time) (wait time.Duration) {
 	}
 	missing := 1 - bucket.TokensAt(now)
 	return max(time.Duration(missing/float64(bucket.Limit())*float64(time.Second)), time.Millisecond)
+}
+
+// giveBack puts a token back. A bucket never holds more than it did at first.
+func (l *Limiter) giveBack(c client, now time.Time) {
+	if bucket, ok := l.buckets.Peek(c); ok {
+		bucket.AllowN(now, -1)
+	}
 }

@@ -41,3 +41,37 @@ func TestRefusedRequestsCostNothing(t *testing.T) {
 		t.Errorf("a token later the next one still waits %v", wait)
 	}
 }
+
+// O19: what is given back can be taken again, and a bucket gets no fuller by it
+// than it was at first.
+func TestO19GiveBack(t *testing.T) {
+	t.Parallel()
+	const requests = 3
+	addr := netip.MustParseAddr("192.0.2.1")
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	l := New("test", requests, time.Minute)
+	for name, of := range map[string]struct {
+		take func() time.Duration
+		back func()
+	}{
+		"address": {func() time.Duration { return l.Take(addr, now) }, func() { l.GiveBack(addr, now) }},
+		"app":     {func() time.Duration { return l.TakeOf("app", now) }, func() { l.GiveBackOf("app", now) }},
+	} {
+		of.back() // of somebody who has taken nothing
+		for range 10 * requests {
+			if wait := of.take(); wait != 0 {
+				t.Fatalf("%s: waits %v", name, wait)
+			}
+			of.back()
+		}
+		of.back()
+		for range requests {
+			if wait := of.take(); wait != 0 {
+				t.Errorf("%s: waits %v", name, wait)
+			}
+		}
+		if of.take() == 0 {
+			t.Errorf("%s: fuller than at first", name)
+		}
+	}
+}

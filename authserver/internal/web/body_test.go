@@ -31,6 +31,10 @@ func (l *tokens) Take(netip.Addr, time.Time) time.Duration {
 
 func (l *tokens) TakeOf(string, time.Time) time.Duration { return l.Take(netip.Addr{}, time.Time{}) }
 
+func (l *tokens) GiveBack(netip.Addr, time.Time) { l.left++ }
+
+func (l *tokens) GiveBackOf(string, time.Time) { l.left++ }
+
 // sent is a request to serve with a body that is not read to its end at once.
 func sent(ctx context.Context, body io.Reader) *http.Request {
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/text", body)

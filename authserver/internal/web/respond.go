@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -117,19 +118,28 @@ func (o *Responder) failure(r *http.Request, err error) *Failure {
 	if f, ok := errors.AsType[*Failure](err); ok {
 		return f
 	}
-	for _, busy := range o.Busy {
-		if errors.Is(err, busy) {
-			o.Log.WarnContext(r.Context(), "request found a queue full", "path", r.URL.EscapedPath(), "error", err)
-			return unavailable()
-		}
+	if o.busy(err) {
+		o.Log.WarnContext(r.Context(), "request found a queue full", "path", r.URL.EscapedPath(), "error", err)
+		return unavailable()
 	}
-	// A caller that hung up has cancelled the work on its request, which is no
-	// fault of the server.
-	if r.Context().Err() == nil {
+	if o.outage(r, err) {
 		o.Log.ErrorContext(r.Context(), "request could not be decided", "path", r.URL.EscapedPath(), "error", err)
 		o.Meter.StoreError(partRequests)
 	}
 	return unavailable()
+}
+
+// busy reports whether err means that a queue is full.
+func (o *Responder) busy(err error) bool {
+	return slices.ContainsFunc(o.Busy, func(busy error) bool { return errors.Is(err, busy) })
+}
+
+// outage reports whether a request failed through a fault of the server or of
+// what it depends on. A caller that hung up has cancelled the work on its request,
+// which is no such fault, and a full queue is one of those who fill it.
+func (o *Responder) outage(r *http.Request, err error) bool {
+	_, answer := errors.AsType[*Failure](err)
+	return err != nil && !answer && !o.busy(err) && r.Context().Err() == nil
 }
 
 // Nullable is a text that the wire shows as null where it is empty, because it

@@ -169,6 +169,10 @@ type Limiter interface {
 	Take(addr netip.Addr, now time.Time) (wait time.Duration)
 	// TakeOf is Take for a user or an app.
 	TakeOf(who string, now time.Time) (wait time.Duration)
+	// GiveBack undoes a Take that admitted a request.
+	GiveBack(addr netip.Addr, now time.Time)
+	// GiveBackOf undoes a TakeOf that admitted a request.
+	GiveBackOf(who string, now time.Time)
 }
 
 // check returns an error for each part that the route does not declare.
@@ -213,33 +217,44 @@ func (route Route) handler(o *Responder, c counters) http.Handler {
 }
 
 func (route Route) answer(w http.ResponseWriter, r *http.Request, o *Responder, c counters) error {
+	giveBack, err := route.admitted(w, r, o, c)
+	if o.outage(r, err) { // which costs nobody's budget
+		giveBack()
+	}
+	return err
+}
+
+// admitted counts a request, admits its caller and serves it. giveBack undoes the
+// counting.
+func (route Route) admitted(w http.ResponseWriter, r *http.Request, o *Responder, c counters) (giveBack func(), err error) {
+	giveBack = func() {}
 	later := route.Access.Subject != nil // it counts once Admit has spoken
 	if !later {
-		if err := route.count(r, o, c.every); err != nil {
-			return err
+		if giveBack, err = route.count(r, o, c.every); err != nil {
+			return giveBack, err
 		}
 	}
 	if route.Access.Admit == nil {
-		return route.serve(w, r, o, c)
+		return giveBack, route.serve(w, r, o, c)
 	}
 	ctx, err := route.Access.Admit(r)
 	if err != nil {
-		// An outage costs nobody's budget.
 		if refused, ok := errors.AsType[*Failure](err); ok && later && refused.Code.Status() < http.StatusInternalServerError {
-			return cmp.Or(route.count(r, o, c.every), err)
+			giveBack, limited := route.count(r, o, c.every)
+			return giveBack, cmp.Or(limited, err)
 		}
-		return err
+		return giveBack, err
 	}
 	if later {
-		if err := route.countSubject(ctx, o, c); err != nil {
-			return err
+		if giveBack, err = route.countSubject(ctx, o, c); err != nil {
+			return giveBack, err
 		}
 	}
-	return route.serve(w, withContext(ctx, r), o, c)
+	return giveBack, route.serve(w, withContext(ctx, r), o, c)
 }
 
 // countSubject counts an admitted request against its user or its app.
-func (route Route) countSubject(ctx context.Context, o *Responder, c counters) error {
+func (route Route) countSubject(ctx context.Context, o *Responder, c counters) (giveBack func(), err error) {
 	who, name := route.Access.Subject(ctx)
 	limiter := c.every
 	if name == LimitService {
@@ -248,14 +263,14 @@ func (route Route) countSubject(ctx context.Context, o *Responder, c counters) e
 		name = route.Limit
 	}
 	if limiter == nil || who == "" {
-		return nil
+		return func() {}, nil
 	}
 	wait := limiter.TakeOf(who, o.Now())
 	if wait == 0 {
-		return nil
+		return func() { limiter.GiveBackOf(who, o.Now()) }, nil
 	}
 	o.Meter.RateLimited(string(name))
-	return &Failure{Code: wire.RateLimited, Message: TextRateLimited, RetryAfter: wait}
+	return func() {}, &Failure{Code: wire.RateLimited, Message: TextRateLimited, RetryAfter: wait}
 }
 
 // serve runs the endpoint over a body that is counted where it is heavy.
@@ -274,11 +289,15 @@ func (route Route) serve(w http.ResponseWriter, r *http.Request, o *Responder, c
 }
 
 // count counts a request against the route's limit.
-func (route Route) count(r *http.Request, o *Responder, limiter Limiter) error {
+func (route Route) count(r *http.Request, o *Responder, limiter Limiter) (giveBack func(), err error) {
 	if wait := take(r, o, route.Limit, limiter); wait > 0 {
-		return &Failure{Code: wire.RateLimited, Message: TextRateLimited, RetryAfter: wait}
+		return func() {}, &Failure{Code: wire.RateLimited, Message: TextRateLimited, RetryAfter: wait}
 	}
-	return nil
+	return func() {
+		if limiter != nil {
+			limiter.GiveBack(o.Addr(r), o.Now())
+		}
+	}, nil
 }
 
 // heavy is a request that may turn out to be a heavy one.

@@ -168,6 +168,49 @@ func (o *once) Take(netip.Addr, time.Time) time.Duration {
 
 func (o *once) TakeOf(string, time.Time) time.Duration { return o.Take(netip.Addr{}, time.Time{}) }
 
+func (o *once) GiveBack(netip.Addr, time.Time) { o.taken = false }
+
+func (o *once) GiveBackOf(string, time.Time) { o.taken = false }
+
+// O19: a request that an outage keeps from its answer costs no budget, be it that
+// of an address, of a user or of an app. One that finds a queue full does.
+func TestO19OutageCostsNothing(t *testing.T) {
+	t.Parallel()
+	user := func(context.Context) (string, Limit) { return "user", "" }
+	app := func(context.Context) (string, Limit) { return "app", LimitService }
+	busy, outage := errors.New("the queue is full"), errors.New("the database is away")
+	for name, subject := range map[string]func(context.Context) (string, Limit){"address": nil, "user": user, "app": app} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fails := outage
+			r := route("GET /fine")
+			r.Limit = LimitDefault
+			r.Access = Access{Name: "somebody", Subject: subject, Admit: func(r *http.Request) (context.Context, error) { return r.Context(), nil }}
+			r.Endpoint = Plain(func(http.ResponseWriter, *http.Request) error { return fails })
+			o := responder(io.Discard)
+			o.Busy = []error{busy}
+			h, err := Handler(Config{Responder: o, Routes: []Route{r}, Limits: map[Limit]Limiter{LimitDefault: &once{}, LimitService: &once{}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ask := func(ctx context.Context, want int) {
+				t.Helper()
+				w, asked := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/fine", nil)
+				asked.RemoteAddr = "192.0.2.1:1000"
+				if h.ServeHTTP(w, asked); w.Code != want {
+					t.Errorf("%v: %d, want %d", fails, w.Code, want)
+				}
+			}
+			for range 300 {
+				ask(t.Context(), 503)
+			}
+			fails = busy
+			ask(t.Context(), 503)
+			ask(t.Context(), 429)
+		})
+	}
+}
+
 // The limit comes before the question who calls, and after it where it is that
 // of a user or an app: then a refusal counts against the address, and an outage
 // against nobody.
