@@ -50,9 +50,9 @@ type Config struct {
 type Database struct {
 	// URL names a PostgreSQL database, empty or of the existing service:
 	// postgres://user:password@host:port/database, with the parameters of
-	// libpq, pool_max_conns (default 16) and, for a direct connection alone,
-	// default_query_exec_mode=cache_statement. Several servers may share one.
-	// Empty means the SQLite file at SQLitePath.
+	// libpq, pool_max_conns (default 16) and default_query_exec_mode (default:
+	// cache_statement on a direct connection, cache_describe behind a pooler).
+	// Several servers may share one. Empty means the SQLite file at SQLitePath.
 	URL string
 	// SQLitePath is the database file, which is created with mode 0600 where it
 	// is missing. Empty means "manacore.db" in the current directory.

@@ -48,7 +48,7 @@ func BenchmarkSpend(b *testing.B) {
 func benchmarkSpend(b *testing.B, accounts, clients int, url, tables string, spendOld oldSpend) {
 	// The pattern's pool prepares its statements. No proxy stands in between,
 	// so the server may do so as well.
-	addr := open(b, authserver.Config{Database: authserver.Database{URL: url + "&default_query_exec_mode=cache_statement"}, Credits: authserver.Credits{ServiceKey: creditKey}})
+	addr := open(b, authserver.Config{Database: authserver.Database{URL: url}, Credits: authserver.Credits{ServiceKey: creditKey}})
 	pool, err := pgxpool.New(b.Context(), url+"&pool_max_conns=16")
 	if err != nil {
 		b.Fatal(err)

@@ -227,7 +227,7 @@ func BenchmarkLogin(b *testing.B) {
 // statement on the same PostgreSQL.
 func BenchmarkRefresh(b *testing.B) {
 	database := pgtest.New(b)
-	addr := open(b, authserver.Config{Database: authserver.Database{URL: database + "&default_query_exec_mode=cache_statement"}})
+	addr := open(b, authserver.Config{Database: authserver.Database{URL: database}})
 	bare := &bareRotation{pool: pool(b, database)}
 	floor := listen(b, bare)
 	chains, bareChains := make([]string, connections), make([]string, connections)

@@ -2,10 +2,10 @@
 // schema "auth" of the existing service, beside its data or in an empty
 // database.
 //
-// Nothing relies on the state of a connection, so that a proxy may hand out
-// another one for each transaction: no prepared statement is kept on one, no
-// advisory lock is taken, no setting outlives a transaction, and names carry
-// their schema. What requests do most is a single statement each, or one for
+// Nothing relies on the state of a connection, so that a pooler may hand out
+// another one for each transaction: no advisory lock is taken, no setting outlives
+// a transaction, and names carry their schema. Statements are prepared only where
+// no pooler stands between. What requests do most is a single statement each, or one for
 // many requests: it is done as a whole or not at all, and a replica that dies in
 // the middle leaves no lock behind. The rest is transactions, which the database
 // ends if a replica hangs in one.
@@ -91,11 +91,15 @@ func checkEncoding(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
-// connect makes a pool, which connects when it is used.
+// connect makes a pool, which connects when it is used, after a look at what the
+// URL leads to.
 func connect(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	config, err := poolConfig(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	if err := chooseMode(ctx, config, databaseURL); err != nil {
+		return nil, explain(err)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -148,11 +152,10 @@ func poolConfig(databaseURL string) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, withoutPassword(databaseURL, err)
 	}
-	// Queries are described once a connection, by a statement without a name,
-	// and then run in one round trip, with values in their binary form, which
-	// depends on no setting such as DateStyle. The URL may say otherwise, where
-	// no proxy comes between that hands out connections.
-	if !strings.Contains(databaseURL, "default_query_exec_mode=") {
+	// Until chooseMode knows better, queries are described once a connection, by a
+	// statement without a name, and then run in one round trip, with values in
+	// their binary form, which depends on no setting such as DateStyle.
+	if !strings.Contains(databaseURL, modeParameter+"=") {
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 		config.ConnConfig.StatementCacheCapacity = 0
 	}
