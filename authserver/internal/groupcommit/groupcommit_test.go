@@ -133,7 +133,8 @@ func TestUncertain(t *testing.T) {
 }
 
 // TestQueueFull: who finds the queue full is told at once; who leaves before
-// the batch begins is not run, and who leaves after learns the outcome.
+// the batch begins is not run, and who leaves after is told that the call was
+// under way.
 func TestQueueFull(t *testing.T) {
 	t.Parallel()
 	g := gated(t, Config[int, int]{Queue: 2})
@@ -143,6 +144,7 @@ func TestQueueFull(t *testing.T) {
 		t.Errorf("a batch of %d", n)
 	}
 	leaveFirst()
+	want(t, first, 0, ErrUnderWay)
 	secondLeaves, leaveSecond := context.WithCancel(t.Context())
 	second := g.ask(secondLeaves, 2)
 	g.queued(1)
@@ -152,7 +154,6 @@ func TestQueueFull(t *testing.T) {
 	leaveSecond()
 	want(t, second, 0, context.Canceled)
 	g.pass <- nil
-	want(t, first, 1, nil)
 	g.arrives(t, 1, nil)
 	want(t, third, 3, nil)
 }

@@ -52,7 +52,7 @@ func (s *Service) Refresh(ctx context.Context, o Origin, spent string) (Tokens, 
 	if err != nil {
 		return Tokens{}, err
 	}
-	rotated, err := s.rotations.rotate(ctx, store.Rotation{
+	rotated, err := s.rotations.rotate(ctx, o, store.Rotation{
 		Spent: secret.Hash(spent), Successor: secret.Hash(successor), Sealed: sealed,
 	})
 	if err != nil {

@@ -42,7 +42,7 @@ func TestRotationTime(t *testing.T) {
 	defer s.Close()
 	ended := make(chan error)
 	ask := func() {
-		_, err := s.rotations.rotate(t.Context(), store.Rotation{})
+		_, err := s.rotations.rotate(t.Context(), Origin{}, store.Rotation{})
 		ended <- err
 	}
 	go ask()

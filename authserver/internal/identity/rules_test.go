@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
+	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
 
@@ -83,8 +84,10 @@ func TestReuseByOneWhoLeaves(t *testing.T) {
 		first := h.login("ann")
 		session := h.caller(first.Access).Session.ID
 		h.refresh(h.refresh(first.Refresh).Refresh)
-		_, err := h.Refresh(ctx, h.here(), first.Refresh)
-		h.refused("a spent token whose successor was used", err, ErrRefreshToken)
+		if _, err := h.Refresh(ctx, h.here(), first.Refresh); !errors.Is(err, ErrRefreshToken) && !errors.Is(err, groupcommit.ErrUnderWay) {
+			h.Errorf("a spent token whose successor was used: %v", err)
+		}
+		h.Close() // it waits for what is left to do
 		h.equal("revocations", h.revocations(), []string{session})
 		h.equal("sessions that this server was told of", h.told.ended, []string{session})
 	})

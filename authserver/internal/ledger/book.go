@@ -15,6 +15,7 @@ type Book struct {
 	broken error // why an id could not be made
 
 	active       map[string]bool
+	held         map[string]bool // users whose account another transaction holds
 	accounts     map[string]*account
 	transactions map[string]*entry // by id
 	byKey        map[KeyRef]*entry
@@ -54,6 +55,7 @@ func NewBook(policy Policy, now time.Time, makeID func() (string, error), l Load
 	b := &Book{
 		policy: policy, now: time.UnixMilli(now.UnixMilli()).UTC(), makeID: makeID,
 		active:       make(map[string]bool, len(l.Active)),
+		held:         make(map[string]bool, len(l.Held)),
 		accounts:     make(map[string]*account, len(l.Accounts)),
 		transactions: make(map[string]*entry, len(l.Transactions)),
 		byKey:        make(map[KeyRef]*entry),
@@ -69,6 +71,9 @@ func NewBook(policy Policy, now time.Time, makeID func() (string, error), l Load
 	}
 	for _, id := range l.Active {
 		b.active[id] = true
+	}
+	for _, id := range l.Held {
+		b.held[id] = true
 	}
 	for _, a := range l.Accounts {
 		b.accounts[a.UserID] = &account{Account: a, stored: true}
@@ -106,8 +111,16 @@ func (b *Book) indexHold(h *hold) {
 	}
 }
 
-// Apply judges an operation and, unless it is refused, carries it out.
+// Apply judges an operation and, unless it is refused, carries it out. The error
+// is ErrHeld where another transaction holds the account.
 func (b *Book) Apply(op Op) (Result, error) {
+	who := op.UserID
+	if h := b.reservations[op.ReservationID]; h != nil {
+		who = h.UserID
+	}
+	if b.held[who] {
+		return Result{}, ErrHeld
+	}
 	switch op.Kind {
 	case Touch, Sweep:
 		return b.touch(op)

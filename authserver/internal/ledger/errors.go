@@ -3,6 +3,8 @@ package ledger
 import (
 	"errors"
 	"fmt"
+
+	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
 )
 
 // Why an operation was refused. It had no effect, beyond what was due to the
@@ -37,6 +39,10 @@ var (
 	// ErrExpired: the reservation expired.
 	ErrExpired = fmt.Errorf("%w: reservation expired", ErrConflict)
 )
+
+// ErrHeld: another transaction holds the account. Nothing was done, and the
+// operation is tried again while its caller waits.
+var ErrHeld = fmt.Errorf("ledger: account: %w", groupcommit.ErrHeld)
 
 // ErrInsufficient: the account can't pay. The error is an InsufficientError.
 var ErrInsufficient = errors.New("ledger: insufficient credits")

@@ -57,9 +57,9 @@ func (l *Ledger) newID() (string, error) {
 }
 
 // Do runs an operation. Its error is a refusal, one of groupcommit, that of
-// ctx if it ended before the operation began, or one of the database. After
-// the last it is not certain whether the operation had its effect: who sent a
-// key may simply send it again.
+// ctx, or one of the database. After the last, and after ErrUnderWay of
+// groupcommit, it is not certain whether the operation had its effect: who sent
+// a key may simply send it again.
 func (l *Ledger) Do(ctx context.Context, op Op) (Result, error) {
 	var err error
 	if op.body, err = op.digest(); err != nil {

@@ -117,6 +117,9 @@ const MaxRecent = 50
 type Loaded struct {
 	// Accounts of the users and of the reservations' users, locked.
 	Accounts []Account
+	// Held are those of the same users whose account another transaction holds,
+	// or is making. Nothing may be changed of them.
+	Held []string
 	// Active are those of the same users that exist and are neither deleted
 	// nor disabled.
 	Active []string

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,7 +16,20 @@ var (
 	// waits comes after the batch, as if it had not waited.
 	lockAccounts = named(`SELECT u.id IS NOT NULL, ` + creditAccountColumns + ` FROM auth.credit_accounts a
 		LEFT JOIN auth.users u ON u.id = a.user_id AND u.deleted_at IS NULL AND u.disabled_at IS NULL
-		WHERE a.user_id = ANY(@users::text[]) ORDER BY a.user_id FOR UPDATE OF a`)
+		WHERE a.user_id = ANY(@users::text[]) ORDER BY a.user_id FOR UPDATE OF a SKIP LOCKED`)
+	// unlocked says of users whose account was not locked who is active, whether
+	// there is an account, which another transaction holds then, and whether the
+	// user was locked. Who makes an account holds its user, so that nobody waits
+	// for an account that another transaction is making.
+	unlocked = named(`WITH active AS (
+			SELECT id FROM auth.users WHERE id = ANY(@users::text[]) AND deleted_at IS NULL AND disabled_at IS NULL
+		), locked AS (
+			SELECT u.id FROM auth.users u WHERE u.id = ANY(@users::text[]) AND u.deleted_at IS NULL AND u.disabled_at IS NULL
+			ORDER BY u.id FOR NO KEY UPDATE OF u SKIP LOCKED
+		)
+		SELECT k.id, u.id IS NOT NULL, a.user_id IS NOT NULL, l.id IS NOT NULL
+		FROM unnest(@users::text[]) AS k (id) LEFT JOIN active u ON u.id = k.id
+			LEFT JOIN auth.credit_accounts a ON a.user_id = k.id LEFT JOIN locked l ON l.id = k.id`)
 
 	concernedReservations = named(`SELECT ` + reservationColumns + ` FROM auth.credit_reservations r
 		WHERE r.id = ANY(@reservations::text[]::uuid[]) AND r.user_id = ANY(@users::text[])`)
@@ -44,14 +58,13 @@ var (
 )
 
 const (
-	activeUsers      = `SELECT id FROM auth.users WHERE deleted_at IS NULL AND disabled_at IS NULL AND id = ANY($1::text[])`
 	reservationUsers = `SELECT unnest($1::text[])
 		UNION SELECT user_id FROM auth.credit_reservations WHERE id = ANY($2::text[]::uuid[])`
 	refunded = `(SELECT coalesce(sum(f.amount), 0)::bigint FROM auth.credit_transactions f WHERE f.refund_of = t.id)`
 )
 
-// load begins a transaction, locks the accounts that a batch concerns, and
-// reads what it has to know.
+// load begins a transaction, locks the accounts that a batch concerns, but for
+// those that another transaction holds, and reads what it has to know.
 func load(ctx context.Context, connection *pgxpool.Conn, need ledger.Need) (ledger.Loaded, error) {
 	l := loader{out: ledger.Loaded{Refunded: map[string]int64{}}}
 	begin(&l.batch, txLockTime)
@@ -93,7 +106,7 @@ func load(ctx context.Context, connection *pgxpool.Conn, need ledger.Need) (ledg
 	if len(l.out.Accounts) == len(users) {
 		return l.out, nil
 	}
-	return l.out, l.newcomers(ctx, connection, users)
+	return l.out, l.missing(ctx, connection, users)
 }
 
 // due adds up what overdue reservations hold, of users who have very many.
@@ -121,13 +134,31 @@ func (l *loader) concerned(ctx context.Context, connection *pgxpool.Conn, need l
 	return users, err
 }
 
-// newcomers reads who may have an account and has none.
-func (l *loader) newcomers(ctx context.Context, connection *pgxpool.Conn, users []string) error {
-	rows, err := connection.Query(ctx, activeUsers, users)
+// missing tells of users whose account was not locked, who may get one from those
+// that another transaction holds.
+func (l *loader) missing(ctx context.Context, connection *pgxpool.Conn, users []string) error {
+	found := make(map[string]bool, len(l.out.Accounts))
+	for _, a := range l.out.Accounts {
+		found[a.UserID] = true
+	}
+	others := slices.DeleteFunc(slices.Clone(users), func(user string) bool { return found[user] })
+	rows, err := connection.Query(ctx, unlocked.text, unlocked.values(pgx.NamedArgs{"users": others})...)
 	if err != nil {
 		return err
 	}
-	l.out.Active, err = pgx.AppendRows(l.out.Active, rows, pgx.RowTo[string])
+	var (
+		user                    string
+		active, account, locked bool
+	)
+	_, err = pgx.ForEachRow(rows, []any{&user, &active, &account, &locked}, func() error {
+		switch {
+		case account || active && !locked:
+			l.out.Held = append(l.out.Held, user)
+		case active:
+			l.out.Active = append(l.out.Active, user)
+		}
+		return nil
+	})
 	return err
 }
 

@@ -23,11 +23,10 @@ func (s *Store) Ledger() ledger.Store { return credits{s.pool} }
 // the transaction, locks the accounts and reads, and one that writes and
 // commits. Where reservations are settled, the commit is a third, sent once it
 // is known that they were open. Reservations cost one more at first, which tells
-// whose they are, and users without an account one in between. What is read of
-// an account comes with its lock or after it, in statements of their own, and so
-// is the newest there is (PostgreSQL documentation, section 13.2.1). The locks
-// are taken in the order of the users, so that batches of several replicas wait
-// for each other and never in a circle.
+// whose they are, and users whose account was not locked one in between. What is
+// read of an account comes with its lock or after it, in statements of their own,
+// and so is the newest there is (PostgreSQL documentation, section 13.2.1). It
+// waits for no account that another transaction holds.
 func (s credits) Execute(ctx context.Context, need ledger.Need, decide func(ledger.Loaded) ledger.Changes) error {
 	err := call(ctx, func(ctx context.Context) error {
 		connection, err := s.pool.Acquire(ctx)

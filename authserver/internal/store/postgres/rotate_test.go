@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 	"github.com/manacore/manacore-go/authserver/internal/store/storetest"
 	"github.com/manacore/manacore-go/internal/pgtest"
@@ -43,27 +44,18 @@ func TestRotateAgainstRevoke(t *testing.T) {
 			s := open(t, pgtest.New(t))
 			pgtest.Exec(t, s.pool.Config().ConnString(), `INSERT INTO auth.users (id, name, email) VALUES ('u', 'n', 'e')`)
 			session, refresh := addSession(t, s, "u", "one")
-			tx, err := s.pool.Begin(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = tx.Rollback(t.Context()) }() // after the commit it does nothing
-			if _, err := tx.Exec(t.Context(), test.end); err != nil {
-				t.Fatal(err)
-			}
-			rotated := make(chan store.Rotated, 1)
-			go func() {
-				rotated <- s.Rotate(t.Context(), []store.Rotation{{
-					Spent: refresh, Successor: store.Digest{1}, Sealed: []byte("sealed"), Now: session.CreatedAt,
-					Judge: judgeAt(session.CreatedAt),
-				}})[0]
-			}()
-			waitForWaiter(t, s)
-			if err := tx.Commit(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if out := <-rotated; out.Err != nil || out.Verdict != test.want {
-				t.Errorf("%v, %v; want %v", out.Verdict, out.Err, test.want)
+			looked := 0
+			out := s.Rotate(t.Context(), []store.Rotation{{
+				Spent: refresh, Successor: store.Digest{1}, Sealed: []byte("sealed"), Now: session.CreatedAt,
+				Judge: func(p store.Presented) store.Decision {
+					if looked++; looked == 1 {
+						pgtest.Exec(t, s.pool.Config().ConnString(), test.end)
+					}
+					return judgeAt(session.CreatedAt)(p)
+				},
+			}})[0]
+			if out.Err != nil || out.Verdict != test.want || looked != 2 {
+				t.Errorf("%v, %v after %d looks; want %v after 2", out.Verdict, out.Err, looked, test.want)
 			}
 			successor := []rotation{{Rotation: store.Rotation{Spent: store.Digest{1}}}}
 			if known, err := s.present(t.Context(), successor); err != nil || len(known) != 0 {
@@ -107,6 +99,46 @@ func TestRotateBesideTrouble(t *testing.T) {
 				t.Errorf("%+v\n%+v", out[0], out[1])
 			}
 		})
+	}
+}
+
+// O15: while another transaction holds the row of a session, its tokens are
+// answered with groupcommit.ErrHeld at once, unspent, whether they are to be
+// renewed or repeated.
+func TestO15HeldSession(t *testing.T) {
+	t.Parallel()
+	s := open(t, pgtest.New(t))
+	url := s.pool.Config().ConnString()
+	pgtest.Exec(t, url, `INSERT INTO auth.users (id, name, email) VALUES ('u', 'n', 'e')`)
+	session, refresh := addSession(t, s, "u", "one")
+	_, other := addSession(t, s, "u", "two")
+	judge := func(p store.Presented) store.Decision {
+		if p.SpentAt.IsZero() {
+			return judgeAt(session.CreatedAt)(p)
+		}
+		return store.Decision{Verdict: store.Repeated}
+	}
+	ask := func(spent, successor store.Digest) store.Rotation {
+		return store.Rotation{Spent: spent, Successor: successor, Sealed: []byte("sealed"), Now: session.CreatedAt, Judge: judge}
+	}
+	for round, want := range []store.Verdict{store.Renewed, store.Repeated} {
+		holder, err := s.pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := holder.Exec(t.Context(), `SELECT 1 FROM auth.sessions WHERE id = 'one' FOR UPDATE`); err != nil {
+			t.Fatal(err)
+		}
+		out := s.Rotate(t.Context(), []store.Rotation{ask(refresh, store.Digest{1}), ask(other, store.Digest{2})})
+		if !errors.Is(out[0].Err, groupcommit.ErrHeld) || out[1].Err != nil || out[1].Verdict != want {
+			t.Errorf("round %d: %+v\n%+v", round, out[0], out[1])
+		}
+		if err := holder.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if out := s.Rotate(t.Context(), []store.Rotation{ask(refresh, store.Digest{1})})[0]; out.Err != nil || out.Verdict != want {
+			t.Errorf("round %d: once the row is free: %+v", round, out)
+		}
 	}
 }
 

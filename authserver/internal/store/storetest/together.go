@@ -69,7 +69,7 @@ func RotateTogether(t *testing.T, s store.Sessions, asked ...store.Rotation) []s
 	<-began
 	out := make([]store.Rotated, len(asked))
 	inOneBatch(t, len(asked), func() { close(pass) }, func(ctx context.Context, i int) {
-		answer, err := group.Do(ctx, 0, asked[i])
+		answer, err := group.Do(ctx, uint64(i), asked[i])
 		answer.Err = err
 		out[i] = answer
 	})
