@@ -29,7 +29,15 @@ func open(t *testing.T, url string) *Store {
 	return s
 }
 
+// TestStore: the suite passes, and what it makes the store send finds its rows by
+// an index.
 func TestStore(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) store.Store { return open(t, pgtest.New(t)) })
+	var sent sentStatements
+	if !t.Run("suite", func(t *testing.T) {
+		storetest.Run(t, func(t *testing.T) store.Store { return sent.open(t) })
+	}) {
+		return
+	}
+	sent.checkPlans(t)
 }
