@@ -32,11 +32,7 @@ func Pending(ctx context.Context, databaseURL string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := look(ctx, pool)
-	if err != nil {
-		return nil, explain(err)
-	}
-	pending, err := migrate.Pending(all, found.applied)
+	_, pending, err := inspect(ctx, pool, all)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -64,11 +60,7 @@ func upgradeAs(ctx context.Context, pool *pgxpool.Pool, db migrate.Database) err
 func prepare(ctx context.Context, pool *pgxpool.Pool, all []migrate.Step) (due bool, err error) {
 	ctx, cancel := whileOpening(ctx)
 	defer cancel()
-	found, err := look(ctx, pool)
-	if err != nil {
-		return false, err
-	}
-	pending, err := migrate.Pending(all, found.applied)
+	found, pending, err := inspect(ctx, pool, all)
 	if err != nil || found.locked && len(pending) == 0 {
 		return false, err
 	}
