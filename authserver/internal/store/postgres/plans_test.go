@@ -141,7 +141,7 @@ func (s *sentStatements) checkPlans(t *testing.T) {
 			}
 		}
 	}
-	if looked < 60 {
-		t.Errorf("only %d statements were looked at", looked)
+	if looked == 0 {
+		t.Error("no statement was looked at")
 	}
 }

@@ -161,8 +161,8 @@ func (s *sentStatements) checkPlans(t *testing.T) {
 			t.Errorf("reads the whole of %s:\n%s\n%s", found[1], query, step)
 		}
 	}
-	if looked < 60 {
-		t.Errorf("only %d statements were looked at", looked)
+	if looked == 0 {
+		t.Error("no statement was looked at")
 	}
 }
 
