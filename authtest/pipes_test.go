@@ -4,11 +4,11 @@ import (
 	"errors"
 	"net/http"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/manacore/manacore-go/authtest"
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/bubble"
 )
 
 // Inside a bubble of testing/synctest the issuer and a client go through an
@@ -18,7 +18,7 @@ func TestS31Bubble(t *testing.T) {
 	for _, mode := range []client.Mode{"local", "remote"} {
 		t.Run("S31 "+string(mode), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				issuer := authtest.NewIssuer(t, authtest.WithoutSockets())
 				auth, err := client.New(client.Config{
 					Mode: mode, Issuers: []client.Issuer{{URL: issuer.URL()}}, HTTPClient: issuer.HTTPClient(),

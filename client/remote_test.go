@@ -19,6 +19,7 @@ import (
 
 	"github.com/manacore/manacore-go/authtest"
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/bubble"
 )
 
 func remote(c *client.Config) { c.Mode = client.ModeRemote }
@@ -493,7 +494,7 @@ func respond(status int, body string) (*http.Response, error) {
 func TestBreaker(t *testing.T) {
 	t.Parallel()
 	issuer := authtest.NewIssuer(t, authtest.WithSeed("breaker"))
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		var changes []string
 		status, body := atomic.Int64{}, `{"valid":false}`

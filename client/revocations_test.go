@@ -14,6 +14,7 @@ import (
 
 	"github.com/manacore/manacore-go/authtest"
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/bubble"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -45,7 +46,7 @@ func (b *syncBuffer) String() string {
 func follow(t *testing.T, config client.Config, test func(f *followed), options ...authtest.Option) {
 	t.Helper()
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		f := &followed{T: t, log: new(syncBuffer)}
 		f.issuer = authtest.NewIssuer(t, append(options, authtest.WithoutSockets())...)
 		config.Issuers = []client.Issuer{{URL: f.issuer.URL()}}

@@ -11,11 +11,11 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/manacore/manacore-go/authtest"
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/bubble"
 )
 
 // S25: a snapshot that is not used says so, once, with the reason; the key set is
@@ -144,7 +144,7 @@ func TestS21ReadySaysWhy(t *testing.T) {
 // or the bubble would find a goroutine that nobody wakes.
 func TestS39CloseEndsEverything(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		issuer := authtest.NewIssuer(t, authtest.WithoutSockets())
 		for n := range 20 {
 			mode := []client.Mode{client.ModeLocal, client.ModeRemote}[n%2]

@@ -8,11 +8,11 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/manacore/manacore-go/authtest"
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/bubble"
 )
 
 // exhaust uses up the looks that kids of strangers get without a wait.
@@ -269,7 +269,7 @@ func TestS14AnyLookIsTheNext(t *testing.T) {
 // S14: a clock that stands still holds nobody for longer.
 func TestS14ClockThatStandsStill(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		issuer := authtest.NewIssuer(t, authtest.WithoutSockets(), authtest.WithClock(authtest.NewClock(epoch)))
 		auth, err := client.New(client.Config{
 			Issuers: []client.Issuer{{URL: issuer.URL()}}, HTTPClient: issuer.HTTPClient(),

@@ -10,7 +10,6 @@ import (
 	"os"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,6 +17,7 @@ import (
 	"github.com/manacore/manacore-go/authtest"
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/internal/bubble"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
@@ -179,7 +179,7 @@ func TestRepetitions(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				requests := 0
 				ledger := bubbled(t, func(r *http.Request) (*http.Response, error) { requests++; return c.answer(r) }, c.edit)
 				start := time.Now()
@@ -202,7 +202,7 @@ func TestRepetitions(t *testing.T) {
 // The caller's own limit ends a call at once, and says so.
 func TestCallerGivesUp(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ledger := bubbled(t, func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() }, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -239,7 +239,7 @@ func TestS04ImpatientCallers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
 				ledger := bubbled(t, func(r *http.Request) (*http.Response, error) {
 					if deadline, _ := r.Context().Deadline(); r.Context().Value(overdueKey{}) != nil {
@@ -266,7 +266,7 @@ func TestS04ImpatientCallers(t *testing.T) {
 	}
 	t.Run("the client's own timeout does", func(t *testing.T) {
 		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			ledger := bubbled(t, hang, func(c *credits.Config) { c.Retries, c.Breaker.Failures = -1, 1 })
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
@@ -299,7 +299,7 @@ func (o *overdue) Deadline() (time.Time, bool) { return o.deadline, true }
 // callers do.
 func TestBreaker(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var requests int
 		answer := http.StatusInternalServerError
 		ledger := bubbled(t, func(r *http.Request) (*http.Response, error) { requests++; return status(r, answer, nil), nil },

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/internal/bubble"
 	"github.com/manacore/manacore-go/internal/memledger"
 )
 
@@ -35,7 +36,7 @@ func TestS10PanicWhereNobodyRecovers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
 				handler := slog.Handler(slog.NewTextHandler(&log, nil))
 				if c.says == "" {

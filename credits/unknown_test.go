@@ -19,6 +19,7 @@ import (
 
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/internal/bubble"
 	"github.com/manacore/manacore-go/internal/memledger"
 )
 
@@ -72,7 +73,7 @@ func TestS05UnknownReservationIsReleased(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				server := &inProcess{Ledger: memledger.New(memledger.Config{Free: 150})}
 				ledger := bubbled(t, server.RoundTrip, nil)
 				server.lose.Store(&c.lose)
@@ -166,7 +167,7 @@ func TestS05NothingToRelease(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				server := &inProcess{Ledger: memledger.New(memledger.Config{Free: 150})}
 				ledger := bubbled(t, server.RoundTrip, func(c *credits.Config) {
 					c.Retries, c.Breaker = -1, client.BreakerConfig{Failures: 1, OpenFor: time.Second}
@@ -184,7 +185,7 @@ func TestS05NothingToRelease(t *testing.T) {
 // A ledger that stays away is not asked for ever.
 func TestS05GivesUp(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		requests := 0
 		ledger := bubbled(t, func(r *http.Request) (*http.Response, error) { requests++; return status(r, 500, nil), nil },
 			func(c *credits.Config) { c.Retries, c.Breaker.Failures = -1, 2 })
@@ -218,7 +219,7 @@ func TestS05NextCallWaits(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				server := &inProcess{Ledger: memledger.New(memledger.Config{Free: 150})}
 				ledger := bubbled(t, func(r *http.Request) (*http.Response, error) {
 					answer, err := server.RoundTrip(r)
@@ -249,7 +250,7 @@ func TestS05NextCallWaits(t *testing.T) {
 	}
 	t.Run("another user does not wait", func(t *testing.T) {
 		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			server := &inProcess{Ledger: memledger.New(memledger.Config{Free: 150})}
 			lose := transport(hang)
 			server.lose.Store(&lose)
@@ -273,7 +274,7 @@ func TestS05NextCallWaits(t *testing.T) {
 func TestS05TooMany(t *testing.T) {
 	t.Parallel()
 	for n, warned := range map[int]bool{256: false, 257: true} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			var log bytes.Buffer
 			ledger := bubbled(t, hang, func(c *credits.Config) {
 				c.Logger = slog.New(slog.NewTextHandler(&log, nil))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/manacore/manacore-go/client"
 	"github.com/manacore/manacore-go/credits"
+	"github.com/manacore/manacore-go/internal/bubble"
 	"github.com/manacore/manacore-go/middleware/charge"
 )
 
@@ -83,7 +84,7 @@ func TestNobodyOutwaitsTheReservation(t *testing.T) {
 		return w, ledger
 	}
 	t.Run("by reading", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			w, ledger := run(func(w http.ResponseWriter, _ *http.Request) error {
 				_, _ = io.WriteString(w, "first")
 				_, err := io.WriteString(w, "second")
@@ -98,7 +99,7 @@ func TestNobodyOutwaitsTheReservation(t *testing.T) {
 		})
 	})
 	t.Run("by uploading", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			w, ledger := run(func(w http.ResponseWriter, _ *http.Request) error {
 				w.Header().Set("X-Secret", "the answer")
 				time.Sleep(16 * time.Minute)
@@ -112,7 +113,7 @@ func TestNobodyOutwaitsTheReservation(t *testing.T) {
 		})
 	})
 	t.Run("in time", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			w, ledger := run(func(w http.ResponseWriter, _ *http.Request) error {
 				time.Sleep(14 * time.Minute)
 				_, err := io.WriteString(w, "the answer")
@@ -139,7 +140,7 @@ func (faulty) SetWriteDeadline(time.Time) error { panic("secret") }
 // The time is over on a goroutine of the guard's.
 func TestS10PanicWhenTheTimeIsOver(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		guard := charge.New(&expiring{}, "stream", charge.Fixed(10), charge.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/stream", nil)

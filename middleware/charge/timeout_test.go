@@ -7,10 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/manacore/manacore-go/client"
+	"github.com/manacore/manacore-go/internal/bubble"
 	"github.com/manacore/manacore-go/middleware/charge"
 )
 
@@ -32,7 +32,7 @@ func TestTimeoutHandler(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				ledger, settled := &expiring{}, make(chan struct{})
 				guard := charge.New(ledger, "slow", charge.Fixed(10), charge.Config{Logger: slog.New(slog.DiscardHandler)})
 				charged := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -92,7 +92,7 @@ func TestS18StoredBehindATimeLimit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				ledger, settled := &expiring{}, make(chan struct{})
 				guard := charge.New(ledger, "store", charge.Fixed(10), charge.Config{Durable: c.durable, Logger: slog.New(slog.DiscardHandler)})
 				var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -2,7 +2,6 @@ package feed
 
 import (
 	"bytes"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,12 +18,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/manacore/manacore-go/authtest"
+	"github.com/manacore/manacore-go/internal/bubble"
 	"github.com/manacore/manacore-go/internal/httpcall"
 	"github.com/manacore/manacore-go/internal/wire"
 )
 
 func TestMain(m *testing.M) {
-	_ = rand.Text() // FIPS 140-3 collects its entropy by a clock, which stands still in a bubble
 	goleak.VerifyTestMain(m, goleak.Cleanup(os.Exit))
 }
 
@@ -68,12 +67,12 @@ func (b *lockedBuffer) count(text string) int {
 	return strings.Count(b.text.String(), text)
 }
 
-// bubble runs a test with a feed that has begun. between, where it is not nil,
+// inBubble runs a test with a feed that has begun. between, where it is not nil,
 // stands between the feed and the issuer.
-func bubble(t *testing.T, between func(http.RoundTripper) http.RoundTripper, test func(r *rig)) {
+func inBubble(t *testing.T, between func(http.RoundTripper) http.RoundTripper, test func(r *rig)) {
 	t.Helper()
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		r := &rig{T: t, log: new(lockedBuffer), keys: make(chan struct{}, 100)}
 		r.issuer = authtest.NewIssuer(t, authtest.WithoutSockets(), authtest.WithRevocations())
 		client, closeIdle := httpcall.Client(r.issuer.HTTPClient())
@@ -125,7 +124,7 @@ func (r *rig) logged(text string, times int) {
 }
 
 func TestRevocationIsSeen(t *testing.T) {
-	bubble(t, nil, func(r *rig) {
+	inBubble(t, nil, func(r *rig) {
 		r.fresh(true)
 		r.ended(false)
 		r.issuer.Revoke("ada's session")
@@ -173,7 +172,7 @@ func TestLookWhileAnEventIsTakenIn(t *testing.T) {
 }
 
 func TestSilence(t *testing.T) {
-	bubble(t, nil, func(r *rig) {
+	inBubble(t, nil, func(r *rig) {
 		r.pass(10 * time.Second)
 		r.issuer.SilenceRevocations()
 		r.pass(slack - authtest.Heartbeat)
@@ -207,7 +206,7 @@ func TestRefused(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, nil, func(r *rig) {
+			inBubble(t, nil, func(r *rig) {
 				fault(r.issuer)
 				r.pass(time.Minute)
 				r.fresh(false)
@@ -230,7 +229,7 @@ func TestRefused(t *testing.T) {
 func TestServerErrors(t *testing.T) {
 	for _, status := range []int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
-			bubble(t, nil, func(r *rig) {
+			inBubble(t, nil, func(r *rig) {
 				r.issuer.Down() // ends the stream
 				synctest.Wait()
 				r.issuer.Up()
@@ -253,7 +252,7 @@ func TestServerErrors(t *testing.T) {
 // TestResumed: what ends while the connection is broken is not missed, and what
 // was read is not read again.
 func TestResumed(t *testing.T) {
-	bubble(t, nil, func(r *rig) {
+	inBubble(t, nil, func(r *rig) {
 		r.issuer.FloodRevocations(3)
 		synctest.Wait()
 		r.issuer.Refuse()
@@ -278,7 +277,7 @@ func TestResumed(t *testing.T) {
 // TestBegunAnew: a server that forgot, as after a restore, sends everything that
 // it knows, and what was read before stays.
 func TestBegunAnew(t *testing.T) {
-	bubble(t, nil, func(r *rig) {
+	inBubble(t, nil, func(r *rig) {
 		r.issuer.Revoke("ada's session")
 		synctest.Wait()
 		r.issuer.ForgetRevocations()
@@ -355,7 +354,7 @@ func TestRelayThatDelays(t *testing.T) {
 		t.Run(c.by.String(), func(t *testing.T) {
 			var by atomic.Int64
 			between := func(next http.RoundTripper) http.RoundTripper { return delayed{next, &by} }
-			bubble(t, between, func(r *rig) {
+			inBubble(t, between, func(r *rig) {
 				r.pass(10 * time.Second)
 				r.fresh(true)
 				by.Store(int64(c.by))
@@ -404,7 +403,7 @@ func TestLies(t *testing.T) {
 		"comments": {func() string { return ": hello\n\nevent: x\nretry: 5\n\n" }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, nil, func(r *rig) {
+			inBubble(t, nil, func(r *rig) {
 				r.issuer.Down()
 				r.pass(5 * time.Second)
 				r.issuer.Up()
@@ -465,7 +464,7 @@ func TestClocksThatStandStillOrGoBack(t *testing.T) {
 // TestAnswerThatDoesNotEnd: events that always leave something open are no word
 // on what is known, however many come.
 func TestAnswerThatDoesNotEnd(t *testing.T) {
-	bubble(t, nil, func(r *rig) {
+	inBubble(t, nil, func(r *rig) {
 		r.issuer.Refuse()
 		r.issuer.Up()
 		r.issuer.FaultRevocations(func(w http.ResponseWriter, req *http.Request) {
@@ -488,7 +487,7 @@ func TestAnswerThatDoesNotEnd(t *testing.T) {
 }
 
 func TestTooMany(t *testing.T) {
-	bubble(t, nil, func(r *rig) {
+	inBubble(t, nil, func(r *rig) {
 		r.issuer.FloodRevocations(fewEnded + 1)
 		r.pass(time.Second)
 		r.fresh(false)
@@ -505,7 +504,7 @@ func TestTooMany(t *testing.T) {
 }
 
 func TestKeysChange(t *testing.T) {
-	bubble(t, nil, func(r *rig) {
+	inBubble(t, nil, func(r *rig) {
 		kid := r.issuer.Rotate()
 		r.issuer.RemoveKey(kid)
 		synctest.Wait()
@@ -517,7 +516,7 @@ func TestKeysChange(t *testing.T) {
 
 // TestS10PanicOfTheFeed: a panic ends a connection, and neither the process nor the feed.
 func TestS10PanicOfTheFeed(t *testing.T) {
-	bubble(t, nil, func(r *rig) {
+	inBubble(t, nil, func(r *rig) {
 		r.panics.Store(true)
 		r.issuer.Rotate()
 		r.pass(5 * time.Second)
@@ -528,7 +527,7 @@ func TestS10PanicOfTheFeed(t *testing.T) {
 
 func TestServiceKey(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var sent http.Header
 		issuer := authtest.NewIssuer(t, authtest.WithoutSockets(), authtest.WithRevocations())
 		issuer.FaultRevocations(func(w http.ResponseWriter, r *http.Request) {
