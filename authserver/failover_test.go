@@ -60,7 +60,7 @@ func (f *failover) ask(at int, method, path string, body any, headers ...string)
 		case a.status < 300:
 			select {
 			case f.progress <- struct{}{}:
-			case <-f.stop:
+			default:
 			}
 			return a, true
 		case a.status == http.StatusServiceUnavailable:
