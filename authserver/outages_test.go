@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/manacore/manacore-go/authserver/internal/clock/clocktest"
+	"github.com/manacore/manacore-go/authserver/internal/groupcommit"
 	"github.com/manacore/manacore-go/authserver/internal/identity"
 	"github.com/manacore/manacore-go/authserver/internal/store"
 )
@@ -17,6 +18,7 @@ import (
 type halting struct {
 	store.Store
 	noReads, noWrites bool
+	held              bool // another transaction holds every row
 }
 
 var errHalting = errors.New("no answer")
@@ -38,8 +40,11 @@ func (s *halting) Ready(context.Context) error {
 func (s *halting) Rotate(_ context.Context, rotations []store.Rotation) []store.Rotated {
 	all := make([]store.Rotated, len(rotations))
 	for i := range all {
-		if s.noWrites {
+		switch {
+		case s.noWrites:
 			all[i].Err = errHalting
+		case s.held:
+			all[i].Err = groupcommit.ErrHeld
 		}
 	}
 	return all
@@ -84,6 +89,11 @@ func TestV7WhatIsAnOutage(t *testing.T) {
 	db.noReads, db.noWrites = false, false
 	poll(o)
 	never(o) // a start is no return
+
+	db.held = true // by a refresh of the same token on another server
+	refresh(o)
+	never(o)
+	db.held = false
 
 	now.Advance(time.Second)
 	db.noWrites = true // as behind a synchronous standby that hangs
